@@ -1,0 +1,153 @@
+//! From the stages of a configuration to instructions.
+
+use super::metrics::Metrics;
+use super::names::{Names, Slot};
+use super::pipeline::{CompileOptions, Instr, Room, Rule};
+use super::stages::{Compile, Stage};
+use super::step::{RuleId, Step};
+use component::Error;
+use host::Host;
+use logql::Selector;
+use std::any::Any;
+use std::sync::Arc;
+
+/// Collects the instructions of a pipeline.
+pub struct Compiler {
+    pub(super) names: Names,
+    pub(super) code: Vec<Instr>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) rooms: Vec<Room>,
+    pub(super) label_sites: usize,
+    pub(super) holding: Vec<usize>,
+    pub(super) waits: bool,
+    pub(super) host: Host,
+    pub(super) metrics: Arc<Metrics>,
+    written: Vec<Slot>,
+}
+
+impl Compiler {
+    pub(super) fn new(names: Names, options: CompileOptions) -> Self {
+        Compiler {
+            names,
+            code: Vec::new(),
+            rules: Vec::new(),
+            rooms: Vec::new(),
+            label_sites: 0,
+            holding: Vec::new(),
+            waits: false,
+            host: options.host,
+            metrics: options.metrics,
+            written: Vec::new(),
+        }
+    }
+
+    /// Compiles stages, one after the other.
+    pub fn stages(&mut self, stages: &[Stage]) -> Result<(), Error> {
+        for stage in stages {
+            stage.compile(self).map_err(|error| Error::new(format!("{}: {error}", stage.name())))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Compiler {
+        self
+    }
+
+    /// Adds a stage's instruction.
+    pub fn step(&mut self, name: &'static str, step: impl Step + 'static) {
+        self.code.push(Instr::Step {
+            name,
+            step: Box::new(step),
+        });
+    }
+
+    /// Adds stages that only records with matching labels and line pass through.
+    pub fn nested(&mut self, selector: Selector, stages: &[Stage]) -> Result<(), Error> {
+        let at = self.code.len();
+        // Values may have been written under any name that has a place by now.
+        self.code.push(Instr::Match {
+            selector,
+            otherwise: 0,
+            written: self.written.clone(),
+        });
+        self.stages(stages)?;
+        let end = self.code.len();
+        if let Some(Instr::Match { otherwise, .. }) = self.code.get_mut(at) {
+            *otherwise = end;
+        }
+        Ok(())
+    }
+
+    /// The place of a name that the stage reads.
+    pub fn read(&mut self, name: &str) -> Slot {
+        self.names.read(name)
+    }
+
+    /// The place of a name that the stage writes, if some stage reads it.
+    pub fn write(&mut self, name: &str) -> Option<Slot> {
+        let slot = self.names.write(name)?;
+        if !self.written.contains(&slot) {
+            self.written.push(slot.clone());
+        }
+        Some(slot)
+    }
+
+    /// Whether values whose names come up at run time are of use.
+    pub fn all_are_read(&self) -> bool {
+        self.names.all_are_read()
+    }
+
+    /// A rule that drops records, counted in `loki_process_dropped_lines_total` under its name.
+    pub fn rule(&mut self, name: &str) -> RuleId {
+        self.named_rule(name, true)
+    }
+
+    /// A rule whose drops only the ledger counts, because upstream's metric does not have them.
+    pub fn silent_rule(&mut self, name: &str) -> RuleId {
+        self.named_rule(name, false)
+    }
+
+    fn named_rule(&mut self, name: &str, counted: bool) -> RuleId {
+        if let Some(known) = self.rules.iter().position(|rule| &*rule.name == name && rule.counted == counted) {
+            return known;
+        }
+        self.rules.push(Rule {
+            name: Arc::from(name),
+            counted,
+        });
+        self.rules.len() - 1
+    }
+
+    /// Room of the stage's own, one for each run at a time.
+    pub fn room<T: Any + Send>(&mut self, make: impl Fn() -> T + Send + Sync + 'static) -> usize {
+        self.rooms.push(Box::new(move || Box::new(make())));
+        self.rooms.len() - 1
+    }
+
+    /// A place in the cache of label sets.
+    pub fn label_site(&mut self) -> usize {
+        self.label_sites += 1;
+        self.label_sites - 1
+    }
+
+    /// The stage that is added next holds records: the number of its blocks.
+    pub fn holds(&mut self) -> usize {
+        self.holding.push(self.code.len());
+        self.holding.len() - 1
+    }
+
+    /// The stage pauses the pipeline.
+    pub fn pauses(&mut self) {
+        self.waits = true;
+    }
+
+    /// Time of day and randomness.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The component's metrics.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+}

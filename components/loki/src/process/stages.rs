@@ -1,0 +1,131 @@
+//! The stages. Each file holds one: its block, how it is compiled, what it does with a record.
+
+use super::compile::Compiler;
+use super::names::Reads;
+use component::Error;
+use value::BlockEnum;
+
+mod cri;
+mod decolorize;
+mod docker;
+mod drop;
+mod json;
+mod label_drop;
+mod label_keep;
+mod labels;
+mod limit;
+mod logfmt;
+mod match_;
+mod metrics;
+mod multiline;
+mod output;
+mod pack;
+mod regex;
+mod replace;
+mod sampling;
+mod static_labels;
+mod structured_metadata;
+mod structured_metadata_drop;
+mod template;
+mod tenant;
+mod timestamp;
+
+/// How a stage becomes instructions.
+pub(super) trait Compile {
+    /// Tells the names of extracted values that the stage reads.
+    fn reads(&self, reads: &mut Reads);
+
+    /// Checks the block and adds its instructions.
+    fn compile(&self, compiler: &mut Compiler) -> Result<(), Error>;
+}
+
+macro_rules! stages {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $module:ident)*) => {
+        /// One stage of a pipeline.
+        #[derive(BlockEnum, Clone, Debug, PartialEq)]
+        pub enum Stage {
+            $($(#[$doc])* #[variant($name)] $variant($module::Config),)*
+        }
+
+        impl Stage {
+            /// The name of its block.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Stage::$variant(_) => concat!("stage.", $name),)*
+                }
+            }
+
+            fn config(&self) -> &dyn Compile {
+                match self {
+                    $(Stage::$variant(config) => config,)*
+                }
+            }
+        }
+    };
+}
+
+stages! {
+    /// Joins the pieces of container logs.
+    Cri "cri" cri
+    /// Removes colours.
+    Decolorize "decolorize" decolorize
+    /// Parses Docker's JSON.
+    Docker "docker" docker
+    /// Drops records.
+    Drop "drop" drop
+    /// Extracts values from JSON.
+    Json "json" json
+    /// Removes labels.
+    LabelDrop "label_drop" label_drop
+    /// Removes all labels but some.
+    LabelKeep "label_keep" label_keep
+    /// Makes extracted values labels.
+    Labels "labels" labels
+    /// Bounds the rate of records.
+    Limit "limit" limit
+    /// Extracts values from logfmt.
+    Logfmt "logfmt" logfmt
+    /// Stages for some records only.
+    Match "match" match_
+    /// Makes metrics of records.
+    Metrics "metrics" metrics
+    /// Joins lines to records.
+    Multiline "multiline" multiline
+    /// Replaces the line.
+    Output "output" output
+    /// Moves labels into the line.
+    Pack "pack" pack
+    /// Extracts values by a regular expression.
+    Regex "regex" regex
+    /// Replaces parts of the line.
+    Replace "replace" replace
+    /// Keeps a share of the records.
+    Sampling "sampling" sampling
+    /// Sets labels.
+    StaticLabels "static_labels" static_labels
+    /// Makes extracted values and labels structured metadata.
+    StructuredMetadata "structured_metadata" structured_metadata
+    /// Removes structured metadata.
+    StructuredMetadataDrop "structured_metadata_drop" structured_metadata_drop
+    /// Writes extracted values by a template.
+    Template "template" template
+    /// Sets the tenant.
+    Tenant "tenant" tenant
+    /// Sets the time.
+    Timestamp "timestamp" timestamp
+}
+
+impl Compile for Stage {
+    fn reads(&self, reads: &mut Reads) {
+        self.config().reads(reads);
+    }
+
+    fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
+        self.config().compile(compiler)
+    }
+}
+
+/// A regular expression of a block's argument.
+fn expression(argument: &str, pattern: &str) -> Result<goregex::Regex, Error> {
+    goregex::Regex::new(pattern).map_err(|error| Error::new(format!("{argument} = {pattern:?}: {error}")))
+}

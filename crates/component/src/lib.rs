@@ -1,0 +1,95 @@
+//! The contract between Invar and its components and services.
+//!
+//! A component is one file: a [`Registration`] constant, its arguments and exports (`#[derive(Block)]`), and an
+//! implementation of [`Component`]. It sees neither the syntax of the configuration nor the runtime that drives it, and asks its
+//! [`Context`] for everything outside: identity, time, files, metrics, memory budget, ledger, services.
+//!
+//! ```text
+//! pub const COMPONENT: Registration = Registration::of::<Echo>("loki.echo", Stability::GenerallyAvailable);
+//!
+//! /// Writes every line it receives to Invar's own log.
+//! #[derive(Block, Clone, PartialEq)]
+//! pub struct Arguments {}
+//! ```
+//!
+//! # Life
+//!
+//! [`Component::build`] has no effect that outlives a failure: it opens no port, starts no task, writes no file. It publishes
+//! the exports that do not depend on running. [`Component::run`] does the work until it is told to stop, then drains and
+//! returns. [`Component::update`] checks new arguments and prepares everything that can fail, and leaves a [`Change`]
+//! that cannot; a reload applies the changes of all components together, or none.
+
+mod context;
+mod error;
+mod health;
+mod instance;
+mod registration;
+mod wires;
+
+pub use context::{Context, ContextParts, Inspector, Services};
+pub use error::{BuildError, Error, Result};
+pub use health::{Health, HealthState};
+pub use instance::{Instance, Prepared};
+pub use registration::{Registration, Stability};
+pub use wires::LogsReceiver;
+
+pub use futures_util::future::BoxFuture;
+pub use tokio_util::sync::CancellationToken;
+
+use std::future::Future;
+use std::sync::Arc;
+use value::{Block, Value};
+
+/// What a component file needs in scope.
+pub mod prelude {
+    pub use crate::{
+        CancellationToken, Change, Component, Context, Error, Health, HealthState, LogsReceiver, Registration, Result,
+        Stability,
+    };
+    pub use std::sync::Arc;
+    pub use value::{Block, Value};
+}
+
+/// A building block of a pipeline.
+pub trait Component: Send + Sync + Sized + 'static {
+    /// What its block takes.
+    type Arguments: Block;
+    /// What others may refer to; `()` for nothing.
+    type Exports: Block;
+
+    /// Makes an instance. No side effects that outlive a failure. Exports published here are seen by everything that is evaluated
+    /// after it.
+    fn build(cx: &Context<Self::Exports>, args: Self::Arguments) -> Result<Self>;
+
+    /// Works until `stop` is cancelled, then finishes what it has taken responsibility for, or hands it back, and
+    /// returns. Called once. An error makes the component unhealthy.
+    fn run(self: Arc<Self>, stop: CancellationToken) -> impl Future<Output = Result<()>> + Send;
+
+    /// Checks changed arguments and prepares for them. Called before, during or after `run`, never with equal arguments.
+    fn update(self: Arc<Self>, args: Self::Arguments) -> Result<Change>;
+
+    /// How it is doing, where that is more than "runs".
+    fn health(&self) -> Option<Health> {
+        None
+    }
+
+    /// Details for the user interface.
+    fn debug_info(&self) -> Option<Value> {
+        None
+    }
+}
+
+/// The second half of an update: what cannot fail.
+pub struct Change(Box<dyn FnOnce() + Send>);
+
+impl Change {
+    /// A change that is made by `apply`.
+    pub fn new(apply: impl FnOnce() + Send + 'static) -> Self {
+        Change(Box::new(apply))
+    }
+
+    /// Makes the change.
+    pub fn apply(self) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,97 @@
+//! The catalogue's entries.
+
+use crate::context::{Context, ContextParts};
+use crate::error::BuildError;
+use crate::instance::{Instance, Running};
+use crate::{Component, Result};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use value::{Block, Body, Schema};
+
+/// How settled a feature is. Ordered: less settled is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stability {
+    /// May change or go at any time.
+    Experimental,
+    /// Complete, may still change.
+    PublicPreview,
+    /// Stable.
+    GenerallyAvailable,
+}
+
+impl Stability {
+    /// The name on the command line and in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stability::Experimental => "experimental",
+            Stability::PublicPreview => "public-preview",
+            Stability::GenerallyAvailable => "generally-available",
+        }
+    }
+}
+
+impl fmt::Display for Stability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Stability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [
+            Stability::Experimental,
+            Stability::PublicPreview,
+            Stability::GenerallyAvailable,
+        ]
+        .into_iter()
+        .find(|level| level.as_str() == text)
+        .ok_or_else(|| format!("invalid stability level {text:?}"))
+    }
+}
+
+type BuildFn = fn(ContextParts, &Body) -> Result<Arc<dyn Instance>, BuildError>;
+
+/// What the catalogue knows of one component. A constant in the component's file, listed in its family's `COMPONENTS`.
+#[derive(Clone, Copy)]
+pub struct Registration {
+    /// Name of the block, such as `loki.write`.
+    pub name: &'static str,
+    /// How settled it is.
+    pub stability: Stability,
+    /// Kept by the community: needs its own command line flag, whatever its stability.
+    pub community: bool,
+    /// Schema of the arguments.
+    pub arguments: fn() -> &'static Schema,
+    /// Schema of the exports.
+    pub exports: fn() -> &'static Schema,
+    build: BuildFn,
+}
+
+impl Registration {
+    /// The registration of `C` under a name.
+    pub const fn of<C: Component>(name: &'static str, stability: Stability) -> Self {
+        Registration {
+            name,
+            stability,
+            community: false,
+            arguments: C::Arguments::schema,
+            exports: C::Exports::schema,
+            build: build::<C>,
+        }
+    }
+
+    /// Decodes a block and builds an instance from it.
+    pub fn build(&self, parts: ContextParts, body: &Body) -> Result<Arc<dyn Instance>, BuildError> {
+        (self.build)(parts, body)
+    }
+}
+
+fn build<C: Component>(parts: ContextParts, body: &Body) -> Result<Arc<dyn Instance>, BuildError> {
+    let args: C::Arguments = value::decode(body)?;
+    let cx = Context::<C::Exports>::new(parts);
+    let component = C::build(&cx, args.clone())?;
+    Ok(Arc::new(Running::new(cx, component, args)))
+}

@@ -1,0 +1,244 @@
+//! The command line: flags and defaults as Alloy has them, and what Invar adds.
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use component::Stability;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A telemetry collector that reads unmodified Grafana Alloy configuration.
+#[derive(Parser)]
+#[command(name = "invar", version = crate::version::TEXT, disable_version_flag = true, propagate_version = false)]
+pub struct Cli {
+    /// Print the version.
+    #[arg(short = 'v', long, action = ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a configuration.
+    Run(Box<Run>),
+    /// Format a configuration file.
+    #[command(alias = "format")]
+    Fmt(Fmt),
+    /// Check a configuration without running it.
+    Validate(Validate),
+    /// Find this machine's log files and show them live, without any configuration or server.
+    Try(Try),
+    /// Evaluate one expression of the configuration language.
+    Eval(Eval),
+    /// Run one processing component of a configuration on standard input.
+    Process(Process),
+    /// Print the completion script of a shell.
+    Completion(Completion),
+}
+
+/// Stability and community gates, shared by commands that load a configuration.
+#[derive(Args, Clone)]
+pub struct Gates {
+    /// Lowest stability of features to allow: experimental, public-preview or generally-available.
+    #[arg(long = "stability.level", default_value = "generally-available", value_parser = stability, value_name = "LEVEL")]
+    pub stability: Stability,
+    /// Allow components that the community keeps.
+    #[arg(long = "feature.community-components.enabled", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub community: bool,
+}
+
+/// How a configuration is read, shared by commands that load one.
+#[derive(Args, Clone)]
+pub struct Format {
+    /// Format of the configuration: alloy.
+    #[arg(long = "config.format", default_value = "alloy", value_name = "FORMAT")]
+    pub format: ConfigFormat,
+    /// Go on in spite of conversion errors; only other formats than alloy have any.
+    #[arg(long = "config.bypass-conversion-errors", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub bypass_conversion_errors: bool,
+    /// Extra arguments for the converter of another format.
+    #[arg(long = "config.extra-args", default_value = "", value_name = "ARGS")]
+    pub extra_args: String,
+}
+
+/// Formats of a configuration.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConfigFormat {
+    /// Alloy's configuration language.
+    Alloy,
+}
+
+#[derive(Args)]
+pub struct Run {
+    /// Configuration file, or directory whose *.alloy files are one configuration.
+    #[arg(value_name = "FILE|DIR")]
+    pub config: PathBuf,
+    /// Address of the HTTP server.
+    #[arg(long = "server.http.listen-addr", default_value = "127.0.0.1:12345", value_name = "ADDR")]
+    pub listen: String,
+    /// Name under which components of this process reach the HTTP server in memory.
+    #[arg(long = "server.http.memory-addr", default_value = "alloy.internal:12345", value_name = "ADDR")]
+    pub memory_addr: String,
+    /// Path under which the user interface is served.
+    #[arg(long = "server.http.ui-path-prefix", default_value = "/", value_name = "PATH")]
+    pub ui_prefix: String,
+    /// Serve profiles under /debug/pprof. Accepted; this version has no profiler.
+    #[arg(long = "server.http.enable-pprof", default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub pprof: bool,
+    /// Turn the support bundle off. Accepted; this version has none.
+    #[arg(long = "server.http.disable-support-bundle", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub disable_support_bundle: bool,
+    /// Directory for positions and other state.
+    #[arg(long = "storage.path", default_value = "data-alloy/", value_name = "DIR")]
+    pub storage: PathBuf,
+    /// Accepted for compatibility: Invar reports nothing to anyone.
+    #[arg(long = "disable-reporting", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub disable_reporting: bool,
+    /// Bound for the memory of records on their way, and what it takes to carry them: 512MiB, 2GiB. Default: a quarter of the
+    /// memory of the cgroup or machine.
+    #[arg(long = "memory-limit", value_parser = bytes, value_name = "SIZE")]
+    pub memory_limit: Option<u64>,
+    /// How long components may take to stop: 10m, 30s; 0 means without limit.
+    #[arg(long = "feature.component-shutdown-deadline", default_value = "10m", value_parser = duration, value_name = "DURATION")]
+    pub shutdown_deadline: Duration,
+    #[command(flatten)]
+    pub gates: Gates,
+    #[command(flatten)]
+    pub format: Format,
+    #[command(flatten)]
+    pub cluster: Cluster,
+}
+
+/// Clustering flags. Accepted so that command lines of Alloy work; this version runs alone and refuses `--cluster.enabled`.
+#[derive(Args)]
+pub struct Cluster {
+    /// Join other collectors.
+    #[arg(long = "cluster.enabled", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub enabled: bool,
+    /// Name of this node; the host name by default.
+    #[arg(long = "cluster.node-name", value_name = "NAME")]
+    pub node_name: Option<String>,
+    /// Address that other nodes reach this one at.
+    #[arg(long = "cluster.advertise-address", default_value = "", value_name = "ADDR")]
+    pub advertise_address: String,
+    /// Interfaces to take the advertised address from.
+    #[arg(long = "cluster.advertise-interfaces", default_value = "eth0,en0", value_name = "LIST")]
+    pub advertise_interfaces: String,
+    /// Nodes to join.
+    #[arg(long = "cluster.join-addresses", default_value = "", value_name = "LIST")]
+    pub join_addresses: String,
+    /// How to discover nodes.
+    #[arg(long = "cluster.discover-peers", default_value = "", value_name = "EXPRESSION")]
+    pub discover_peers: String,
+    /// How often to look for nodes again.
+    #[arg(long = "cluster.rejoin-interval", default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    pub rejoin_interval: Duration,
+    /// How many nodes to join at most.
+    #[arg(long = "cluster.max-join-peers", default_value_t = 5, value_name = "N")]
+    pub max_join_peers: u32,
+    /// Name of the cluster.
+    #[arg(long = "cluster.name", default_value = "", value_name = "NAME")]
+    pub name: String,
+    /// Nodes that there must be before work is shared.
+    #[arg(long = "cluster.wait-for-size", default_value_t = 0, value_name = "N")]
+    pub wait_for_size: u32,
+    /// How long to wait for that many nodes; 0 means without limit.
+    #[arg(long = "cluster.wait-timeout", default_value = "0s", value_parser = duration, value_name = "DURATION")]
+    pub wait_timeout: Duration,
+}
+
+#[derive(Args)]
+pub struct Fmt {
+    /// File to format; standard input if it is - or missing.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Write the result back to the file.
+    #[arg(short, long)]
+    pub write: bool,
+    /// Only test whether the file is formatted; exit with 1 if it is not.
+    #[arg(short, long)]
+    pub test: bool,
+}
+
+#[derive(Args)]
+pub struct Validate {
+    /// Configuration file or directory.
+    #[arg(value_name = "FILE|DIR")]
+    pub config: PathBuf,
+    #[command(flatten)]
+    pub gates: Gates,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Try {
+    /// Print the configuration that would run, and exit.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Files to follow instead of what is found; glob patterns. May be given several times.
+    #[arg(long = "path", value_name = "PATTERN")]
+    pub paths: Vec<String>,
+    /// Address of the page and the query API; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:3100", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Bound for the lines that are kept in memory.
+    #[arg(long, default_value = "64MiB", value_parser = bytes, value_name = "SIZE")]
+    pub keep: u64,
+    /// Stop after this time: 10s, 1m. Without it, run until interrupted.
+    #[arg(long = "for", value_parser = duration, value_name = "DURATION")]
+    pub run_for: Option<Duration>,
+    /// Read files from their beginning instead of their last lines.
+    #[arg(long)]
+    pub from_beginning: bool,
+}
+
+#[derive(Args)]
+pub struct Eval {
+    /// The expression, such as 'string.to_upper("x") + "!"'.
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub expression: String,
+    /// Print JSON instead of the language's own text.
+    #[arg(long)]
+    pub json: bool,
+    /// Lowest stability of functions to allow.
+    #[arg(long = "stability.level", default_value = "generally-available", value_parser = stability, value_name = "LEVEL")]
+    pub stability: Stability,
+}
+
+#[derive(Args)]
+pub struct Process {
+    /// Configuration file or directory.
+    #[arg(value_name = "FILE|DIR")]
+    pub config: PathBuf,
+    /// Id of the component, such as loki.process.default.
+    #[arg(long, value_name = "ID")]
+    pub component: String,
+    /// Each line of input is a log line, not a JSON object.
+    #[arg(long)]
+    pub text: bool,
+    /// Show what each stage changed.
+    #[arg(long)]
+    pub inspect: bool,
+    #[command(flatten)]
+    pub gates: Gates,
+}
+
+#[derive(Args)]
+pub struct Completion {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+fn stability(text: &str) -> Result<Stability, String> {
+    text.parse()
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let nanos = gotime::parse_duration(text).map_err(|error| error.to_string())?;
+    u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| "a negative duration makes no sense here".to_owned())
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    gotime::parse_bytes(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,27 @@
+//! The commands, one file each.
+
+pub mod completion;
+pub mod eval;
+pub mod fmt;
+pub mod process;
+pub mod run;
+pub mod try_;
+pub mod validate;
+
+/// A command that failed: its message goes to standard error, unless it was printed already.
+#[derive(Debug)]
+pub enum Failure {
+    /// Print this after `Error: `.
+    Message(String),
+    /// Everything was said.
+    Reported,
+}
+
+impl<E: std::fmt::Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Message(error.to_string())
+    }
+}
+
+/// Outcome of a command.
+pub type Outcome = Result<(), Failure>;

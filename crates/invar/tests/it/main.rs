@@ -1,0 +1,10 @@
+//! The program as its users meet it: the real binary, real files, a scripted Loki.
+
+mod crash;
+mod diagnostics;
+mod commands;
+mod faults;
+mod pipeline;
+mod reload;
+mod rotation;
+mod support;

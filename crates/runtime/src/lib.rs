@@ -1,0 +1,40 @@
+//! Runs configurations: loads them into a graph of components, keeps the graph evaluated while exports change, reloads it as a
+//! transaction and stops it in order.
+//!
+//! - [`registry`]: component name to registration.
+//! - [`sources`], [`loader`]: files to blocks to nodes to [`graph`].
+//! - [`plan()`]: what a reload does, as data.
+//! - [`Controller`]: executes it.
+//!
+//! This crate names no component and no service: the binary hands it a [`loader::Catalogue`].
+
+mod config;
+mod controller;
+mod evaluate;
+pub mod graph;
+pub mod loader;
+mod node;
+mod plan;
+mod queue;
+pub mod registry;
+mod scheduler;
+pub mod sources;
+mod validate;
+mod workers;
+
+pub use config::ConfigBlock;
+pub use controller::{Controller, LoadError, Loaded, NodeInfo, Options};
+pub use node::Node;
+pub use plan::{GraphPlan, NodePlan, Step, plan};
+pub use queue::UpdateQueue;
+pub use scheduler::Scheduler;
+pub use validate::validate;
+pub use workers::{Full, Workers};
+
+use syntax::{Diagnostics, Source};
+
+/// Diagnostics as a person reads them: each with its place and a snippet of the source.
+pub fn report(diagnostics: &Diagnostics, sources: &[Source], color: bool) -> String {
+    let find = |name: &str| sources.iter().find(|source| source.name().as_ref() == name).cloned();
+    syntax::diag::Printer::new(find).color(color).print(diagnostics)
+}

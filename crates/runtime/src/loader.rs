@@ -1,0 +1,382 @@
+//! Text to nodes to graph. Reads nothing, evaluates nothing, builds nothing.
+
+use crate::config::ConfigBlock;
+use crate::graph::{Cycle, Graph};
+use crate::plan::{GraphPlan, NodePlan};
+use crate::registry::{Allowed, Registry, gate};
+use crate::sources::SourceFile;
+use component::{Registration, Stability};
+use std::collections::HashMap;
+use std::sync::Arc;
+use syntax::ast::{Block, Stmt};
+use syntax::{Diagnostic, Diagnostics, Source, Span};
+
+/// What the loader may find in a configuration.
+pub struct Catalogue {
+    /// Components.
+    pub registry: Registry,
+    /// Blocks that are not components.
+    pub config_blocks: Vec<ConfigBlock>,
+    /// What the user allows.
+    pub allowed: Allowed,
+}
+
+/// Blocks of the language that this version parses and cannot run.
+const MODULE_BLOCKS: &[&str] = &[
+    "declare",
+    "argument",
+    "export",
+    "foreach",
+    "import.file",
+    "import.string",
+    "import.http",
+    "import.git",
+];
+
+/// Services that exist upstream and have no block here yet.
+const MISSING_SERVICES: &[&str] = &["tracing", "remotecfg", "labelstore"];
+
+/// What a node is.
+#[derive(Clone)]
+pub enum Kind {
+    /// A component.
+    Component(Registration),
+    /// A block that configures a part of the program.
+    Config(ConfigBlock),
+}
+
+/// A reference to another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Id of the node.
+    pub target: String,
+    /// The fields after it: `receiver`.
+    pub fields: Vec<String>,
+}
+
+/// A node as the configuration says it.
+#[derive(Clone)]
+pub struct Spec {
+    /// Id: name and label.
+    pub id: String,
+    /// Name of the block.
+    pub name: String,
+    /// Label, empty if there is none.
+    pub label: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its block; `None` for a config block that is not written.
+    pub block: Option<Arc<Block>>,
+    /// The file that it stands in.
+    pub source: Source,
+    /// References to other nodes, in source order.
+    pub references: Vec<Reference>,
+}
+
+/// A configuration that holds together: every name known, every reference resolved, no cycle.
+#[derive(Clone, Default)]
+pub struct Configuration {
+    /// Nodes by id.
+    pub specs: HashMap<String, Spec>,
+    /// Their graph; config blocks first, then components, in source order.
+    pub graph: Graph,
+    /// Ids from leaves to roots.
+    pub order: Vec<String>,
+    /// The files.
+    pub sources: Vec<Source>,
+}
+
+impl Configuration {
+    /// What [`crate::plan()`] needs to know.
+    pub fn plan_input(&self) -> GraphPlan {
+        GraphPlan {
+            graph: self.graph.clone(),
+            nodes: self
+                .order
+                .iter()
+                .filter_map(|id| self.specs.get(id))
+                .map(|spec| NodePlan {
+                    id: spec.id.clone(),
+                    kind: spec.name.clone(),
+                    text: spec.block.as_deref().map(block_text).unwrap_or_default(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A block without layout and comments.
+fn block_text(block: &Block) -> String {
+    use std::fmt::Write;
+    let mut text = String::new();
+    fn body(text: &mut String, stmts: &[Stmt]) {
+        for stmt in stmts {
+            match stmt {
+                Stmt::Attribute(attribute) => {
+                    // Writing to a String cannot fail.
+                    let _ = writeln!(text, "{} = {}", attribute.name.name, syntax::format_expr(&attribute.value));
+                }
+                Stmt::Block(block) => {
+                    let _ = writeln!(text, "{} {{", block.id());
+                    body(text, &block.body.stmts);
+                    text.push_str("}\n");
+                }
+            }
+        }
+    }
+    body(&mut text, &block.body.stmts);
+    text
+}
+
+/// What came of loading: a configuration if there is no error, and the diagnostics.
+pub struct Outcome {
+    /// The configuration, unless there are errors.
+    pub configuration: Option<Configuration>,
+    /// Errors and warnings in source order.
+    pub diagnostics: Diagnostics,
+    /// The files, for printing diagnostics.
+    pub sources: Vec<Source>,
+}
+
+struct Loader<'a> {
+    catalogue: &'a Catalogue,
+    diagnostics: Diagnostics,
+    configuration: Configuration,
+    places: HashMap<String, String>,
+}
+
+/// Loads configuration files. Every file is parsed and every problem reported, not just the first.
+pub fn load(catalogue: &Catalogue, files: &[SourceFile]) -> Outcome {
+    let mut loader = Loader {
+        catalogue,
+        diagnostics: Diagnostics::default(),
+        configuration: Configuration::default(),
+        places: HashMap::new(),
+    };
+    let mut blocks = Vec::new();
+    for file in files {
+        let (parsed, diagnostics) = syntax::parse(&file.name, &file.text);
+        let source = parsed.source.clone();
+        loader.configuration.sources.push(source.clone());
+        loader.diagnostics.extend(diagnostics);
+        for stmt in parsed.body.stmts {
+            match stmt {
+                Stmt::Block(block) => blocks.push((source.clone(), Arc::new(block))),
+                Stmt::Attribute(attribute) => {
+                    let message = format!("unrecognized attribute {}", attribute.name.name);
+                    loader.error(&source, attribute.name.span, message);
+                }
+            }
+        }
+    }
+    // A tree with syntax errors would only give more errors that are not the user's.
+    if !loader.diagnostics.has_errors() {
+        loader.nodes(blocks);
+        loader.edges();
+        loader.order();
+    }
+    let sources = loader.configuration.sources.clone();
+    let configuration = (!loader.diagnostics.has_errors()).then_some(loader.configuration);
+    Outcome {
+        configuration,
+        diagnostics: loader.diagnostics,
+        sources,
+    }
+}
+
+impl Loader<'_> {
+    fn error(&mut self, source: &Source, span: Span, message: String) {
+        self.diagnostics.push(Diagnostic::error(message).at(source, span));
+    }
+
+    fn nodes(&mut self, blocks: Vec<(Source, Arc<Block>)>) {
+        let (config, components): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|(_, block)| {
+            let id = block.id();
+            self.catalogue.config_blocks.iter().any(|config| config.name == id)
+        });
+        for (source, block) in config {
+            let found = self.catalogue.config_blocks.iter().find(|config| config.name == block.id());
+            let Some(config) = found.cloned() else { continue };
+            if config.stability < self.catalogue.allowed.stability {
+                let message = gate("config block", config.name, config.stability, self.catalogue.allowed.stability);
+                self.error(&source, block.name_span(), message);
+                continue;
+            }
+            self.add(source, block, Kind::Config(config));
+        }
+        for config in &self.catalogue.config_blocks {
+            if self.configuration.graph.add(config.name) {
+                self.configuration.specs.insert(config.name.to_owned(), Spec {
+                    id: config.name.to_owned(),
+                    name: config.name.to_owned(),
+                    label: String::new(),
+                    kind: Kind::Config(config.clone()),
+                    block: None,
+                    source: Source::new("", b""),
+                    references: Vec::new(),
+                });
+            }
+        }
+        for (source, block) in components {
+            if let Some(registration) = self.registration(&source, &block) {
+                self.add(source, block, Kind::Component(registration));
+            }
+        }
+    }
+
+    fn registration(&mut self, source: &Source, block: &Block) -> Option<Registration> {
+        let name = block.full_name();
+        if MODULE_BLOCKS.contains(&name.as_str()) || MISSING_SERVICES.contains(&name.as_str()) {
+            let diagnostic = Diagnostic::error(format!("block \"{name}\" is known, but this version of Invar cannot run it"))
+                .at(source, block.name_span())
+                .with_hint("remove the block, or keep this part of the configuration on Alloy");
+            self.diagnostics.push(diagnostic);
+            return None;
+        }
+        match self.catalogue.registry.find(&name, self.catalogue.allowed) {
+            Ok(registration) => {
+                let registration = *registration;
+                if block.label_text().is_empty() {
+                    self.error(source, block.name_span(), format!("component \"{name}\" must have a label"));
+                    return None;
+                }
+                Some(registration)
+            }
+            Err(error) => {
+                let mut diagnostic = Diagnostic::error(error.message).at(source, block.name_span());
+                diagnostic.hint = error.hint.or_else(|| self.config_hint(&name));
+                self.diagnostics.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    fn config_hint(&self, name: &str) -> Option<String> {
+        let names = self.catalogue.config_blocks.iter().map(|config| config.name);
+        syntax::suggest(name, names).map(|near| format!("did you mean \"{near}\"?"))
+    }
+
+    fn add(&mut self, source: Source, block: Arc<Block>, kind: Kind) {
+        let id = block.id();
+        if !self.configuration.graph.add(&id) {
+            let place = self.places.get(&id).map_or("-", String::as_str);
+            let message = format!("block {id} already declared at {place}");
+            self.error(&source, block.header_span(), message);
+            return;
+        }
+        let position = source.position(block.name_span().start);
+        self.places.insert(id.clone(), format!("{}:{position}", source.name()));
+        let spec = Spec {
+            id: id.clone(),
+            name: block.full_name(),
+            label: block.label_text().to_owned(),
+            kind,
+            block: Some(block),
+            source,
+            references: Vec::new(),
+        };
+        self.configuration.specs.insert(id, spec);
+    }
+
+    fn edges(&mut self) {
+        let ids: Vec<String> = self.configuration.graph.ids().map(str::to_owned).collect();
+        for id in &ids {
+            let spec = &self.configuration.specs[id];
+            let Some(block) = spec.block.clone() else { continue };
+            let source = spec.source.clone();
+            let mut references = Vec::new();
+            for traversal in eval::references(&block.body) {
+                match self.resolve(&traversal.parts) {
+                    Some(reference) => {
+                        self.configuration.graph.connect(id, &reference.target);
+                        references.push(reference);
+                    }
+                    None => self.unresolved(&source, &traversal),
+                }
+            }
+            self.warn_about_functions(&source, &block);
+            if let Some(spec) = self.configuration.specs.get_mut(id) {
+                spec.references = references;
+            }
+        }
+    }
+
+    /// The shortest prefix that is a node.
+    fn resolve(&self, parts: &[String]) -> Option<Reference> {
+        (1..=parts.len()).find_map(|n| {
+            let id = parts[..n].join(".");
+            self.configuration.graph.contains(&id).then(|| Reference {
+                target: id,
+                fields: parts[n..].to_vec(),
+            })
+        })
+    }
+
+    fn unresolved(&mut self, source: &Source, traversal: &eval::Traversal) {
+        let first = traversal.parts.first().map_or("", String::as_str);
+        if eval::is_stdlib_name(first) {
+            return;
+        }
+        let path = traversal.parts.join(".");
+        let mut diagnostic = Diagnostic::error(format!("component \"{path}\" does not exist or is out of scope"))
+            .at(source, traversal.span);
+        // The last part is usually a field of the component that was meant.
+        let candidates: Vec<String> = self
+            .configuration
+            .graph
+            .ids()
+            .flat_map(|id| {
+                let fields = traversal.parts.len().saturating_sub(id.split('.').count());
+                let tail = &traversal.parts[traversal.parts.len() - fields.min(traversal.parts.len())..];
+                std::iter::once(id).chain(tail.iter().map(String::as_str)).collect::<Vec<_>>().join(".").into()
+            })
+            .collect();
+        if let Some(near) = syntax::suggest(&path, candidates.iter().map(String::as_str)) {
+            diagnostic = diagnostic.with_hint(format!("did you mean \"{near}\"?"));
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn warn_about_functions(&mut self, source: &Source, block: &Block) {
+        for used in eval::stdlib_uses(&block.body) {
+            if used.stability < self.catalogue.allowed.stability {
+                let level = used.stability;
+                let message = gate_function(&used.name, level, self.catalogue.allowed.stability);
+                self.error(source, used.span, message);
+            }
+        }
+    }
+
+    fn order(&mut self) {
+        match self.configuration.graph.leaves_first() {
+            Ok(order) => self.configuration.order = order,
+            Err(cycles) => {
+                for Cycle(ids) in cycles {
+                    let first = &self.configuration.specs[&ids[0]];
+                    let message = match ids.as_slice() {
+                        [only] => format!("self reference: {only}"),
+                        several => format!("cycle: {}", several.join(", ")),
+                    };
+                    let mut diagnostic = Diagnostic::error(message);
+                    if let Some(block) = &first.block {
+                        diagnostic = diagnostic.at(&first.source, block.header_span());
+                    }
+                    if ids.len() > 1 {
+                        let path: Vec<&str> = ids.iter().chain(ids.first()).map(String::as_str).collect();
+                        diagnostic = diagnostic.with_hint(format!("{}: remove one of these references", path.join(" -> ")));
+                    } else {
+                        diagnostic = diagnostic.with_hint("a component cannot refer to its own exports");
+                    }
+                    self.diagnostics.push(diagnostic);
+                }
+            }
+        }
+    }
+}
+
+fn gate_function(name: &str, level: Stability, minimum: Stability) -> String {
+    format!(
+        "{name} is at stability level \"{level}\", which is below the minimum allowed stability level \"{minimum}\". Use \
+         --stability.level command-line flag to enable \"{level}\" features"
+    )
+}

@@ -1,0 +1,321 @@
+//! The handlers, but for the page.
+
+use super::answer::{self, TEXT};
+use super::routes::Call;
+use crate::host::ComponentInfo;
+use axum::body::Body;
+use axum::http::header::ACCEPT;
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderValue, Request, Response, StatusCode, Uri};
+use component::HealthState;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use signals::{Amount, EdgeSnapshot};
+use std::collections::BTreeMap;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// `/-/healthy`: whether no component of the root is unhealthy.
+pub(crate) async fn healthy(call: Call) -> Response<Body> {
+    let components = call.app.controller.components("").await.unwrap_or_default();
+    let unhealthy: Vec<&str> = components
+        .iter()
+        .filter(|component| component.health.state == HealthState::Unhealthy)
+        .map(|component| component.name.as_str())
+        .collect();
+    if unhealthy.is_empty() {
+        return answer::text(StatusCode::OK, "All Alloy components are healthy.");
+    }
+    let message = format!("unhealthy components: {}", unhealthy.join(", "));
+    answer::error(StatusCode::INTERNAL_SERVER_ERROR, message)
+}
+
+/// `/-/ready`: whether a configuration was loaded.
+pub(crate) async fn ready(call: Call) -> Response<Body> {
+    if call.app.controller.ready() {
+        answer::text(StatusCode::OK, "Alloy is ready.")
+    } else {
+        answer::text(StatusCode::SERVICE_UNAVAILABLE, "Alloy is not ready.")
+    }
+}
+
+/// `/-/reload`: loads the configuration again.
+pub(crate) async fn reload(call: Call) -> Response<Body> {
+    // On its own, because a client that goes away must not leave a load half done.
+    match tokio::spawn(call.app.controller.reload()).await {
+        Ok(Ok(())) => answer::text(StatusCode::OK, "config reloaded"),
+        Ok(Err(diagnostics)) => answer::error(StatusCode::BAD_REQUEST, diagnostics),
+        Err(error) => {
+            tracing::error!(service = "http", err = %error, "the reload broke off");
+            answer::error(StatusCode::INTERNAL_SERVER_ERROR, "the reload broke off; see the log")
+        }
+    }
+}
+
+/// `/metrics`: everything the process counts.
+pub(crate) async fn metrics(call: Call) -> Response<Body> {
+    let app = &call.app;
+    let mut states: BTreeMap<&str, u32> = BTreeMap::new();
+    for component in app.controller.components("").await.unwrap_or_default() {
+        *states.entry(component.health.state.as_str()).or_default() += 1;
+    }
+    app.running.retain(|labels, _| labels.last().is_some_and(|state| states.contains_key(&**state)));
+    for (state, count) in states {
+        app.running.with(&["/", "", state]).set(f64::from(count));
+    }
+    let gathered = app.metrics.gather();
+    for error in &gathered.errors {
+        tracing::warn!(service = "http", err = %error, "a metric was left out");
+    }
+    let accept: Vec<&str> = call.request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let format = promtext::negotiate(&accept.join(","));
+    let text = promtext::encode(&gathered.families, format);
+    let content_type = HeaderValue::from_static(format.content_type());
+    answer::document(call.request.headers(), content_type, text.into_bytes())
+}
+
+/// `/api/v0/component/{id}/{rest}`: a component's own handler.
+pub(crate) async fn component_handler(call: Call) -> Response<Body> {
+    let path = call.request.uri().path().to_owned();
+    let open = call.open.trim_end_matches('/').to_owned();
+    if open.is_empty() {
+        let message = format!("failed to parse URL path {path:?}: it names no component");
+        return answer::error(StatusCode::BAD_REQUEST, message);
+    }
+    let ends = open.match_indices('/').map(|(at, _)| at).chain([open.len()]);
+    for end in ends.collect::<Vec<_>>().into_iter().rev() {
+        let id = &open[..end];
+        if call.app.controller.component(id).await.is_none() {
+            continue;
+        }
+        let Some(request) = below(call.request, &call.open[end..]) else {
+            let message = format!("failed to parse URL path {path:?}: what follows the component is not a path");
+            return answer::error(StatusCode::BAD_REQUEST, message);
+        };
+        let served = call.app.controller.node_http(id, request).await;
+        return served.unwrap_or_else(|| answer::empty(StatusCode::NOT_FOUND));
+    }
+    answer::empty(StatusCode::NOT_FOUND)
+}
+
+/// The request with a part of its path; the path starts with a slash in any case.
+fn below(mut request: Request<Body>, path: &str) -> Option<Request<Body>> {
+    let mut rest = String::from("/");
+    for c in path.trim_start_matches('/').chars() {
+        if c.is_ascii_alphanumeric() || "/-._~!$&'()*+,;=:@".contains(c) {
+            rest.push(c);
+        } else {
+            let mut utf8 = [0; 4];
+            for byte in c.encode_utf8(&mut utf8).bytes() {
+                rest.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    if let Some(query) = request.uri().query() {
+        rest.push('?');
+        rest.push_str(query);
+    }
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(rest.parse::<PathAndQuery>().ok()?);
+    *request.uri_mut() = Uri::from_parts(parts).ok()?;
+    Some(request)
+}
+
+/// `{prefix}/api/v0/web/components` and `.../modules/{id}/components`.
+pub(crate) async fn components(call: Call) -> Response<Body> {
+    match call.app.controller.components(&call.open).await {
+        Ok(components) => web(&call, &components.iter().map(|info| Component::new(info, false)).collect::<Vec<_>>()),
+        Err(_) => answer::error(StatusCode::NOT_FOUND, format!("module {:?} not found", call.open)),
+    }
+}
+
+/// `{prefix}/api/v0/web/components/{id}`.
+pub(crate) async fn component(call: Call) -> Response<Body> {
+    match call.app.controller.component(&call.open).await {
+        Some(info) => web(&call, &Component::new(&info, true)),
+        None => answer::error(StatusCode::NOT_FOUND, format!("component {:?} not found", call.open)),
+    }
+}
+
+/// `{prefix}/api/v0/web/peers`: this process alone.
+pub(crate) async fn peers(call: Call) -> Response<Body> {
+    let peer = Peer {
+        name: &call.app.node_name,
+        addr: call.app.address.to_string(),
+        is_self: true,
+        state: "participant",
+    };
+    web(&call, &[peer])
+}
+
+/// `/api/v0/invar/ledger`: where every record went.
+pub(crate) async fn ledger(call: Call) -> Response<Body> {
+    let budget = &call.app.budget;
+    let page = LedgerPage {
+        edges: call.app.ledger.snapshot().into_iter().map(Edge::from).collect(),
+        budget: BudgetPage {
+            limit: (budget.limit() != u64::MAX).then(|| budget.limit()),
+            used: budget.used(),
+            peak: budget.peak(),
+            waiting: budget.waiting(),
+        },
+    };
+    json(&call, JSON, &page)
+}
+
+/// Paths that belong to the API and lead nowhere, which the user interface must not answer.
+pub(crate) async fn nothing(_: Call) -> Response<Body> {
+    answer::error(StatusCode::NOT_FOUND, "404 page not found")
+}
+
+/// JSON as the user interface's API sends it: Go guesses the type, and guesses text.
+fn web(call: &Call, content: &impl Serialize) -> Response<Body> {
+    json(call, HeaderValue::from_static(TEXT), content)
+}
+
+fn json(call: &Call, content_type: HeaderValue, content: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(content) {
+        Ok(content) => answer::document(call.request.headers(), content_type, content),
+        Err(error) => answer::error(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
+}
+
+/// A component in Alloy's JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Component<'a> {
+    name: &'a str,
+    r#type: &'static str,
+    #[serde(rename = "localID")]
+    local_id: &'a str,
+    #[serde(rename = "moduleID")]
+    module_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    label: &'a str,
+    references_to: &'a [String],
+    referenced_by: &'a [String],
+    data_flow_edges_to: &'a [String],
+    health: Health<'a>,
+    original: &'static str,
+    arguments: Box<RawValue>,
+    exports: Box<RawValue>,
+    debug_info: Box<RawValue>,
+    #[serde(rename = "createdModuleIDs", skip_serializing_if = "<[String]>::is_empty")]
+    created_module_ids: &'a [String],
+    live_debugging_enabled: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Health<'a> {
+    state: &'static str,
+    message: &'a str,
+    updated_time: String,
+}
+
+impl<'a> Component<'a> {
+    fn new(info: &'a ComponentInfo, detail: bool) -> Self {
+        let body = |text: Option<String>| {
+            let text = text.filter(|_| detail).unwrap_or_else(|| "[]".to_owned());
+            // The encoder writes JSON; were it not, the rest of the object is still worth showing.
+            RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
+        };
+        Component {
+            name: &info.name,
+            r#type: "block",
+            local_id: &info.local_id,
+            module_id: &info.module_id,
+            label: &info.label,
+            references_to: &info.references_to,
+            referenced_by: &info.referenced_by,
+            data_flow_edges_to: &info.data_flow_edges_to,
+            health: Health {
+                state: info.health.state.as_str(),
+                message: &info.health.message,
+                updated_time: gotime::format_rfc3339_nano(info.health.updated),
+            },
+            original: "",
+            arguments: body(info.arguments.as_ref().map(value::body_to_json)),
+            exports: body(info.exports.as_ref().map(value::body_to_json)),
+            debug_info: body(info.debug_info.as_ref().map(value::object_to_json)),
+            created_module_ids: &info.created_module_ids,
+            live_debugging_enabled: info.live_debugging_enabled,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Peer<'a> {
+    name: &'a str,
+    addr: String,
+    #[serde(rename = "isSelf")]
+    is_self: bool,
+    state: &'static str,
+}
+
+#[derive(Serialize)]
+struct LedgerPage {
+    edges: Vec<Edge>,
+    budget: BudgetPage,
+}
+
+#[derive(Serialize)]
+struct BudgetPage {
+    limit: Option<u64>,
+    used: u64,
+    peak: u64,
+    waiting: usize,
+}
+
+#[derive(Serialize)]
+struct Edge {
+    from: String,
+    to: String,
+    entered: Count,
+    delivered: Count,
+    filtered: BTreeMap<String, Count>,
+    rejected: BTreeMap<String, Count>,
+    returned: Count,
+    lost: Count,
+    in_flight: Count,
+    /// Whether every record that entered has a fate or is in flight.
+    balanced: bool,
+}
+
+#[derive(Serialize)]
+struct Count {
+    items: u64,
+    bytes: u64,
+}
+
+impl From<Amount> for Count {
+    fn from(amount: Amount) -> Self {
+        Count {
+            items: amount.items,
+            bytes: amount.bytes,
+        }
+    }
+}
+
+impl From<EdgeSnapshot> for Edge {
+    fn from(edge: EdgeSnapshot) -> Self {
+        let in_flight = edge.in_flight();
+        let counts = |map: BTreeMap<String, Amount>| map.into_iter().map(|(name, amount)| (name, amount.into())).collect();
+        let mut accounted = edge.delivered + edge.returned + in_flight;
+        for amount in edge.filtered.values().chain(edge.rejected.values()) {
+            accounted += *amount;
+        }
+        Edge {
+            balanced: accounted == edge.entered,
+            from: edge.from,
+            to: edge.to,
+            entered: edge.entered.into(),
+            delivered: edge.delivered.into(),
+            filtered: counts(edge.filtered),
+            rejected: counts(edge.rejected),
+            returned: edge.returned.into(),
+            lost: edge.lost.into(),
+            in_flight: in_flight.into(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! One byte budget for the whole process.
+//!
+//! Memory is counted where records enter, by their decoded size, not where it is allocated: what is admitted is bounded, so
+//! what is buffered anywhere behind the door is bounded too. When the budget is used up pull sources wait in
+//! [`Budget::acquire`] and push sources answer with what [`Budget::try_acquire`] tells them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::oneshot;
+
+/// A process-wide bound on the bytes that are admitted and not yet settled. Clones share it.
+#[derive(Clone)]
+pub struct Budget(Arc<Inner>);
+
+struct Inner {
+    limit: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    used: u64,
+    peak: u64,
+    waiting: VecDeque<Waiter>,
+}
+
+struct Waiter {
+    bytes: u64,
+    admitted: oneshot::Sender<Permit>,
+}
+
+/// The right to hold some bytes; gives them back when it is dropped.
+pub struct Permit {
+    bytes: u64,
+    budget: Option<Budget>,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes, at least one.
+    pub fn new(limit: u64) -> Self {
+        Budget(Arc::new(Inner {
+            limit: limit.max(1),
+            state: Mutex::default(),
+        }))
+    }
+
+    /// A budget that never makes anyone wait.
+    pub fn unlimited() -> Self {
+        Budget::new(u64::MAX)
+    }
+
+    /// The bound in bytes.
+    pub fn limit(&self) -> u64 {
+        self.0.limit
+    }
+
+    /// Bytes held by permits at the moment.
+    pub fn used(&self) -> u64 {
+        self.lock().used
+    }
+
+    /// The most bytes that were ever held at once.
+    pub fn peak(&self) -> u64 {
+        self.lock().peak
+    }
+
+    /// Number of senders that wait for room.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// Waits, first come first served, until `bytes` fit. A request beyond the whole budget waits until it is alone, so
+    /// that one huge record passes instead of blocking for ever.
+    pub async fn acquire(&self, bytes: u64) -> Permit {
+        let admitted = {
+            let mut state = self.lock();
+            if state.waiting.is_empty() && self.fits(&state, bytes) {
+                return self.grant(&mut state, bytes);
+            }
+            let (sender, admitted) = oneshot::channel();
+            state.waiting.push_back(Waiter {
+                bytes,
+                admitted: sender,
+            });
+            admitted
+        };
+        admitted
+            .await
+            .expect("a waiter is dropped only after it was sent its permit, and the budget outlives this call")
+    }
+
+    /// A permit if there is room right now and nobody waits for it.
+    pub fn try_acquire(&self, bytes: u64) -> Option<Permit> {
+        let mut state = self.lock();
+        (state.waiting.is_empty() && self.fits(&state, bytes)).then(|| self.grant(&mut state, bytes))
+    }
+
+    /// A permit at once, even beyond the limit: for the small copies that a stage makes of records that were admitted
+    /// already. It counts, so admission waits until the excess is gone.
+    pub fn force(&self, bytes: u64) -> Permit {
+        self.grant(&mut self.lock(), bytes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn fits(&self, state: &State, bytes: u64) -> bool {
+        state.used == 0 || state.used.saturating_add(bytes) <= self.0.limit
+    }
+
+    fn grant(&self, state: &mut State, bytes: u64) -> Permit {
+        state.used += bytes;
+        state.peak = state.peak.max(state.used);
+        Permit {
+            bytes,
+            budget: Some(self.clone()),
+        }
+    }
+
+    fn release(&self, bytes: u64) {
+        let mut refused = Vec::new();
+        let mut state = self.lock();
+        state.used = state.used.saturating_sub(bytes);
+        while let Some(first) = state.waiting.front() {
+            if !self.fits(&state, first.bytes) {
+                break;
+            }
+            if let Some(waiter) = state.waiting.pop_front() {
+                let permit = self.grant(&mut state, waiter.bytes);
+                // The one who waited may have gone away; its permit is dropped below, without the lock.
+                refused.extend(waiter.admitted.send(permit).err());
+            }
+        }
+        drop(state);
+        drop(refused);
+    }
+}
+
+impl Permit {
+    /// A permit for nothing, for records that were not admitted by a budget (tests, internal lines).
+    pub fn none() -> Self {
+        Permit { bytes: 0, budget: None }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The budget it came from.
+    pub fn budget(&self) -> Option<&Budget> {
+        self.budget.as_ref()
+    }
+
+    /// Gives back what exceeds `bytes`.
+    pub fn shrink(&mut self, bytes: u64) {
+        if bytes < self.bytes {
+            let excess = self.bytes - bytes;
+            self.bytes = bytes;
+            if let Some(budget) = &self.budget {
+                budget.release(excess);
+            }
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(budget) = self.budget.take() {
+            budget.release(self.bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn admission_waits_in_order_and_never_exceeds_the_limit() {
+        let budget = Budget::new(100);
+        let first = budget.acquire(60).await;
+        let mut large = Box::pin(budget.acquire(50));
+        assert!(large.as_mut().now_or_never().is_none());
+        // A small one that would fit does not overtake the large one.
+        assert!(budget.try_acquire(1).is_none());
+        let mut small = Box::pin(budget.acquire(10));
+        assert!(small.as_mut().now_or_never().is_none());
+        drop(first);
+        let (large, small) = (large.await, small.await);
+        assert_eq!(budget.used(), 60);
+        drop((large, small));
+        assert_eq!((budget.used(), budget.peak()), (0, 60));
+    }
+
+    #[tokio::test]
+    async fn a_record_larger_than_the_budget_passes_alone() {
+        let budget = Budget::new(10);
+        let small = budget.acquire(5).await;
+        let mut huge = Box::pin(budget.acquire(50));
+        assert!(huge.as_mut().now_or_never().is_none());
+        drop(small);
+        assert_eq!(huge.await.bytes(), 50);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_waiter_that_gives_up_holds_nothing() {
+        let budget = Budget::new(10);
+        let held = budget.acquire(10).await;
+        let mut gone = Box::pin(budget.acquire(10));
+        assert!(gone.as_mut().now_or_never().is_none());
+        drop(gone);
+        drop(held);
+        assert_eq!(budget.used(), 0);
+        assert!(budget.try_acquire(10).is_some());
+    }
+}

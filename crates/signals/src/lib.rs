@@ -1,0 +1,44 @@
+//! What flows on the wires between components, and who answers for it.
+//!
+//! A source makes a [`LogBatch`] under a memory [`Permit`] and offers it with [`LogSink::accept`]. The call resolves when
+//! every record is delivered or durable, or was dropped by a named rule; until then the sender keeps the responsibility:
+//! it commits a file position, or answers a client, only afterwards. There is no other acknowledgement and no other
+//! back-pressure.
+//!
+//! # Order
+//!
+//! An `accept` takes its place **when it is polled for the first time**. A sender that offers batch 1, polls it, offers
+//! batch 2 and polls that, may have both in flight and is promised that the records of one stream arrive in that order.
+//! [`Courier`] does this for sources. A component that passes records on does everything up to the first poll of the
+//! next `accept` without waiting, or holds a first-come-first-served lock while it waits.
+//!
+//! # Refusals
+//!
+//! [`Refused`] returns the responsibility for the *whole* batch: nothing of it will arrive unless it is offered again.
+//! A sink that refuses a batch with [`Refused::retry`] also refuses what was offered after it and is still waiting, so that a
+//! sender which offers all of them again keeps the order.
+//!
+//! # Custody
+//!
+//! A batch carries a [`Custody`]: the obligation to say what became of each record. [`Edge`] checks when an `accept`
+//! resolves that every record has a fate; one without is counted as `lost`, and panics where debug assertions are on.
+
+mod budget;
+mod courier;
+mod custody;
+mod fanout;
+mod labels;
+mod ledger;
+mod logs;
+mod receipt;
+mod sink;
+
+pub use budget::{Budget, Permit};
+pub use courier::{Courier, Landed};
+pub use custody::Custody;
+pub use fanout::{FanOut, Receiver};
+pub use labels::{Labels, LabelsBuilder};
+pub use ledger::{Amount, Edge, EdgeSnapshot, Ledger};
+pub use logs::{Entry, LogBatch, LogStream, Metadata};
+pub use receipt::{Held, Receipt, receipt};
+pub use sink::{Accepting, LogSink, Refused};

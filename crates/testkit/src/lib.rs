@@ -1,0 +1,3 @@
+//! What the tests and benchmarks of several crates share: peers that misbehave on demand.
+
+pub mod loki_sink;

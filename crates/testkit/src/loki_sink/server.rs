@@ -1,0 +1,245 @@
+//! The server's thread: listener, connections, and what each mode does.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use lokipush::{Body, Format, Limits, proto};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::http::{Connection, Incoming};
+use super::{Mode, Received, Request, Shared};
+
+/// What the owner of a sink asks its thread for.
+pub(super) enum Control {
+    /// Open or close the port, and say when it is done.
+    Listen {
+        listen: bool,
+        done: std::sync::mpsc::Sender<io::Result<()>>,
+    },
+    Stop,
+}
+
+/// Serves on this thread until it is told to stop; without an owner that could, for ever.
+pub(super) fn run(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut commands: mpsc::UnboundedReceiver<Control>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let addr = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let mut listener = Some(tokio::net::TcpListener::from_std(listener)?);
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Control::Listen { listen: false, done }) => {
+                        listener = None;
+                        connections.shutdown().await;
+                        // An error means that nobody waits any more; nor in the next arm.
+                        let _gone = done.send(Ok(()));
+                    }
+                    Some(Control::Listen { listen: true, done }) => {
+                        let opened = match listener {
+                            Some(_) => Ok(()),
+                            None => tokio::net::TcpListener::bind(addr).await.map(|new| listener = Some(new)),
+                        };
+                        let _gone = done.send(opened);
+                    }
+                    Some(Control::Stop) | None => return Ok(()),
+                },
+                accepted = accept(listener.as_ref()) => {
+                    // A connection that broke before it was accepted is the client's affair.
+                    if let Ok((stream, _)) = accepted {
+                        connections.spawn(serve(Connection::new(stream), shared.clone()));
+                    }
+                }
+                // Frees what ended connections leave behind.
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            }
+        }
+    })
+}
+
+async fn accept(
+    listener: Option<&tokio::net::TcpListener>,
+) -> io::Result<(tokio::net::TcpStream, std::net::SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Answers the requests of one connection. An error is a client that went away or does not speak HTTP: the connection ends.
+async fn serve(mut connection: Connection, shared: Arc<Shared>) -> io::Result<()> {
+    while let Some(request) = connection.request().await? {
+        let last = request.last;
+        let goes_on = match (&request.method[..], &request.path[..]) {
+            ("POST", "/loki/api/v1/push") => push(&mut connection, &shared, request).await?,
+            ("GET", "/ready") => answer(&mut connection, 200, "ready\n").await?,
+            ("GET", "/stats") => answer(&mut connection, 200, &stats(&shared)).await?,
+            ("POST", "/reset") => {
+                shared.reset();
+                answer(&mut connection, 204, "").await?
+            }
+            (method, path) => answer(&mut connection, 404, &format!("there is no {method} {path}\n")).await?,
+        };
+        if last || !goes_on {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn answer(connection: &mut Connection, status: u16, body: &str) -> io::Result<bool> {
+    connection.answer(status, "", body).await?;
+    Ok(true)
+}
+
+fn stats(shared: &Shared) -> String {
+    let totals = shared.totals();
+    serde_json::json!({
+        "requests": totals.requests,
+        "stored_requests": totals.stored_requests,
+        "body_bytes": totals.body_bytes,
+        "decoded_requests": totals.decoded_requests,
+        "entries": totals.entries,
+        "line_bytes": totals.line_bytes,
+    })
+    .to_string()
+}
+
+/// What is in a push.
+#[derive(Default)]
+struct Content {
+    decoded: bool,
+    error: Option<String>,
+    streams: usize,
+    entries: usize,
+    line_bytes: usize,
+    kept: Vec<Received>,
+}
+
+/// Treats one push as the mode wants; `false` if the connection is to be closed.
+async fn push(connection: &mut Connection, shared: &Shared, incoming: Incoming) -> io::Result<bool> {
+    let mode = shared.next_mode();
+    let content = if shared.decodes_next() {
+        decode(&incoming, shared.count_only.is_some())
+    } else {
+        Content::default()
+    };
+    let mut request = Request {
+        at: Instant::now(),
+        tenant: incoming.header("x-scope-orgid").unwrap_or("").to_owned(),
+        body_bytes: incoming.body.len(),
+        headers: incoming.headers,
+        streams: content.streams,
+        entries: content.entries,
+        stored: false,
+        status: None,
+        error: content.error.clone(),
+    };
+    let counted = (content.entries as u64, content.line_bytes as u64);
+    let (status, retry_after, text) = match mode {
+        _ if content.error.is_some() => (Some(400), None, content.error.unwrap_or_default()),
+        Mode::Ok => (Some(204), None, String::new()),
+        Mode::Slow(time) => {
+            tokio::time::sleep(time).await;
+            (Some(204), None, String::new())
+        }
+        Mode::Status {
+            code,
+            retry_after,
+            body,
+        } => (Some(code), retry_after, body),
+        Mode::LoseResponse => {
+            request.stored = true;
+            (None, None, String::new())
+        }
+        Mode::Close | Mode::Refuse => (None, None, String::new()),
+        Mode::Hang => {
+            shared.record(request, content.decoded, Vec::new(), counted);
+            connection.until_gone().await;
+            return Ok(false);
+        }
+    };
+    request.status = status;
+    request.stored |= status.is_some_and(|status| (200..300).contains(&status));
+    // Before the answer: who has seen the answer finds the entries.
+    shared.record(request, content.decoded, content.kept, counted);
+    let Some(status) = status else {
+        return Ok(false);
+    };
+    let extra = retry_after
+        .map(|value| format!("Retry-After: {value}\r\n"))
+        .unwrap_or_default();
+    connection.answer(status, &extra, &text).await?;
+    Ok(true)
+}
+
+fn decode(incoming: &Incoming, count_only: bool) -> Content {
+    let mut content = Content {
+        decoded: true,
+        ..Content::default()
+    };
+    if let Err(error) = read(incoming, count_only, &mut content) {
+        content = Content {
+            decoded: true,
+            error: Some(error.to_string()),
+            ..Content::default()
+        };
+    }
+    content
+}
+
+fn read(incoming: &Incoming, count_only: bool, content: &mut Content) -> Result<(), lokipush::Error> {
+    let limits = Limits {
+        max_bytes: 1 << 30,
+        max_entries: usize::MAX,
+    };
+    let kind = incoming.header("content-type");
+    let body = Body::open(incoming.body.clone(), kind, incoming.header("content-encoding"), limits)?;
+    if count_only && body.format() == Format::Protobuf {
+        for stream in proto::Streams::new(body.bytes()) {
+            content.streams += 1;
+            for entry in stream?.entries() {
+                content.entries += 1;
+                content.line_bytes += entry?.line.len();
+            }
+        }
+        return Ok(());
+    }
+    let tenant: Arc<str> = incoming.header("x-scope-orgid").unwrap_or("").into();
+    let request = body.decode(limits)?;
+    content.streams = request.streams.len();
+    for stream in &request.streams {
+        let labels: Arc<str> = stream.labels.text().into();
+        for entry in &stream.entries {
+            content.entries += 1;
+            content.line_bytes += entry.line.len();
+            if count_only {
+                continue;
+            }
+            content.kept.push(Received {
+                tenant: tenant.clone(),
+                labels: labels.clone(),
+                ts: entry.timestamp,
+                line: match &entry.line {
+                    std::borrow::Cow::Borrowed(line) => body.bytes().slice_ref(line),
+                    std::borrow::Cow::Owned(line) => Bytes::copy_from_slice(line),
+                },
+                metadata: entry
+                    .metadata
+                    .iter()
+                    .map(|(n, v)| (n.to_string(), v.to_string()))
+                    .collect(),
+            });
+        }
+    }
+    Ok(())
+}

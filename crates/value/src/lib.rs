@@ -1,0 +1,32 @@
+//! Values of the configuration language and how Rust types are made from them.
+//!
+//! Knows nothing of syntax: an evaluator makes [`Value`]s and [`Body`]s out of a configuration, and a component turns them into its
+//! arguments with a type that derives [`Block`]. The derive emits a table, [`Schema`]; decoding, encoding, checks and documentation
+//! all work on that one table.
+
+mod body;
+mod capsule;
+mod convert;
+mod decode;
+mod encode;
+mod error;
+mod number;
+mod object;
+mod schema;
+mod secret;
+mod types;
+mod value;
+
+pub use body::{Body, Item, Place, Poison};
+pub use capsule::{Capsule, CapsuleValue};
+pub use convert::FromValue;
+pub use decode::{DecodeError, Problem, check, decode, decode_object};
+pub use encode::{body_json, body_text, encode, encode_object, to_json, to_text};
+pub use error::{Seg, ValueError};
+pub use number::Number;
+pub use object::Object;
+pub use schema::{Block, BlockEnum, Field, FieldKind, Schema, Variant};
+pub use secret::{OptionalSecret, Secret};
+pub use types::{ByteSize, GoDuration, Type};
+pub use value::{Function, Str, Value};
+pub use value_derive::{Block, BlockEnum, Choice};

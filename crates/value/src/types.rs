@@ -1,0 +1,138 @@
+//! Types of arguments and exports, as documentation and checks see them; and host types with a text form of their own.
+
+use crate::convert::FromValue;
+use crate::error::ValueError;
+use crate::schema::Schema;
+use crate::value::Value;
+use std::time::Duration;
+
+/// What a value has to be.
+#[derive(Clone, Debug)]
+pub enum Type {
+    /// Anything.
+    Any,
+    /// `true` or `false`.
+    Bool,
+    /// A number; whole or with a fraction.
+    Number,
+    /// A string.
+    String,
+    /// A string such as `1h30m`.
+    Duration,
+    /// A number of bytes, or a string such as `10MiB`.
+    ByteSize,
+    /// A string, or a list of byte values.
+    Bytes,
+    /// One of these strings.
+    Choice(&'static [&'static str]),
+    /// A list.
+    List(Box<Type>),
+    /// An object whose values are all of one type.
+    Map(Box<Type>),
+    /// An object with these fields.
+    Object(&'static Schema),
+    /// A secret.
+    Secret,
+    /// A string that may be a secret.
+    OptionalSecret,
+    /// A capsule, by its type name.
+    Capsule(&'static str),
+}
+
+impl Type {
+    /// Name of the kind of values that it takes.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Type::Any => "any",
+            Type::Bool => "bool",
+            Type::Number => "number",
+            Type::String | Type::Duration | Type::ByteSize | Type::Choice(_) => "string",
+            Type::Bytes | Type::List(_) => "array",
+            Type::Map(_) | Type::Object(_) => "object",
+            Type::Secret | Type::OptionalSecret | Type::Capsule(_) => "capsule",
+        }
+    }
+}
+
+/// A duration in nanoseconds, negative ones included; written as Go does: `1h30m`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GoDuration(pub i64);
+
+impl GoDuration {
+    /// A duration of whole seconds.
+    pub const fn seconds(n: i64) -> Self {
+        GoDuration(n * 1_000_000_000)
+    }
+
+    /// A duration of milliseconds.
+    pub const fn millis(n: i64) -> Self {
+        GoDuration(n * 1_000_000)
+    }
+
+    /// A duration of minutes.
+    pub const fn minutes(n: i64) -> Self {
+        GoDuration::seconds(n * 60)
+    }
+
+    /// As a duration that cannot be negative; negative ones are zero.
+    pub fn as_std(self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0).unwrap_or(0))
+    }
+}
+
+impl FromValue for GoDuration {
+    fn ty() -> Type {
+        Type::Duration
+    }
+
+    fn zero() -> Self {
+        GoDuration(0)
+    }
+
+    fn from_value(value: &Value) -> Result<Self, ValueError> {
+        match value {
+            Value::Null => Ok(GoDuration(0)),
+            Value::Number(number) => Ok(GoDuration(number.as_i64())),
+            other => {
+                let text = String::from_value(other)?;
+                let nanos = gotime::parse_duration(&text).map_err(|error| ValueError::new(error.to_string()))?;
+                Ok(GoDuration(nanos))
+            }
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::string(gotime::format_duration(self.0))
+    }
+}
+
+/// A number of bytes; written `10MiB`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+impl FromValue for ByteSize {
+    fn ty() -> Type {
+        Type::ByteSize
+    }
+
+    fn zero() -> Self {
+        ByteSize(0)
+    }
+
+    fn from_value(value: &Value) -> Result<Self, ValueError> {
+        match value {
+            Value::Null => Ok(ByteSize(0)),
+            Value::Number(number) => Ok(ByteSize(number.as_u64())),
+            other => {
+                let text = String::from_value(other)?;
+                let bytes = gotime::parse_bytes(&text).map_err(|error| ValueError::new(error.to_string()))?;
+                let bytes = u64::try_from(bytes).map_err(|_| ValueError::new("should not be negative"))?;
+                Ok(ByteSize(bytes))
+            }
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::string(gotime::format_bytes(i64::try_from(self.0).unwrap_or(i64::MAX)))
+    }
+}

@@ -1,0 +1,4 @@
+//! gotemplate
+
+pub mod fmt;
+mod value;

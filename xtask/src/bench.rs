@@ -1,0 +1,53 @@
+//! Benchmarks: the same load for Invar and for each peer, one after the other, against a counting sink on loopback.
+
+mod logs;
+mod peers;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::Command;
+
+#[derive(Subcommand)]
+pub enum Scenario {
+    /// Files on disk, through json, timestamp, labels and drop stages, to a Loki push endpoint.
+    Logs(logs::Options),
+}
+
+/// Runs a scenario.
+pub fn run(scenario: Scenario) -> Result<()> {
+    match scenario {
+        Scenario::Logs(options) => logs::run(&options),
+    }
+}
+
+/// Serves the counting sink until the process is killed.
+pub fn sink(addr: SocketAddr) -> Result<()> {
+    testkit::loki_sink::serve_blocking(addr, testkit::loki_sink::CountOnly)?;
+    Ok(())
+}
+
+/// A port on loopback that was free a moment ago.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Builds the release binary and returns its path.
+fn release_binary() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--release", "--package", "invar", "--message-format", "json-render-diagnostics"])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cargo build --release failed");
+    }
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "invar")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .context("cargo named no executable for invar")
+}

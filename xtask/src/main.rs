@@ -1,0 +1,35 @@
+//! Project tasks: `cargo xtask bench logs`, `cargo xtask ci`.
+
+mod bench;
+mod process;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of the project")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Measure Invar, and any peer, on the same load.
+    Bench {
+        #[command(subcommand)]
+        scenario: bench::Scenario,
+    },
+    /// Counts pushed lines; the benchmarks start it as a process of its own.
+    #[command(hide = true)]
+    Sink {
+        /// Address to listen on.
+        addr: std::net::SocketAddr,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().task {
+        Task::Bench { scenario } => bench::run(scenario),
+        Task::Sink { addr } => bench::sink(addr),
+    }
+}

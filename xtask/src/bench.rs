@@ -24,7 +24,8 @@ pub fn run(scenario: Scenario) -> Result<()> {
 
 /// Serves the counting sink until the process is killed.
 pub fn sink(addr: SocketAddr) -> Result<()> {
-    testkit::loki_sink::serve_blocking(addr, testkit::loki_sink::CountOnly)?;
+    // Every push is decoded: what is counted is what arrived, whole.
+    testkit::loki_sink::serve_blocking(addr, testkit::loki_sink::CountOnly { decode_every: 1 })?;
     Ok(())
 }
 

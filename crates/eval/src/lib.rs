@@ -1,1 +1,26 @@
-//! eval
+//! Expressions: from syntax trees to values.
+//!
+//! [`evaluate_body`] makes the [`value::Body`] that a component decodes, and turns what goes wrong in decoding back into
+//! diagnostics at the expression at fault. [`references`] tells what a block depends on before anything is evaluated,
+//! [`check_block`] what is wrong with it as far as literals show.
+//!
+//! Trees may be a thousand levels high and threads have small stacks, so walks over expressions keep their own stack.
+
+mod blame;
+mod body;
+mod check;
+mod expr;
+mod literal;
+mod ops;
+mod plain;
+mod references;
+mod scope;
+mod stdlib;
+
+pub use body::{Evaluated, evaluate_body, unevaluated_body};
+pub use check::check_block;
+pub use expr::{convert, evaluate_expr};
+pub use plain::{PlainJsonError, to_plain_json};
+pub use references::{StdlibUse, Traversal, references, stdlib_uses};
+pub use scope::Scope;
+pub use stdlib::{HostFacts, Stdlib, is_stdlib_name};

@@ -240,5 +240,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
-    gotime::parse_bytes(text).map_err(|error| error.to_string())
+    let bytes = gotime::parse_bytes(text).map_err(|error| error.to_string())?;
+    u64::try_from(bytes).map_err(|_| "a negative size makes no sense here".to_owned())
 }

@@ -405,26 +405,14 @@ impl Inner {
     }
 
     fn context(self: &Arc<Self>, id: &str) -> ContextParts {
-        let options = &self.options;
         let queue = Arc::downgrade(&self.queue);
         let reporter = id.to_owned();
-        ContextParts {
-            id: Arc::from(id),
-            data_path: options.storage.join(id),
-            host: options.host.clone(),
-            budget: options.budget.clone(),
-            ledger: options.ledger.clone(),
-            metrics: options.metrics.scoped(&[("component_path", ROOT_PATH), ("component_id", id)]),
-            services: options.services.clone(),
-            stability: options.catalogue.allowed.stability,
-            span: tracing::info_span!("component", component_path = ROOT_PATH, component_id = id),
-            exported: Arc::new(move || {
-                if let Some(queue) = queue.upgrade() {
-                    queue.push(&reporter);
-                }
-            }),
-            inspector: options.inspector.clone(),
-        }
+        let exported = move || {
+            if let Some(queue) = queue.upgrade() {
+                queue.push(&reporter);
+            }
+        };
+        context(&self.options, id, Arc::new(exported))
     }
 
     /// Evaluates one node again because something that it refers to changed.
@@ -451,6 +439,26 @@ impl Inner {
                 }
             }
         }
+    }
+}
+
+/// What a component gets to see of the world.
+pub(crate) fn context(options: &Options, id: &str, exported: Arc<dyn Fn() + Send + Sync>) -> ContextParts {
+    ContextParts {
+        id: Arc::from(id),
+        data_path: options.storage.join(id),
+        host: options.host.clone(),
+        budget: options.budget.clone(),
+        ledger: options.ledger.clone(),
+        metrics: options
+            .metrics
+            .scoped(&[("component_path", ROOT_PATH), ("component_id", id)])
+            .expect("both label names are well formed"),
+        services: options.services.clone(),
+        stability: options.catalogue.allowed.stability,
+        span: tracing::info_span!("component", component_path = ROOT_PATH, component_id = id),
+        exported,
+        inspector: options.inspector.clone(),
     }
 }
 

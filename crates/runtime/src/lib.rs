@@ -12,6 +12,7 @@ mod config;
 mod controller;
 mod evaluate;
 pub mod graph;
+mod isolate;
 pub mod loader;
 mod node;
 mod plan;
@@ -24,6 +25,7 @@ mod workers;
 
 pub use config::ConfigBlock;
 pub use controller::{Controller, LoadError, Loaded, NodeInfo, Options};
+pub use isolate::isolate;
 pub use node::Node;
 pub use plan::{GraphPlan, NodePlan, Step, plan};
 pub use queue::UpdateQueue;
@@ -35,6 +37,7 @@ use syntax::{Diagnostics, Source};
 
 /// Diagnostics as a person reads them: each with its place and a snippet of the source.
 pub fn report(diagnostics: &Diagnostics, sources: &[Source], color: bool) -> String {
-    let find = |name: &str| sources.iter().find(|source| source.name().as_ref() == name).cloned();
-    syntax::diag::Printer::new(find).color(color).print(diagnostics)
+    let printer = syntax::diag::Printer { color, ..Default::default() };
+    let text_of = |name: &str| sources.iter().find(|source| source.name().as_ref() == name).map(Source::text);
+    printer.print(diagnostics, text_of)
 }

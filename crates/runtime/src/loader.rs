@@ -52,6 +52,18 @@ pub struct Reference {
     pub target: String,
     /// The fields after it: `receiver`.
     pub fields: Vec<String>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl Reference {
+    /// Where its first field stands.
+    pub fn field_span(&self) -> Span {
+        let length: usize = self.fields.iter().map(|field| field.len() + 1).sum();
+        let start = self.span.end.saturating_sub(length.saturating_sub(1) as u32).max(self.span.start);
+        let end = start + self.fields.first().map_or(0, String::len) as u32;
+        Span::new(start, end.min(self.span.end))
+    }
 }
 
 /// A node as the configuration says it.
@@ -114,7 +126,7 @@ fn block_text(block: &Block) -> String {
             match stmt {
                 Stmt::Attribute(attribute) => {
                     // Writing to a String cannot fail.
-                    let _ = writeln!(text, "{} = {}", attribute.name.name, syntax::format_expr(&attribute.value));
+                    let _ = writeln!(text, "{} = {}", attribute.name.name, syntax::format::format_expr(&attribute.value));
                 }
                 Stmt::Block(block) => {
                     let _ = writeln!(text, "{} {{", block.id());
@@ -132,6 +144,8 @@ fn block_text(block: &Block) -> String {
 pub struct Outcome {
     /// The configuration, unless there are errors.
     pub configuration: Option<Configuration>,
+    /// Every node that could be understood, in source order, errors or not.
+    pub specs: Vec<Spec>,
     /// Errors and warnings in source order.
     pub diagnostics: Diagnostics,
     /// The files, for printing diagnostics.
@@ -176,9 +190,11 @@ pub fn load(catalogue: &Catalogue, files: &[SourceFile]) -> Outcome {
         loader.order();
     }
     let sources = loader.configuration.sources.clone();
+    let specs = loader.configuration.graph.ids().map(|id| loader.configuration.specs[id].clone()).collect();
     let configuration = (!loader.diagnostics.has_errors()).then_some(loader.configuration);
     Outcome {
         configuration,
+        specs,
         diagnostics: loader.diagnostics,
         sources,
     }
@@ -253,7 +269,7 @@ impl Loader<'_> {
 
     fn config_hint(&self, name: &str) -> Option<String> {
         let names = self.catalogue.config_blocks.iter().map(|config| config.name);
-        syntax::suggest(name, names).map(|near| format!("did you mean \"{near}\"?"))
+        syntax::diag::suggest(name, names).map(|near| format!("did you mean \"{near}\"?"))
     }
 
     fn add(&mut self, source: Source, block: Arc<Block>, kind: Kind) {
@@ -286,7 +302,7 @@ impl Loader<'_> {
             let source = spec.source.clone();
             let mut references = Vec::new();
             for traversal in eval::references(&block.body) {
-                match self.resolve(&traversal.parts) {
+                match self.resolve(&traversal) {
                     Some(reference) => {
                         self.configuration.graph.connect(id, &reference.target);
                         references.push(reference);
@@ -294,7 +310,7 @@ impl Loader<'_> {
                     None => self.unresolved(&source, &traversal),
                 }
             }
-            self.warn_about_functions(&source, &block);
+            self.check_functions(&source, &block);
             if let Some(spec) = self.configuration.specs.get_mut(id) {
                 spec.references = references;
             }
@@ -302,12 +318,14 @@ impl Loader<'_> {
     }
 
     /// The shortest prefix that is a node.
-    fn resolve(&self, parts: &[String]) -> Option<Reference> {
+    fn resolve(&self, traversal: &eval::Traversal) -> Option<Reference> {
+        let parts = &traversal.parts;
         (1..=parts.len()).find_map(|n| {
             let id = parts[..n].join(".");
             self.configuration.graph.contains(&id).then(|| Reference {
                 target: id,
                 fields: parts[n..].to_vec(),
+                span: traversal.span,
             })
         })
     }
@@ -325,24 +343,27 @@ impl Loader<'_> {
             .configuration
             .graph
             .ids()
-            .flat_map(|id| {
-                let fields = traversal.parts.len().saturating_sub(id.split('.').count());
-                let tail = &traversal.parts[traversal.parts.len() - fields.min(traversal.parts.len())..];
-                std::iter::once(id).chain(tail.iter().map(String::as_str)).collect::<Vec<_>>().join(".").into()
+            .map(|id| {
+                let fragments = id.split('.').count().min(traversal.parts.len());
+                let fields = traversal.parts[fragments..].iter().map(String::as_str);
+                std::iter::once(id).chain(fields).collect::<Vec<_>>().join(".")
             })
             .collect();
-        if let Some(near) = syntax::suggest(&path, candidates.iter().map(String::as_str)) {
+        if let Some(near) = syntax::diag::suggest(&path, candidates.iter().map(String::as_str)) {
             diagnostic = diagnostic.with_hint(format!("did you mean \"{near}\"?"));
         }
         self.diagnostics.push(diagnostic);
     }
 
-    fn warn_about_functions(&mut self, source: &Source, block: &Block) {
+    fn check_functions(&mut self, source: &Source, block: &Block) {
         for used in eval::stdlib_uses(&block.body) {
-            if used.stability < self.catalogue.allowed.stability {
-                let level = used.stability;
-                let message = gate_function(&used.name, level, self.catalogue.allowed.stability);
-                self.error(source, used.span, message);
+            let minimum = self.catalogue.allowed.stability;
+            if used.experimental && Stability::Experimental < minimum {
+                self.error(source, used.span, gate_function(&used.name, Stability::Experimental, minimum));
+            }
+            if used.deprecated {
+                let message = format!("this stdlib function is deprecated; please refer to the documentation for the replacement of \"{}\"", used.name);
+                self.diagnostics.push(Diagnostic::warning(message).at(source, used.span));
             }
         }
     }

@@ -76,7 +76,7 @@ impl Registry {
         let candidates = self.components.keys().copied().chain(self.known.iter().copied());
         LookupError {
             message: format!("cannot find the definition of component name \"{name}\""),
-            hint: syntax::suggest(name, candidates).map(|near| format!("did you mean \"{near}\"?")),
+            hint: syntax::diag::suggest(name, candidates).map(|near| format!("did you mean \"{near}\"?")),
         }
     }
 

@@ -170,7 +170,8 @@ impl Shared {
         // There is nowhere left to report a log that cannot be written; the program goes on without it.
         let _ = sink.out.write_all(line.as_bytes()).and_then(|()| sink.out.flush());
         if self.forwarder.is_active() {
-            self.forwarder.push(record.timestamp, record.severity, record.component.as_deref(), &line);
+            self.forwarder
+                .push(record.timestamp, record.severity, record.component.as_deref(), &line);
         }
     }
 }

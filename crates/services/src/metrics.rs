@@ -38,7 +38,8 @@ pub fn register(
         "A metric with a constant '1' value labeled by version, revision, branch and platform.",
         &["branch", "goarch", "goos", "goversion", "revision", "tags", "version"],
     )?;
-    info.with(&[build.branch, go_arch(), go_os(), "", build.revision, "", build.version]).set(1.0);
+    info.with(&[build.branch, go_arch(), go_os(), "", build.revision, "", build.version])
+        .set(1.0);
     registry.register(Arc::new(proc))?.forever();
     registry.register(Arc::new(LedgerMetrics(ledger.clone())))?.forever();
     registry.register(Arc::new(BudgetMetrics(budget.clone())))?.forever();

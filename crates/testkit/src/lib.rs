@@ -1,3 +1,4 @@
 //! What the tests and benchmarks of several crates share: peers that misbehave on demand.
 
 pub mod loki_sink;
+pub mod txtar;

@@ -2,7 +2,6 @@
 
 use crate::error::{Seg, ValueError};
 use crate::number::Number;
-use crate::object::Object;
 use crate::secret::{OptionalSecret, Secret};
 use crate::types::Type;
 use crate::value::{Str, Value};
@@ -84,7 +83,7 @@ macro_rules! integers {
     };
 }
 
-integers!(i8, i16, i32, i64; u16, u32, u64);
+integers!(i8, i16, i32, i64; u8, u16, u32, u64);
 
 impl FromValue for usize {
     fn ty() -> Type {
@@ -149,6 +148,7 @@ impl FromValue for Str {
         match value {
             Value::Null => Ok(Str::from("")),
             Value::String(text) => Ok(text.clone()),
+            Value::Bytes(bytes) => Ok(bytes.clone()),
             Value::Number(number) => Ok(Str::from(number.to_text())),
             other => plain(other)?.ok_or_else(|| ValueError::wrong_kind("string", other)),
         }
@@ -229,15 +229,33 @@ impl<T: FromValue> FromValue for Vec<T> {
         Vec::new()
     }
     fn from_value(value: &Value) -> Result<Self, ValueError> {
-        match value {
-            Value::Null => Ok(Vec::new()),
-            Value::Array(items) => items
-                .iter()
-                .enumerate()
-                .map(|(i, item)| T::from_value(item).map_err(|error| error.inside(Seg::Index(i))))
-                .collect(),
-            other => Err(ValueError::wrong_kind("array", other)),
+        if let Value::Null = value {
+            return Ok(Vec::new());
         }
+        let items = value.items().ok_or_else(|| ValueError::wrong_kind("array", value))?;
+        let convert = |(i, item)| T::from_value(item).map_err(|error| error.inside(Seg::Index(i)));
+        items.iter().enumerate().map(convert).collect()
+    }
+    fn to_value(&self) -> Value {
+        Value::array(self.iter().map(T::to_value).collect())
+    }
+}
+
+impl<T: FromValue, const N: usize> FromValue for [T; N] {
+    fn ty() -> Type {
+        Type::List(Box::new(T::ty()))
+    }
+    fn zero() -> Self {
+        std::array::from_fn(|_| T::zero())
+    }
+    fn from_value(value: &Value) -> Result<Self, ValueError> {
+        if let Value::Null = value {
+            return Ok(Self::zero());
+        }
+        let items = Vec::<T>::from_value(value)?;
+        let got = items.len();
+        let wrong = |_| ValueError::new(format!("array must have exactly {N} elements, got {got}"));
+        items.try_into().map_err(wrong)
     }
     fn to_value(&self) -> Value {
         Value::array(self.iter().map(T::to_value).collect())
@@ -252,24 +270,15 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
         BTreeMap::new()
     }
     fn from_value(value: &Value) -> Result<Self, ValueError> {
-        let convert = |object: &Object| {
-            object
-                .iter()
-                .map(|(name, item)| match T::from_value(item) {
-                    Ok(item) => Ok((name.to_string(), item)),
-                    Err(error) => Err(error.inside(Seg::Field(name.to_string()))),
-                })
-                .collect()
-        };
-        match value {
-            Value::Null => Ok(BTreeMap::new()),
-            Value::Object(object) => convert(object),
-            Value::Capsule(capsule) => match capsule.as_object() {
-                Some(object) => convert(&object),
-                None => Err(ValueError::wrong_kind("object", value)),
-            },
-            other => Err(ValueError::wrong_kind("object", other)),
+        if let Value::Null = value {
+            return Ok(BTreeMap::new());
         }
+        let object = value.fields().ok_or_else(|| ValueError::wrong_kind("object", value))?;
+        let convert = |(name, item): (&_, &_)| match T::from_value(item) {
+            Ok(item) => Ok((ToString::to_string(name), item)),
+            Err(error) => Err(error.inside(Seg::Field(ToString::to_string(name)))),
+        };
+        object.iter().map(convert).collect()
     }
     fn to_value(&self) -> Value {
         Value::object(self.iter().map(|(name, item)| (name.as_str(), item.to_value())).collect())

@@ -2,7 +2,6 @@
 
 use crate::body::{Body, Item, Place};
 use crate::error::{Seg, ValueError};
-use crate::object::Object;
 use crate::schema::{Block, Field, FieldKind, Schema};
 use crate::value::Value;
 use std::any::Any;
@@ -278,27 +277,16 @@ fn nested(
 /// not.
 pub fn decode_object<T: Block>(value: &Value) -> Result<T, ValueError> {
     let mut made = T::defaults();
-    let set = |made: &mut T, object: &Object| {
-        object.iter().try_for_each(|(name, item)| {
-            let found = find(T::schema(), name).filter(|found| matches!(found.field.kind, FieldKind::Attr { .. }));
-            let Some(found) = found else {
-                return Err(ValueError::new(format!("does not have field named \"{name}\"")));
-            };
-            let target = reach(made, &found.through);
-            match &found.field.kind {
-                FieldKind::Attr { set, .. } => set(target, item).map_err(|error| error.inside(Seg::Field(name.to_string()))),
-                _ => Ok(()),
-            }
-        })
-    };
-    match value {
-        Value::Null => return Ok(made),
-        Value::Object(object) => set(&mut made, object)?,
-        Value::Capsule(capsule) => match capsule.as_object() {
-            Some(object) => set(&mut made, &object)?,
-            None => return Err(ValueError::wrong_kind("object", value)),
-        },
-        other => return Err(ValueError::wrong_kind("object", other)),
+    if let Value::Null = value {
+        return Ok(made);
+    }
+    let object = value.fields().ok_or_else(|| ValueError::wrong_kind("object", value))?;
+    for (name, item) in object.iter() {
+        let found = find(T::schema(), name);
+        let Some((found, FieldKind::Attr { set, .. })) = found.as_ref().map(|found| (found, &found.field.kind)) else {
+            return Err(ValueError::new(format!("does not have field named \"{name}\"")));
+        };
+        set(reach(&mut made, &found.through), item).map_err(|error| error.inside(Seg::Field(name.to_string())))?;
     }
     (T::schema().validate)(&made).map_err(ValueError::new)?;
     Ok(made)

@@ -10,6 +10,8 @@ pub enum Seg {
     Field(String),
     /// `[index]`
     Index(usize),
+    /// An argument of the function that failed; only as the first step.
+    Argument(usize),
 }
 
 /// Why a value does not fit. The path leads from the value that was converted to the one that is wrong.
@@ -58,6 +60,7 @@ impl ValueError {
             .map(|seg| match seg {
                 Seg::Field(name) => format!(".{name}"),
                 Seg::Index(index) => format!("[{index}]"),
+                Seg::Argument(index) => format!("argument {}", index + 1),
             })
             .collect()
     }

@@ -141,7 +141,7 @@ impl CapsuleValue for OptionalSecret {
     fn text(&self) -> Option<String> {
         Some(match self.is_secret {
             true => HIDDEN.to_owned(),
-            false => crate::encode::quote(self.value.as_bytes()),
+            false => crate::text::quote(self.value.as_bytes()),
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::convert::FromValue;
 use crate::error::ValueError;
 use crate::schema::Schema;
-use crate::value::Value;
+use crate::value::{Str, Value};
 use std::time::Duration;
 
 /// What a value has to be.
@@ -103,6 +103,31 @@ impl FromValue for GoDuration {
 
     fn to_value(&self) -> Value {
         Value::string(gotime::format_duration(self.0))
+    }
+}
+
+/// Bytes; a string or a list of numbers in the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl FromValue for Bytes {
+    fn ty() -> Type {
+        Type::Bytes
+    }
+
+    fn zero() -> Self {
+        Bytes::default()
+    }
+
+    fn from_value(value: &Value) -> Result<Self, ValueError> {
+        match value {
+            Value::String(text) | Value::Bytes(text) => Ok(Bytes(text.as_bytes().to_vec())),
+            other => Vec::from_value(other).map(Bytes),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Bytes(Str::from(&self.0))
     }
 }
 

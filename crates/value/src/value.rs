@@ -86,6 +86,8 @@ pub enum Value {
     Bool(bool),
     /// A list.
     Array(Arc<Vec<Value>>),
+    /// A list of bytes, which unlike other lists converts to a string; what decoding base64 gives.
+    Bytes(Str),
     /// A set of named values.
     Object(Arc<Object>),
     /// A function.
@@ -102,7 +104,7 @@ impl Value {
             Value::Number(_) => "number",
             Value::String(_) => "string",
             Value::Bool(_) => "bool",
-            Value::Array(_) => "array",
+            Value::Array(_) | Value::Bytes(_) => "array",
             Value::Object(_) => "object",
             Value::Function(_) => "function",
             Value::Capsule(_) => "capsule",
@@ -117,6 +119,27 @@ impl Value {
     /// An object.
     pub fn object(object: Object) -> Self {
         Value::Object(Arc::new(object))
+    }
+
+    /// The elements of a list; `None` for other kinds.
+    pub fn items(&self) -> Option<Cow<'_, [Value]>> {
+        match self {
+            Value::Array(items) => Some(Cow::Borrowed(items)),
+            Value::Bytes(bytes) => {
+                let number = |byte: &u8| Value::Number(Number::Uint(u64::from(*byte)));
+                Some(Cow::Owned(bytes.as_bytes().iter().map(number).collect()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The fields of an object, or of a capsule that can be used as one; `None` for everything else.
+    pub fn fields(&self) -> Option<Arc<Object>> {
+        match self {
+            Value::Object(object) => Some(object.clone()),
+            Value::Capsule(capsule) => capsule.as_object().map(Arc::new),
+            _ => None,
+        }
     }
 
     /// A signed integer.
@@ -139,6 +162,8 @@ impl PartialEq for Value {
             (Value::String(a), Value::String(b)) => a == b,
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::Array(a), Value::Array(b)) => a == b,
+            (Value::Bytes(a), Value::Bytes(b)) => a == b,
+            (Value::Array(_), Value::Bytes(_)) | (Value::Bytes(_), Value::Array(_)) => self.items() == other.items(),
             (Value::Object(a), Value::Object(b)) => a == b,
             (Value::Capsule(a), Value::Capsule(b)) => a == b,
             _ => false,
@@ -148,6 +173,6 @@ impl PartialEq for Value {
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::encode::to_text(self))
+        f.write_str(&crate::text::to_text(self))
     }
 }

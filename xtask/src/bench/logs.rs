@@ -257,9 +257,10 @@ fn wait_for_port(port: u16) -> Result<()> {
 
 /// Lines that the sink has counted.
 fn count(port: u16) -> Result<u64> {
-    let answer = get(port, "/count")?;
+    let answer = get(port, "/stats")?;
     let body = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
-    body.trim().parse().with_context(|| format!("the sink answered {body:?}"))
+    let stats: serde_json::Value = serde_json::from_str(body).with_context(|| format!("the sink answered {body:?}"))?;
+    stats["entries"].as_u64().with_context(|| format!("no number of entries in {body:?}"))
 }
 
 fn get(port: u16, path: &str) -> Result<String> {

@@ -1,13 +1,14 @@
 //! From the stages of a configuration to instructions.
 
-use super::metrics::Metrics;
+use super::metrics::{CustomFamily, Definition, Metrics};
 use super::names::{Names, Slot};
-use super::pipeline::{CompileOptions, Instr, Room, Rule};
+use super::pipeline::{CompileOptions, Holding, Instr, Room, Rule};
 use super::stages::{Compile, Stage};
 use super::step::{RuleId, Step};
 use component::Error;
 use host::Host;
 use logql::Selector;
+use promtext::Counter;
 use std::any::Any;
 use std::sync::Arc;
 
@@ -18,10 +19,12 @@ pub struct Compiler {
     pub(super) rules: Vec<Rule>,
     pub(super) rooms: Vec<Room>,
     pub(super) label_sites: usize,
-    pub(super) holding: Vec<usize>,
+    pub(super) holding: Vec<Holding>,
     pub(super) waits: bool,
     pub(super) host: Host,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) families: Vec<Arc<CustomFamily>>,
+    keep_all: bool,
     written: Vec<Slot>,
 }
 
@@ -37,6 +40,8 @@ impl Compiler {
             waits: false,
             host: options.host,
             metrics: options.metrics,
+            families: Vec::new(),
+            keep_all: options.keep_all,
             written: Vec::new(),
         }
     }
@@ -49,7 +54,16 @@ impl Compiler {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Compiler {
+    pub(super) fn finish(mut self) -> Compiler {
+        if self.keep_all {
+            // Values may come from outside under any name.
+            let all: Vec<Slot> = self.names.slots().to_vec().iter().map(|name| self.names.read(name)).collect();
+            for instr in &mut self.code {
+                if let Instr::Match { written, .. } = instr {
+                    written.clone_from(&all);
+                }
+            }
+        }
         self
     }
 
@@ -92,6 +106,19 @@ impl Compiler {
         Some(slot)
     }
 
+    /// The family of a metric that records make. Two metrics of the same name must be the same.
+    pub fn family(&mut self, definition: Definition) -> Result<Arc<CustomFamily>, String> {
+        if let Some(known) = self.families.iter().find(|family| family.name() == definition.name) {
+            if *known.definition() == definition {
+                return Ok(known.clone());
+            }
+            return Err(format!("a metric {:?} with another definition is there already", definition.name));
+        }
+        let family = self.metrics.family(definition, &self.host.clock);
+        self.families.push(family.clone());
+        Ok(family)
+    }
+
     /// Whether values whose names come up at run time are of use.
     pub fn all_are_read(&self) -> bool {
         self.names.all_are_read()
@@ -130,9 +157,13 @@ impl Compiler {
         self.label_sites - 1
     }
 
-    /// The stage that is added next holds records: the number of its blocks.
-    pub fn holds(&mut self) -> usize {
-        self.holding.push(self.code.len());
+    /// The stage that is added next holds records: the number of its blocks. `flushed` counts blocks that are passed on
+    /// unfinished.
+    pub fn holds(&mut self, flushed: Option<Counter>) -> usize {
+        self.holding.push(Holding {
+            at: self.code.len(),
+            flushed,
+        });
         self.holding.len() - 1
     }
 

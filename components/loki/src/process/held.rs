@@ -5,6 +5,7 @@
 //! fails or is taken back, the whole block is given up and all of them are told to offer their records again.
 
 use super::record::Record;
+use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use signals::{Amount, Custody, Held, Labels, Refused};
@@ -79,6 +80,14 @@ impl Block {
         }
     }
 
+    /// Takes a record in place of the one whose labels, time and extracted values the result would have.
+    pub fn take_record(&mut self, record: &mut Record) {
+        let mut record = record.take();
+        record.line = Bytes::new();
+        record.detach();
+        self.record = record;
+    }
+
     /// The collected record; the block goes on empty.
     pub fn emit(&mut self) -> Record {
         let line = std::mem::take(&mut self.text);
@@ -127,12 +136,9 @@ impl Blocks {
         };
         self.next += 1;
         block.absorb(accept, record);
-        let mut record = record.take();
-        record.line = bytes::Bytes::new();
-        record.detach();
-        self.touch(&record.labels);
         let labels = record.labels.clone();
-        block.record = record;
+        block.take_record(record);
+        self.touch(&labels);
         self.blocks.insert(labels, block);
     }
 

@@ -1,15 +1,17 @@
 //! Compiled pipelines: a flat list of instructions over records whose extracted values have fixed places.
 
 use super::compile::Compiler;
-use super::held::Blocks;
+use super::extracted::Extracted;
+use super::held::{Block, Blocks};
 use super::label_cache::LabelCache;
-use super::metrics::Metrics;
+use super::metrics::{CustomFamily, Metrics};
 use super::names::{Names, Reads, Slot};
 use super::record::Record;
 use super::stages::{Compile, Stage};
 use super::step::{Cx, Flow, RuleId, Step, Tools};
 use component::Error;
 use host::Host;
+use promtext::Counter;
 use logql::Selector;
 use signals::{Entry, Labels};
 use std::any::Any;
@@ -49,6 +51,14 @@ pub(super) struct Rule {
     pub(super) counted: bool,
 }
 
+/// A stage that holds records.
+pub(super) struct Holding {
+    /// Its instruction.
+    pub(super) at: usize,
+    /// Counts blocks that are passed on unfinished.
+    pub(super) flushed: Option<Counter>,
+}
+
 pub(super) type Room = Box<dyn Fn() -> Box<dyn Any + Send> + Send + Sync>;
 
 /// A list of stages, ready to run. Shared by all calls that use it.
@@ -60,10 +70,11 @@ pub struct Pipeline {
     pub(super) rooms: Vec<Room>,
     pub(super) label_sites: usize,
     /// Where the stages are that hold records, by the number of their blocks.
-    pub(super) holding: Vec<usize>,
+    pub(super) holding: Vec<Holding>,
     pub(super) waits: bool,
     pub(super) host: Host,
     pub(super) metrics: Arc<Metrics>,
+    families: Vec<Arc<CustomFamily>>,
     tools: Mutex<Vec<Tools>>,
 }
 
@@ -95,6 +106,7 @@ impl Pipeline {
             waits: done.waits,
             host: done.host,
             metrics: done.metrics,
+            families: done.families,
             tools: Mutex::default(),
         })
     }
@@ -134,6 +146,11 @@ impl Pipeline {
         &self.metrics
     }
 
+    /// Makes its metrics the ones that the component shows.
+    pub fn show_metrics(&self) {
+        self.metrics.show(self.families.clone());
+    }
+
     /// Empty blocks for the stages that hold records.
     pub fn blocks(&self) -> Vec<Blocks> {
         self.holding.iter().map(|_| Blocks::default()).collect()
@@ -156,8 +173,22 @@ impl Pipeline {
 
     /// Runs one record. `Some` asks for a pause before [`resume`](Pipeline::resume).
     pub fn run(&self, labels: &Labels, entry: &Entry, cx: &mut Cx<'_>) -> Option<Duration> {
+        self.run_with(labels, entry, [], cx)
+    }
+
+    /// Runs one record for which some values count as extracted.
+    pub fn run_with<'n>(
+        &self,
+        labels: &Labels,
+        entry: &Entry,
+        preset: impl IntoIterator<Item = (&'n str, Extracted)>,
+        cx: &mut Cx<'_>,
+    ) -> Option<Duration> {
         let mut record = std::mem::take(&mut cx.tools.record);
         record.begin(labels, entry, self.names.slots().len());
+        for (name, value) in preset {
+            record.set_named(&self.names, name, value);
+        }
         let wait = self.execute(0, &mut record, cx);
         cx.tools.record = record;
         wait.or_else(|| self.resume(cx))
@@ -173,9 +204,16 @@ impl Pipeline {
         None
     }
 
-    /// Sends a record, taken from the blocks of a holding stage, on its way behind that stage.
-    pub fn release(&self, holding: usize, record: Record, cx: &mut Cx<'_>) {
-        cx.stack.push((self.holding[holding] + 1, record));
+    /// Sends an unfinished record of a holding stage on its way behind that stage.
+    pub fn release(&self, holding: usize, mut block: Block, cx: &mut Cx<'_>) {
+        if block.lines == 0 {
+            return;
+        }
+        let holding = &self.holding[holding];
+        if let Some(flushed) = &holding.flushed {
+            flushed.inc();
+        }
+        cx.stack.push((holding.at + 1, block.emit()));
     }
 
     fn execute(&self, mut at: usize, record: &mut Record, cx: &mut Cx<'_>) -> Option<Duration> {
@@ -233,7 +271,7 @@ impl Pipeline {
 
 /// Whether a selector matches the labels and the line that a record has now.
 pub(super) fn selects(selector: &Selector, record: &Record) -> bool {
-    selector.matches_labels(|name| record.labels.get(name).map(|value| value.as_str()))
+    selector.matches_labels(|name| record.labels.get(name).map(|value| value.as_bytes()))
         && selector.matches_line(&record.line)
 }
 

@@ -1,8 +1,12 @@
 //! The stages. Each file holds one: its block, how it is compiled, what it does with a record.
 
 use super::compile::Compiler;
-use super::names::Reads;
+use super::metrics::Metrics;
+use super::names::{Names, Reads};
+use super::pipeline::CompileOptions;
 use component::Error;
+use host::Host;
+use std::sync::Arc;
 use value::BlockEnum;
 
 mod cri;
@@ -128,4 +132,15 @@ impl Compile for Stage {
 /// A regular expression of a block's argument.
 fn expression(argument: &str, pattern: &str) -> Result<goregex::Regex, Error> {
     goregex::Regex::new(pattern).map_err(|error| Error::new(format!("{argument} = {pattern:?}: {error}")))
+}
+
+/// Checks a block alone, so that an error is reported where the block is.
+fn check<C: Compile>(config: &C) -> Result<(), String> {
+    let metrics = Metrics::unseen().map_err(|error| error.to_string())?;
+    let options = CompileOptions {
+        keep_all: false,
+        host: Host::real(),
+        metrics: Arc::new(metrics),
+    };
+    config.compile(&mut Compiler::new(Names::default(), options)).map_err(|error| error.to_string())
 }

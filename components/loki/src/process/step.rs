@@ -76,6 +76,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// Whether nothing came out and nothing was dropped.
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.dropped.is_empty() && self.dropped_parts.is_empty() && self.effects.is_empty()
+    }
+
     fn push(&mut self, record: &mut Record) {
         let entry = Entry {
             timestamp: record.timestamp,

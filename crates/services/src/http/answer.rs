@@ -14,7 +14,9 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -26,7 +28,9 @@ pub(crate) fn text(status: StatusCode, text: impl std::fmt::Display) -> Response
 /// An error, as Go's `http.Error` sends it.
 pub(crate) fn error(status: StatusCode, message: impl std::fmt::Display) -> Response<Body> {
     let mut response = text(status, message);
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -40,22 +44,34 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
 /// A document that is sent compressed to those who take it.
 pub(crate) fn document(request: &HeaderMap, content_type: HeaderValue, content: Vec<u8>) -> Response<Body> {
     let compressed = match coding(request) {
-        Some(Coding::Gzip) => finish(GzEncoder::new(Vec::new(), Compression::fast()), &content, GzEncoder::finish)
-            .map(|bytes| ("gzip", bytes)),
-        Some(Coding::Deflate) => finish(ZlibEncoder::new(Vec::new(), Compression::fast()), &content, ZlibEncoder::finish)
-            .map(|bytes| ("deflate", bytes)),
+        Some(Coding::Gzip) => finish(
+            GzEncoder::new(Vec::new(), Compression::fast()),
+            &content,
+            GzEncoder::finish,
+        )
+        .map(|bytes| ("gzip", bytes)),
+        Some(Coding::Deflate) => finish(
+            ZlibEncoder::new(Vec::new(), Compression::fast()),
+            &content,
+            ZlibEncoder::finish,
+        )
+        .map(|bytes| ("deflate", bytes)),
         None => None,
     };
     let mut response = match compressed {
         Some((coding, bytes)) => {
             let mut response = Response::new(Body::from(bytes));
-            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+            response
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
             response
         }
         None => Response::new(Body::from(content)),
     };
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     response
 }
 

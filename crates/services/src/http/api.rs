@@ -3,20 +3,23 @@
 use super::answer::{self, TEXT};
 use super::routes::Call;
 use crate::host::ComponentInfo;
-use axum::body::Body;
+use axum::body::Body as HttpBody;
 use axum::http::header::ACCEPT;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Request, Response, StatusCode, Uri};
 use component::HealthState;
+use promtext::GatherError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use signals::{Amount, EdgeSnapshot};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use value::{Body, Item, Place, Value};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// `/-/healthy`: whether no component of the root is unhealthy.
-pub(crate) async fn healthy(call: Call) -> Response<Body> {
+pub(crate) async fn healthy(call: Call) -> Response<HttpBody> {
     let components = call.app.controller.components("").await.unwrap_or_default();
     let unhealthy: Vec<&str> = components
         .iter()
@@ -31,7 +34,7 @@ pub(crate) async fn healthy(call: Call) -> Response<Body> {
 }
 
 /// `/-/ready`: whether a configuration was loaded.
-pub(crate) async fn ready(call: Call) -> Response<Body> {
+pub(crate) async fn ready(call: Call) -> Response<HttpBody> {
     if call.app.controller.ready() {
         answer::text(StatusCode::OK, "Alloy is ready.")
     } else {
@@ -40,7 +43,7 @@ pub(crate) async fn ready(call: Call) -> Response<Body> {
 }
 
 /// `/-/reload`: loads the configuration again.
-pub(crate) async fn reload(call: Call) -> Response<Body> {
+pub(crate) async fn reload(call: Call) -> Response<HttpBody> {
     // On its own, because a client that goes away must not leave a load half done.
     match tokio::spawn(call.app.controller.reload()).await {
         Ok(Ok(())) => answer::text(StatusCode::OK, "config reloaded"),
@@ -53,29 +56,51 @@ pub(crate) async fn reload(call: Call) -> Response<Body> {
 }
 
 /// `/metrics`: everything the process counts.
-pub(crate) async fn metrics(call: Call) -> Response<Body> {
+pub(crate) async fn metrics(call: Call) -> Response<HttpBody> {
     let app = &call.app;
     let mut states: BTreeMap<&str, u32> = BTreeMap::new();
     for component in app.controller.components("").await.unwrap_or_default() {
         *states.entry(component.health.state.as_str()).or_default() += 1;
     }
-    app.running.retain(|labels, _| labels.last().is_some_and(|state| states.contains_key(&**state)));
+    app.running
+        .retain(|labels, _| labels.last().is_some_and(|state| states.contains_key(&**state)));
     for (state, count) in states {
         app.running.with(&["/", "", state]).set(f64::from(count));
     }
     let gathered = app.metrics.gather();
-    for error in &gathered.errors {
-        tracing::warn!(service = "http", err = %error, "a metric was left out");
+    // Said when it starts, not at every scrape.
+    for error in app.left_out.replace(&gathered.errors) {
+        tracing::warn!(service = "http", err = %error, "a metric is left out");
     }
-    let accept: Vec<&str> = call.request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let accept: Vec<&str> = call
+        .request
+        .headers()
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     let format = promtext::negotiate(&accept.join(","));
     let text = promtext::encode(&gathered.families, format);
     let content_type = HeaderValue::from_static(format.content_type());
     answer::document(call.request.headers(), content_type, text.into_bytes())
 }
 
+/// What the last scrape had to leave out.
+#[derive(Default)]
+pub(crate) struct LeftOut(Mutex<Vec<GatherError>>);
+
+impl LeftOut {
+    /// Keeps what is left out now; gives what was not before.
+    fn replace(&self, now: &[GatherError]) -> Vec<GatherError> {
+        let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = now.iter().filter(|error| !before.contains(error)).cloned().collect();
+        *before = now.to_vec();
+        new
+    }
+}
+
 /// `/api/v0/component/{id}/{rest}`: a component's own handler.
-pub(crate) async fn component_handler(call: Call) -> Response<Body> {
+pub(crate) async fn component_handler(call: Call) -> Response<HttpBody> {
     let path = call.request.uri().path().to_owned();
     let open = call.open.trim_end_matches('/').to_owned();
     if open.is_empty() {
@@ -99,7 +124,7 @@ pub(crate) async fn component_handler(call: Call) -> Response<Body> {
 }
 
 /// The request with a part of its path; the path starts with a slash in any case.
-fn below(mut request: Request<Body>, path: &str) -> Option<Request<Body>> {
+fn below(mut request: Request<HttpBody>, path: &str) -> Option<Request<HttpBody>> {
     let mut rest = String::from("/");
     for c in path.trim_start_matches('/').chars() {
         if c.is_ascii_alphanumeric() || "/-._~!$&'()*+,;=:@".contains(c) {
@@ -122,15 +147,21 @@ fn below(mut request: Request<Body>, path: &str) -> Option<Request<Body>> {
 }
 
 /// `{prefix}/api/v0/web/components` and `.../modules/{id}/components`.
-pub(crate) async fn components(call: Call) -> Response<Body> {
+pub(crate) async fn components(call: Call) -> Response<HttpBody> {
     match call.app.controller.components(&call.open).await {
-        Ok(components) => web(&call, &components.iter().map(|info| Component::new(info, false)).collect::<Vec<_>>()),
+        Ok(components) => web(
+            &call,
+            &components
+                .iter()
+                .map(|info| Component::new(info, false))
+                .collect::<Vec<_>>(),
+        ),
         Err(_) => answer::error(StatusCode::NOT_FOUND, format!("module {:?} not found", call.open)),
     }
 }
 
 /// `{prefix}/api/v0/web/components/{id}`.
-pub(crate) async fn component(call: Call) -> Response<Body> {
+pub(crate) async fn component(call: Call) -> Response<HttpBody> {
     match call.app.controller.component(&call.open).await {
         Some(info) => web(&call, &Component::new(&info, true)),
         None => answer::error(StatusCode::NOT_FOUND, format!("component {:?} not found", call.open)),
@@ -138,7 +169,7 @@ pub(crate) async fn component(call: Call) -> Response<Body> {
 }
 
 /// `{prefix}/api/v0/web/peers`: this process alone.
-pub(crate) async fn peers(call: Call) -> Response<Body> {
+pub(crate) async fn peers(call: Call) -> Response<HttpBody> {
     let peer = Peer {
         name: &call.app.node_name,
         addr: call.app.address.to_string(),
@@ -149,7 +180,7 @@ pub(crate) async fn peers(call: Call) -> Response<Body> {
 }
 
 /// `/api/v0/invar/ledger`: where every record went.
-pub(crate) async fn ledger(call: Call) -> Response<Body> {
+pub(crate) async fn ledger(call: Call) -> Response<HttpBody> {
     let budget = &call.app.budget;
     let page = LedgerPage {
         edges: call.app.ledger.snapshot().into_iter().map(Edge::from).collect(),
@@ -164,16 +195,16 @@ pub(crate) async fn ledger(call: Call) -> Response<Body> {
 }
 
 /// Paths that belong to the API and lead nowhere, which the user interface must not answer.
-pub(crate) async fn nothing(_: Call) -> Response<Body> {
+pub(crate) async fn nothing(_: Call) -> Response<HttpBody> {
     answer::error(StatusCode::NOT_FOUND, "404 page not found")
 }
 
 /// JSON as the user interface's API sends it: Go guesses the type, and guesses text.
-fn web(call: &Call, content: &impl Serialize) -> Response<Body> {
+fn web(call: &Call, content: &impl Serialize) -> Response<HttpBody> {
     json(call, HeaderValue::from_static(TEXT), content)
 }
 
-fn json(call: &Call, content_type: HeaderValue, content: &impl Serialize) -> Response<Body> {
+fn json(call: &Call, content_type: HeaderValue, content: &impl Serialize) -> Response<HttpBody> {
     match serde_json::to_vec(content) {
         Ok(content) => answer::document(call.request.headers(), content_type, content),
         Err(error) => answer::error(StatusCode::INTERNAL_SERVER_ERROR, error),
@@ -235,13 +266,29 @@ impl<'a> Component<'a> {
                 updated_time: gotime::format_rfc3339_nano(info.health.updated),
             },
             original: "",
-            arguments: body(info.arguments.as_ref().map(value::body_to_json)),
-            exports: body(info.exports.as_ref().map(value::body_to_json)),
-            debug_info: body(info.debug_info.as_ref().map(value::object_to_json)),
+            arguments: body(info.arguments.as_ref().map(value::body_json)),
+            exports: body(info.exports.as_ref().map(value::body_json)),
+            debug_info: body(info.debug_info.as_ref().map(object_json)),
             created_module_ids: &info.created_module_ids,
             live_debugging_enabled: info.live_debugging_enabled,
         }
     }
+}
+
+/// What a component tells of itself, as the body of a block.
+fn object_json(value: &Value) -> String {
+    let Value::Object(object) = value else {
+        return "[]".to_owned();
+    };
+    let attribute = |(name, value): (_, &Value)| Item::Attr {
+        name: ToString::to_string(name),
+        value: Ok(Some(value.clone())),
+        place: Place(0),
+    };
+    value::body_json(&Body {
+        label: String::new(),
+        items: object.iter().map(attribute).collect(),
+    })
 }
 
 #[derive(Serialize)]
@@ -300,7 +347,8 @@ impl From<Amount> for Count {
 impl From<EdgeSnapshot> for Edge {
     fn from(edge: EdgeSnapshot) -> Self {
         let in_flight = edge.in_flight();
-        let counts = |map: BTreeMap<String, Amount>| map.into_iter().map(|(name, amount)| (name, amount.into())).collect();
+        let counts =
+            |map: BTreeMap<String, Amount>| map.into_iter().map(|(name, amount)| (name, amount.into())).collect();
         let mut accounted = edge.delivered + edge.returned + in_flight;
         for amount in edge.filtered.values().chain(edge.rejected.values()) {
             accounted += *amount;

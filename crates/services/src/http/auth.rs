@@ -40,24 +40,18 @@ impl Auth {
         Auth {
             basic: args.basic.as_ref().map(|basic| Credentials {
                 username: hash(basic.username.as_bytes()),
-                password: hash(basic.password.expose().as_ref()),
+                password: hash(basic.password.expose().as_bytes()),
             }),
             filter: args.filter.clone(),
         }
     }
 
-    /// Whether a request for a path may pass; the answer if not.
-    pub(crate) fn check(&self, path: &str, headers: &HeaderMap) -> Result<(), Response<Body>> {
-        let Some(credentials) = &self.basic else {
-            return Ok(());
-        };
-        if !self.covers(path) || credentials.fit(headers) {
-            return Ok(());
+    /// Whether a request for a path may pass.
+    pub(crate) fn passes(&self, path: &str, headers: &HeaderMap) -> bool {
+        match &self.basic {
+            Some(credentials) => !self.covers(path) || credentials.fit(headers),
+            None => true,
         }
-        let mut refusal = answer::empty(StatusCode::UNAUTHORIZED);
-        let challenge = HeaderValue::from_static("Basic realm=\"Restricted\"");
-        refusal.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        Err(refusal)
     }
 
     fn covers(&self, path: &str) -> bool {
@@ -66,6 +60,14 @@ impl Auth {
             matching == filter.authenticate_matching_paths
         })
     }
+}
+
+/// The answer to a request that may not pass.
+pub(crate) fn refusal() -> Response<Body> {
+    let mut refusal = answer::empty(StatusCode::UNAUTHORIZED);
+    let challenge = HeaderValue::from_static("Basic realm=\"Restricted\"");
+    refusal.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    refusal
 }
 
 impl Credentials {

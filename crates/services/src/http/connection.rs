@@ -58,7 +58,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         };
         if outcome.is_pending() {
             ready!(deadline.as_mut().poll(cx));
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not say anything")));
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client does not say anything",
+            )));
         }
         let rest = &PREFACE[*seen..];
         let read = &buffer.filled()[before..];

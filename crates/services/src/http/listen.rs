@@ -62,12 +62,15 @@ pub(super) fn bind(address: &str) -> Result<std::net::TcpListener, Error> {
         let (why, what_to_do) = match error.kind() {
             io::ErrorKind::AddrInUse => ("address already in use".to_owned(), "stop the other process or pass"),
             io::ErrorKind::PermissionDenied => ("permission denied".to_owned(), "use a port above 1023 or pass"),
-            io::ErrorKind::AddrNotAvailable => {
-                ("this machine does not have the address".to_owned(), "pass another one by")
-            }
+            io::ErrorKind::AddrNotAvailable => (
+                "this machine does not have the address".to_owned(),
+                "pass another one by",
+            ),
             _ => (error.to_string().to_lowercase(), "pass another address by"),
         };
-        Error::new(format!("cannot listen on {address:?}: {why}; {what_to_do} --server.http.listen-addr"))
+        Error::new(format!(
+            "cannot listen on {address:?}: {why}; {what_to_do} --server.http.listen-addr"
+        ))
     };
     let listener = match address.strip_prefix(':') {
         // Go's way to say all addresses: IPv6 with IPv4 in it, or IPv4 alone where there is no IPv6.
@@ -121,7 +124,11 @@ pub(super) async fn serve(listener: TcpListener, app: Arc<App>, limits: Limits, 
     drop(listener);
     let finished = timeout(limits.drain, async { while connections.join_next().await.is_some() {} }).await;
     if finished.is_err() {
-        tracing::warn!(service = "http", connections = connections.len(), "answers took too long and were cut off");
+        tracing::warn!(
+            service = "http",
+            connections = connections.len(),
+            "answers took too long and were cut off"
+        );
         connections.shutdown().await;
     }
 }

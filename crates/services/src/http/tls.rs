@@ -6,7 +6,9 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, NamedGroup, RootCertStore, ServerConfig, SignatureScheme, version};
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, NamedGroup, RootCertStore, ServerConfig, SignatureScheme, version,
+};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::sync::Arc;
@@ -16,11 +18,15 @@ pub(crate) fn server_config(args: &TlsArgs) -> Result<ServerConfig, Error> {
     let provider = Arc::new(provider(args)?);
     let certificates = certificates("cert", &args.cert_pem, &args.cert_file)?
         .ok_or_else(|| Error::new("tls: one of \"cert_pem\" and \"cert_file\" must be set"))?;
-    let key = one_of("key", args.key_pem.expose(), &args.key_file)?
+    let key = one_of("key", args.key_pem.expose().as_bytes(), &args.key_file)?
         .ok_or_else(|| Error::new("tls: one of \"key_pem\" and \"key_file\" must be set"))?;
     // The reason why a key does not parse never holds any of it.
-    let key = PrivateKeyDer::from_pem_slice(&key)
-        .map_err(|error| Error::caused(format!("tls: {} holds no private key", name("key", &args.key_file)), error))?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| {
+        Error::caused(
+            format!("tls: {} holds no private key", name("key", &args.key_file)),
+            error,
+        )
+    })?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&versions(args)?)
         .map_err(|error| Error::caused("tls: the versions and cipher suites do not go together", error))?;
@@ -109,7 +115,9 @@ fn versions(args: &TlsArgs) -> Result<Vec<&'static rustls::SupportedProtocolVers
         "TLS11" => Ok(11),
         "TLS12" => Ok(12),
         "TLS13" => Ok(13),
-        other => Err(Error::new(format!("tls: unknown version {other:?}; use \"TLS12\" or \"TLS13\""))),
+        other => Err(Error::new(format!(
+            "tls: unknown version {other:?}; use \"TLS12\" or \"TLS13\""
+        ))),
     };
     let (least, most) = (number(&args.min_version, 12)?, number(&args.max_version, 13)?);
     let versions: Vec<_> = [(12, &version::TLS12), (13, &version::TLS13)]
@@ -118,7 +126,9 @@ fn versions(args: &TlsArgs) -> Result<Vec<&'static rustls::SupportedProtocolVers
         .map(|(_, version)| version)
         .collect();
     if versions.is_empty() {
-        return Err("tls: no version is left between \"min_version\" and \"max_version\"; TLS12 and TLS13 are supported".into());
+        return Err(
+            "tls: no version is left between \"min_version\" and \"max_version\"; TLS12 and TLS13 are supported".into(),
+        );
     }
     Ok(versions)
 }
@@ -137,9 +147,11 @@ fn client_verifier(
     let mandatory = match args.client_auth_type.as_str() {
         "" | "NoClientCert" if authorities.is_none() => return Ok(None),
         "" | "NoClientCert" => {
-            return Err("tls: \"client_ca_pem\" or \"client_ca_file\" has no effect without \"client_auth_type\"; \
+            return Err(
+                "tls: \"client_ca_pem\" or \"client_ca_file\" has no effect without \"client_auth_type\"; \
                         set it to \"RequireAndVerifyClientCert\""
-                .into());
+                    .into(),
+            );
         }
         "RequestClientCert" => return Ok(Some(any(false))),
         "RequireAnyClientCert" => return Ok(Some(any(true))),
@@ -162,12 +174,24 @@ fn client_verifier(
     let mut roots = RootCertStore::empty();
     for authority in authorities {
         roots.add(authority).map_err(|error| {
-            Error::caused(format!("tls: {} holds no usable certificate", name("client_ca", &args.client_ca_file)), error)
+            Error::caused(
+                format!(
+                    "tls: {} holds no usable certificate",
+                    name("client_ca", &args.client_ca_file)
+                ),
+                error,
+            )
         })?;
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-    let builder = if mandatory { builder } else { builder.allow_unauthenticated() };
-    let verifier = builder.build().map_err(|error| Error::caused("tls: the client certificates cannot be verified", error))?;
+    let builder = if mandatory {
+        builder
+    } else {
+        builder.allow_unauthenticated()
+    };
+    let verifier = builder
+        .build()
+        .map_err(|error| Error::caused("tls: the client certificates cannot be verified", error))?;
     Ok(Some(verifier))
 }
 

@@ -61,7 +61,13 @@ fn plain(out: &mut String, value: &FieldValue) {
 
 /// A name that a logfmt parser reads back: what may not stand in a key becomes an underscore.
 fn key(name: &str) -> String {
-    let replace = |c: char| if c <= ' ' || matches!(c, '=' | '"' | '\u{7f}') { '_' } else { c };
+    let replace = |c: char| {
+        if c <= ' ' || matches!(c, '=' | '"' | '\u{7f}') {
+            '_'
+        } else {
+            c
+        }
+    };
     match name {
         "" => "_".to_owned(),
         name => name.chars().map(replace).collect(),
@@ -191,10 +197,15 @@ mod tests {
             let (mut line, mut object) = (String::new(), String::new());
             logfmt(&mut line, &record);
             json(&mut object, &record);
-            assert_eq!(line, format!("ts=2026-01-02T03:04:05.123456789Z level=info msg=m k={as_logfmt}\n"));
+            assert_eq!(
+                line,
+                format!("ts=2026-01-02T03:04:05.123456789Z level=info msg=m k={as_logfmt}\n")
+            );
             assert_eq!(
                 object,
-                format!("{{\"ts\":\"2026-01-02T03:04:05.123456789Z\",\"level\":\"info\",\"msg\":\"m\",\"k\":{as_json}}}\n")
+                format!(
+                    "{{\"ts\":\"2026-01-02T03:04:05.123456789Z\",\"level\":\"info\",\"msg\":\"m\",\"k\":{as_json}}}\n"
+                )
             );
         }
     }

@@ -201,7 +201,10 @@ impl Forwarder {
                     self.look_behind();
                     looked = Instant::now();
                 }
-                let entries: Vec<Entry> = lines.into_iter().map(|line| Entry::new(line.timestamp, line.text)).collect();
+                let entries: Vec<Entry> = lines
+                    .into_iter()
+                    .map(|line| Entry::new(line.timestamp, line.text))
+                    .collect();
                 let count = entries.len() as u64;
                 let bytes = entries.iter().map(Entry::size).sum();
                 let stream = LogStream {

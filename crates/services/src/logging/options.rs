@@ -39,7 +39,7 @@ macro_rules! choice {
 
         impl FromValue for $name {
             fn ty() -> Type {
-                Type::Enum(Self::NAMES)
+                Type::Choice(Self::NAMES)
             }
 
             fn zero() -> Self {

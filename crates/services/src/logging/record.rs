@@ -122,7 +122,11 @@ impl Record {
             FieldValue::Text(text) => text.len(),
             _ => 0,
         };
-        let pairs: usize = self.pairs.iter().map(|(_, value)| size_of::<FieldValue>() + text(value)).sum();
+        let pairs: usize = self
+            .pairs
+            .iter()
+            .map(|(_, value)| size_of::<FieldValue>() + text(value))
+            .sum();
         size_of::<Record>() + self.message.len() + pairs
     }
 }

@@ -87,7 +87,10 @@ mod tests {
             loaded.contains("sha256=\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\""),
             "{loaded}"
         );
-        assert!(loaded.contains("alloy_config_last_load_success_timestamp_seconds 1.5\n"), "{loaded}");
+        assert!(
+            loaded.contains("alloy_config_last_load_success_timestamp_seconds 1.5\n"),
+            "{loaded}"
+        );
         assert!(loaded.contains("alloy_config_last_load_successful 1\n"), "{loaded}");
         assert!(loaded.contains("alloy_config_load_failures_total 0\n"), "{loaded}");
         metrics.unreadable();

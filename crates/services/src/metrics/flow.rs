@@ -15,7 +15,10 @@ const IN_FLIGHT_ITEMS: &str = "invar_ledger_in_flight_items";
 const IN_FLIGHT_BYTES: &str = "invar_ledger_in_flight_bytes";
 
 fn desc(name: &str, kind: Kind) -> Desc {
-    Desc { name: name.into(), kind }
+    Desc {
+        name: name.into(),
+        kind,
+    }
 }
 
 impl Collector for LedgerMetrics {
@@ -34,8 +37,14 @@ impl Collector for LedgerMetrics {
         let counter = |name: &str, help: &str| Family::new(name, help, Kind::Counter);
         let mut entered_items = counter(ENTERED_ITEMS, "Records that a component offered to another.");
         let mut entered_bytes = counter(ENTERED_BYTES, "Bytes of records that a component offered to another.");
-        let mut items = counter(ITEMS, "Records that a component offered to another, by what became of them.");
-        let mut bytes = counter(BYTES, "Bytes of records that a component offered to another, by what became of them.");
+        let mut items = counter(
+            ITEMS,
+            "Records that a component offered to another, by what became of them.",
+        );
+        let mut bytes = counter(
+            BYTES,
+            "Bytes of records that a component offered to another, by what became of them.",
+        );
         let mut flying_items = Family::new(IN_FLIGHT_ITEMS, "Records without a fate yet.", Kind::Gauge);
         let mut flying_bytes = Family::new(IN_FLIGHT_BYTES, "Bytes of records without a fate yet.", Kind::Gauge);
         for edge in self.0.snapshot() {
@@ -106,9 +115,14 @@ impl Collector for LogMetrics {
 
     fn collect(&self, families: &mut Vec<Family>) {
         let counts = self.0.not_forwarded();
-        let help = "Lines of the program's own log that were printed and not sent to the write_to of the logging block.";
+        let help =
+            "Lines of the program's own log that were printed and not sent to the write_to of the logging block.";
         let mut family = Family::new(NOT_FORWARDED, help, Kind::Counter);
-        for (reason, count) in [("queue_full", counts.queue_full), ("own", counts.own), ("refused", counts.refused)] {
+        for (reason, count) in [
+            ("queue_full", counts.queue_full),
+            ("own", counts.own),
+            ("refused", counts.refused),
+        ] {
             family.push(vec![("reason".into(), reason.into())], count as f64);
         }
         families.push(family);

@@ -54,16 +54,32 @@ const FAMILIES: [(&str, &str, Kind); 14] = [
         "Start time of the process in seconds since the Unix epoch.",
         Kind::Gauge,
     ),
-    ("process_cpu_seconds_total", "Total user and system CPU time in seconds.", Kind::Counter),
-    ("process_resident_memory_bytes", "Resident memory size in bytes.", Kind::Gauge),
-    ("process_virtual_memory_bytes", "Virtual memory size in bytes.", Kind::Gauge),
+    (
+        "process_cpu_seconds_total",
+        "Total user and system CPU time in seconds.",
+        Kind::Counter,
+    ),
+    (
+        "process_resident_memory_bytes",
+        "Resident memory size in bytes.",
+        Kind::Gauge,
+    ),
+    (
+        "process_virtual_memory_bytes",
+        "Virtual memory size in bytes.",
+        Kind::Gauge,
+    ),
     (
         "process_virtual_memory_max_bytes",
         "Most virtual memory that the process may have, in bytes; -1 without a limit.",
         Kind::Gauge,
     ),
     ("process_open_fds", "Number of open file descriptors.", Kind::Gauge),
-    ("process_max_fds", "Most file descriptors that the process may have.", Kind::Gauge),
+    (
+        "process_max_fds",
+        "Most file descriptors that the process may have.",
+        Kind::Gauge,
+    ),
     ("process_threads", "Number of threads.", Kind::Gauge),
 ];
 
@@ -127,15 +143,23 @@ impl Proc {
             // The name in parentheses may hold spaces; field 3 follows it.
             let fields: Vec<f64> = stat
                 .rsplit_once(')')
-                .map(|(_, rest)| rest.split_whitespace().skip(1).map(|field| field.parse().unwrap_or(0.0)).collect())
+                .map(|(_, rest)| {
+                    rest.split_whitespace()
+                        .skip(1)
+                        .map(|field| field.parse().unwrap_or(0.0))
+                        .collect()
+                })
                 .unwrap_or_default();
             let field = |number: usize| fields.get(number - 4).copied();
-            readings.cpu = field(14).zip(field(15)).map(|(user, system)| (user + system) / self.units.ticks);
+            readings.cpu = field(14)
+                .zip(field(15))
+                .map(|(user, system)| (user + system) / self.units.ticks);
             readings.threads = field(20);
             readings.virtual_ = field(23);
             readings.resident = field(24).map(|pages| pages * self.units.page);
             let boot = self.text("stat").and_then(|text| {
-                text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<f64>().ok())
+                text.lines()
+                    .find_map(|line| line.strip_prefix("btime ")?.trim().parse::<f64>().ok())
             });
             readings.start = field(22).zip(boot).map(|(ticks, boot)| boot + ticks / self.units.ticks);
         }
@@ -150,14 +174,19 @@ impl Proc {
             readings.max_fds = soft("Max open files");
             readings.virtual_max = soft("Max address space");
         }
-        readings.fds = fs::read_dir(self.root.join("self/fd")).ok().map(|entries| entries.count() as f64);
+        readings.fds = fs::read_dir(self.root.join("self/fd"))
+            .ok()
+            .map(|entries| entries.count() as f64);
         if let Some(interfaces) = self.text("net/dev") {
             let (mut received, mut sent) = (0.0, 0.0);
             for line in interfaces.lines() {
                 let Some((_, counters)) = line.split_once(':') else {
                     continue;
                 };
-                let counters: Vec<f64> = counters.split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
+                let counters: Vec<f64> = counters
+                    .split_whitespace()
+                    .map(|field| field.parse().unwrap_or(0.0))
+                    .collect();
                 received += counters.first().copied().unwrap_or_default();
                 sent += counters.get(8).copied().unwrap_or_default();
             }
@@ -199,7 +228,13 @@ impl Units {
 
 impl Collector for Proc {
     fn describe(&self) -> Vec<Desc> {
-        FAMILIES.iter().map(|&(name, _, kind)| Desc { name: name.into(), kind }).collect()
+        FAMILIES
+            .iter()
+            .map(|&(name, _, kind)| Desc {
+                name: name.into(),
+                kind,
+            })
+            .collect()
     }
 
     fn collect(&self, families: &mut Vec<Family>) {

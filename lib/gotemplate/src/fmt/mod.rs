@@ -1,10 +1,12 @@
 //! Go's `fmt.Sprintf`, with all of its ways to say that a verb and an argument do not fit.
 
+mod case;
 mod float;
 mod printer;
 mod quote;
 
 pub use crate::value::GoValue;
+pub use case::{to_lower, to_upper};
 pub use float::format_float;
 pub use quote::{is_print, quote, quote_ascii, quote_char};
 

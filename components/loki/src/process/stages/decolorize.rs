@@ -10,6 +10,7 @@ use value::Block;
 
 /// Removes terminal colours and other control sequences (ECMA-48) from the line.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {}
 
 impl Compile for Config {

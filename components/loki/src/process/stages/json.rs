@@ -15,6 +15,7 @@ use value::Block;
 
 /// Extracts values from JSON.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// JMESPath expressions by the name of the extracted value; an empty one stands for the key of the same name. A value that
     /// is not there is extracted as null.

@@ -12,6 +12,7 @@ use value::Block;
 
 /// Removes labels.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// Names of the labels; at least one.
     #[arg]

@@ -12,6 +12,7 @@ use value::Block;
 
 /// Removes all labels but some, internal ones (`__*`) too.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// Names of the labels that stay; at least one.
     #[arg]

@@ -14,6 +14,7 @@ use value::Block;
 
 /// Makes extracted values, or structured metadata, labels.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// Names of labels, each with the name of its source; empty for the same name.
     #[arg]

@@ -15,6 +15,7 @@ use value::Block;
 
 /// Extracts values from `key=value` pairs.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// Names of extracted values, each with its key; empty for the same name.
     #[arg(default)]

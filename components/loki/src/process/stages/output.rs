@@ -10,6 +10,7 @@ use value::Block;
 
 /// Replaces the line with an extracted value.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// Name of the extracted value. If there is none, or it is null, the line stays.
     #[arg]

@@ -14,6 +14,7 @@ use value::Block;
 
 /// Extracts the named groups of a regular expression from its first match.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// The expression, in Go's syntax.
     #[arg]

@@ -14,6 +14,7 @@ use value::Block;
 
 /// Sets labels to constants.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// Values by label name. Empty ones are ignored.
     #[arg]

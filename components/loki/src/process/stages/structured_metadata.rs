@@ -15,6 +15,7 @@ use value::Block;
 
 /// Makes extracted values and labels structured metadata; labels are moved.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// Names of structured metadata, each with the name of its source; empty for the same name.
     #[arg(default)]

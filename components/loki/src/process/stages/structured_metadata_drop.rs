@@ -10,6 +10,7 @@ use value::Block;
 
 /// Removes structured metadata.
 #[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = super::check)]
 pub struct Config {
     /// Names to remove; at least one.
     #[arg]

@@ -1,0 +1,122 @@
+//! The parts that every command which runs a configuration needs.
+
+use crate::catalogue::{Targets, catalogue};
+use crate::{memory, version};
+use component::{Inspector, Services, Stability};
+use eval::{HostFacts, Stdlib};
+use host::Host;
+use promtext::Registry;
+use runtime::registry::Allowed;
+use runtime::{Controller, Options};
+use signals::{Budget, Ledger};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How to run a configuration.
+pub struct AppOptions {
+    /// Folder for state.
+    pub storage: PathBuf,
+    /// What the configuration may use.
+    pub allowed: Allowed,
+    /// Bound for the memory of the process, in bytes; a quarter of the machine's by default.
+    pub memory_limit: Option<u64>,
+    /// How long a component may take to stop; `None` means for ever.
+    pub shutdown_deadline: Option<Duration>,
+    /// Sees what happens inside components.
+    pub inspector: Option<Arc<dyn Inspector>>,
+}
+
+/// What belongs to the process and not to a configuration.
+#[derive(Clone)]
+pub struct Process {
+    /// Time, files, randomness.
+    pub host: Host,
+    /// Where every record went.
+    pub ledger: Ledger,
+    /// Memory for records.
+    pub budget: Budget,
+    /// Metrics.
+    pub metrics: Registry,
+}
+
+impl Process {
+    /// A process that may use `memory_limit` bytes.
+    pub fn new(memory_limit: Option<u64>) -> Self {
+        let limit = memory_limit.unwrap_or_else(memory::default_limit);
+        Process {
+            host: Host::real(),
+            ledger: Ledger::default(),
+            budget: Budget::new(memory::budget(limit)),
+            metrics: Registry::new(),
+        }
+    }
+}
+
+/// A controller with everything that it works with.
+pub struct App {
+    /// Runs the configuration.
+    pub controller: Controller,
+    /// What belongs to the process.
+    pub process: Process,
+}
+
+impl App {
+    /// An app without services. Must be called within a Tokio runtime.
+    pub fn new(options: AppOptions) -> Self {
+        let process = Process::new(options.memory_limit);
+        App::with(options, process, Targets::default())
+    }
+
+    /// An app whose config blocks act on `targets`. Must be called within a Tokio runtime.
+    pub fn with(options: AppOptions, process: Process, targets: Targets) -> Self {
+        let controller = Controller::new(options.for_runtime(&process, targets));
+        App { controller, process }
+    }
+}
+
+impl AppOptions {
+    /// What the runtime works with.
+    pub fn for_runtime(self, process: &Process, targets: Targets) -> Options {
+        Options {
+            catalogue: catalogue(self.allowed, targets),
+            stdlib: stdlib(self.allowed.stability),
+            host: process.host.clone(),
+            budget: process.budget.clone(),
+            ledger: process.ledger.clone(),
+            metrics: process.metrics.clone(),
+            services: Services::default(),
+            storage: self.storage,
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            shutdown_deadline: self.shutdown_deadline,
+            inspector: self.inspector,
+        }
+    }
+}
+
+/// The language's functions and constants on this machine.
+pub fn stdlib(lowest: Stability) -> Stdlib {
+    Stdlib::new(&facts()).with_experimental(lowest <= Stability::Experimental)
+}
+
+fn facts() -> HostFacts {
+    HostFacts {
+        hostname: hostname(),
+        os: match std::env::consts::OS {
+            "macos" => "darwin".to_owned(),
+            other => other.to_owned(),
+        },
+        arch: match std::env::consts::ARCH {
+            "x86_64" => "amd64".to_owned(),
+            "aarch64" => "arm64".to_owned(),
+            other => other.to_owned(),
+        },
+        version: format!("v{}", version::VERSION),
+        env: Arc::new(|name| std::env::var(name).ok()),
+    }
+}
+
+/// Name of this machine.
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

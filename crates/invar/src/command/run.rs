@@ -1,0 +1,119 @@
+//! `invar run FILE|DIR`
+
+use super::{Failure, Outcome};
+use crate::app::{App, AppOptions, Process, hostname};
+use crate::catalogue::Targets;
+use crate::cli::Run;
+use crate::reload::Reloader;
+use crate::{output, version};
+use component::CancellationToken;
+use runtime::registry::Allowed;
+use services::http::{Http, HttpOptions, HttpState};
+use services::logging::Logging;
+use services::metrics::{Build, ConfigMetrics, Proc};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Runs a configuration until it is told to stop.
+pub fn run(options: &Run) -> Outcome {
+    if options.cluster.enabled {
+        return Err("this version of Invar cannot join a cluster; run without --cluster.enabled".into());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run_async(options))
+}
+
+async fn run_async(options: &Run) -> Outcome {
+    let process = Process::new(options.memory_limit);
+    let logging = Logging::new(
+        process.host.clock.clone(),
+        Box::new(std::io::stderr()),
+        &process.ledger,
+        &process.budget,
+    );
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(logging.layer()))?;
+    let outcome = serve(options, process, &logging).await;
+    // Whatever was logged before a configuration said how still waits.
+    logging.flush_defaults();
+    outcome
+}
+
+async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
+    tracing::info!(version = version::VERSION, "Invar is starting");
+    let http = Http::bind(HttpOptions {
+        listen: options.listen.clone(),
+        ui_prefix: options.ui_prefix.clone(),
+        node_name: options.cluster.node_name.clone().unwrap_or_else(hostname),
+        limits: Default::default(),
+    })?;
+    let build = Build {
+        version: version::VERSION,
+        revision: "",
+        branch: "",
+    };
+    services::metrics::register(
+        &process.metrics,
+        build,
+        Proc::at("/proc"),
+        &process.ledger,
+        &process.budget,
+        logging,
+    )?;
+    let config_metrics = ConfigMetrics::new(&process.metrics, &options.cluster.name)?;
+    let deadline = options.shutdown_deadline;
+    let app = App::with(
+        AppOptions {
+            storage: options.storage.clone(),
+            allowed: Allowed::from(&options.gates),
+            memory_limit: options.memory_limit,
+            shutdown_deadline: (!deadline.is_zero()).then_some(deadline),
+            inspector: None,
+        },
+        process,
+        Targets {
+            logging: Some(logging.clone()),
+            http: Some(http.policy()),
+        },
+    );
+    let reloader = Arc::new(Reloader::new(&options.config, &app, config_metrics));
+    if let Err(report) = reloader.load(output::color()).await {
+        app.controller.stop().await;
+        output::write(b"\n")?;
+        output::complain(&report);
+        return Err(Failure::Message("could not perform the initial load successfully".to_owned()));
+    }
+    let stop = CancellationToken::new();
+    let state = HttpState {
+        controller: reloader.clone(),
+        metrics: app.process.metrics.clone(),
+        ledger: app.process.ledger.clone(),
+        budget: app.process.budget.clone(),
+    };
+    let server = tokio::spawn(http.serve(state, stop.clone()));
+    let forwarder = tokio::spawn(logging.clone().run(stop.clone()));
+    tracing::info!("Invar is running");
+    let signalled = wait_for_signals(&reloader).await;
+    tracing::info!("Invar is stopping");
+    app.controller.stop().await;
+    stop.cancel();
+    let _ = tokio::join!(server, forwarder);
+    signalled
+}
+
+/// Reloads on SIGHUP; returns on SIGINT or SIGTERM.
+async fn wait_for_signals(reloader: &Reloader) -> Outcome {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = hangup.recv() => match reloader.load(false).await {
+                Ok(()) => tracing::info!("config reloaded"),
+                Err(report) => tracing::error!(err = report, "failed to reload config"),
+            },
+        }
+    }
+}

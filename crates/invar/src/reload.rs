@@ -1,0 +1,112 @@
+//! Reads the configuration and loads it; and the running graph as the HTTP API sees it.
+
+use crate::app::App;
+use component::BoxFuture;
+use host::Host;
+use runtime::{Controller, NodeInfo, sources};
+use services::metrics::ConfigMetrics;
+use services::{ComponentInfo, NotFound};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Loads one configuration path, again and again.
+pub struct Reloader(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    controller: Controller,
+    host: Host,
+    metrics: ConfigMetrics,
+}
+
+impl Reloader {
+    /// A loader of `path` into `app`.
+    pub fn new(path: &Path, app: &App, metrics: ConfigMetrics) -> Self {
+        Reloader(Arc::new(Inner {
+            path: path.to_path_buf(),
+            controller: app.controller.clone(),
+            host: app.process.host.clone(),
+            metrics,
+        }))
+    }
+
+    /// Reads and loads. The error is the report for people; what ran before runs on.
+    pub async fn load(&self, color: bool) -> Result<(), String> {
+        self.0.load(color).await
+    }
+}
+
+impl Inner {
+    async fn load(&self, color: bool) -> Result<(), String> {
+        let files = match sources::read(&*self.host.fs, &self.path) {
+            Ok(files) => files,
+            Err(error) => {
+                self.metrics.unreadable();
+                return Err(error.to_string());
+            }
+        };
+        let texts: Vec<Vec<u8>> = files.iter().map(|file| file.text.clone()).collect();
+        match self.controller.load(&files).await {
+            Ok(loaded) => {
+                for warning in loaded.warnings.iter() {
+                    tracing::warn!(place = warning.place(), "{}", warning.message);
+                }
+                self.metrics.loaded(texts, self.host.clock.now());
+                Ok(())
+            }
+            Err(error) => {
+                self.metrics.refused(texts);
+                Err(error.report(color))
+            }
+        }
+    }
+}
+
+impl services::Controller for Reloader {
+    fn ready(&self) -> bool {
+        self.0.controller.is_ready()
+    }
+
+    fn components(&self, module: &str) -> BoxFuture<'_, Result<Vec<ComponentInfo>, NotFound>> {
+        let root = module.is_empty();
+        Box::pin(async move {
+            if !root {
+                return Err(NotFound);
+            }
+            let nodes = self.0.controller.components().await;
+            Ok(nodes.into_iter().map(|node| describe(node, false)).collect())
+        })
+    }
+
+    fn component(&self, id: &str) -> BoxFuture<'_, Option<ComponentInfo>> {
+        let id = id.to_owned();
+        Box::pin(async move {
+            let node = self.0.controller.component(&id).await?;
+            Some(describe(node, true))
+        })
+    }
+
+    fn reload(&self) -> BoxFuture<'static, Result<(), String>> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.load(false).await })
+    }
+}
+
+fn describe(info: NodeInfo, detail: bool) -> ComponentInfo {
+    let instance = &info.node.instance;
+    ComponentInfo {
+        health: info.node.health(),
+        arguments: detail.then(|| instance.arguments()),
+        exports: detail.then(|| instance.exports_body()),
+        debug_info: detail.then(|| instance.debug_info()).flatten(),
+        name: info.spec.name,
+        local_id: info.spec.id,
+        module_id: String::new(),
+        label: info.spec.label,
+        references_to: info.references_to,
+        referenced_by: info.referenced_by,
+        data_flow_edges_to: info.data_flow_edges_to,
+        created_module_ids: Vec::new(),
+        live_debugging_enabled: false,
+    }
+}

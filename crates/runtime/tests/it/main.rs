@@ -1,0 +1,6 @@
+//! The runtime on components made for tests.
+
+mod components;
+mod loading;
+mod propagation;
+mod transactions;

@@ -1,0 +1,12 @@
+//! The services over real sockets and real `tracing` subscribers.
+
+// Helpers of tests are tests too.
+#![allow(clippy::unwrap_used)]
+
+mod api;
+mod auth;
+mod connections;
+mod logging;
+mod metrics;
+mod support;
+mod tls;

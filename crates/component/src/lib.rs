@@ -34,6 +34,7 @@ pub use registration::{Registration, Stability};
 pub use wires::LogsReceiver;
 
 pub use futures_util::future::BoxFuture;
+pub use signals::{Budget, Ledger};
 pub use tokio_util::sync::CancellationToken;
 
 use std::future::Future;

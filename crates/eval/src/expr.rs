@@ -6,7 +6,7 @@ use crate::ops::{self, Side};
 use crate::scope::Scope;
 use syntax::ast::{Expr, ExprKind, Field, Ident};
 use syntax::{Diagnostic, Source};
-use value::{FromValue, Function, Number, Object, Value, ValueError};
+use value::{FromValue, Function, Number, Value, ValueError};
 
 /// What is left to do: an expression whose operands are not evaluated yet, or one whose operands are the last values.
 enum Step<'a> {

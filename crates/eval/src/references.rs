@@ -24,6 +24,8 @@ pub struct StdlibUse {
     pub experimental: bool,
     /// Whether it is an alias that is kept for old configurations only.
     pub deprecated: bool,
+    /// What to use instead of a deprecated alias.
+    pub replacement: Option<&'static str>,
 }
 
 /// All traversals in a body, nested blocks and expressions included, in source order.
@@ -43,12 +45,13 @@ pub fn references(body: &Body) -> Vec<Traversal> {
 pub fn stdlib_uses(body: &Body) -> Vec<StdlibUse> {
     let uses = references(body).into_iter().map(|traversal| {
         let dotted = traversal.parts.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(".");
-        let deprecated = stdlib::is_deprecated(&traversal.parts[0]);
+        let replacement = stdlib::replacement(&traversal.parts[0]);
         StdlibUse {
             experimental: stdlib::is_experimental(&dotted),
-            name: if deprecated { traversal.parts[0].clone() } else { dotted },
+            name: if replacement.is_some() { traversal.parts[0].clone() } else { dotted },
             span: traversal.span,
-            deprecated,
+            deprecated: replacement.is_some(),
+            replacement,
         }
     });
     uses.filter(|used| used.experimental || used.deprecated).collect()

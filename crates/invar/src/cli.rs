@@ -179,9 +179,9 @@ pub struct Try {
     /// Files to follow instead of what is found; glob patterns. May be given several times.
     #[arg(long = "path", value_name = "PATTERN")]
     pub paths: Vec<String>,
-    /// Address of the page and the query API; port 0 picks a free one.
-    #[arg(long, default_value = "127.0.0.1:3100", value_name = "ADDR")]
-    pub listen: SocketAddr,
+    /// Address of the page and the query API; port 0 picks a free one. Default: 127.0.0.1:3100, or a free port if that is taken.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
     /// Bound for the lines that are kept in memory.
     #[arg(long, default_value = "64MiB", value_parser = bytes, value_name = "SIZE")]
     pub keep: u64,

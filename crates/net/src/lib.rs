@@ -1,1 +1,24 @@
-//! net
+//! HTTP as components speak it: one block of arguments for credentials, TLS and proxies, and the client that follows it.
+//!
+//! [`HttpClientConfig`] is flattened into the arguments of whatever sends requests; [`Client`] sends them. Files with
+//! credentials and certificates are read again when they change. Neither errors nor `Debug` output show a secret.
+//! [`Backoff`] and [`retry_after`] say when to try again.
+
+mod client;
+mod config;
+mod credentials;
+mod error;
+mod oauth2;
+mod proxy;
+mod retry;
+mod tls;
+mod transport;
+
+pub use client::{Answer, Client, Request};
+pub use config::{Authorization, BasicAuth, HttpClientConfig, OAuth2, ProxyConfig, TlsConfig};
+pub use error::{ConfigError, SendError};
+pub use retry::{Backoff, retry_after};
+
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use reqwest::{Method, StatusCode};
+pub use url::Url;

@@ -259,7 +259,8 @@ impl Controller {
 
     /// One component by its id.
     pub async fn component(&self, id: &str) -> Option<NodeInfo> {
-        info(&self.0.live.read().await, id)
+        let live = self.0.live.read().await;
+        info(&live, id)
     }
 
     /// Number of nodes whose changed exports were not passed on yet, and of evaluations that wait for a worker.

@@ -307,7 +307,7 @@ impl Loader<'_> {
                         self.configuration.graph.connect(id, &reference.target);
                         references.push(reference);
                     }
-                    None => self.unresolved(&source, &traversal),
+                    None => self.unresolved(id, &source, &traversal),
                 }
             }
             self.check_functions(&source, &block);
@@ -330,7 +330,7 @@ impl Loader<'_> {
         })
     }
 
-    fn unresolved(&mut self, source: &Source, traversal: &eval::Traversal) {
+    fn unresolved(&mut self, from: &str, source: &Source, traversal: &eval::Traversal) {
         let first = traversal.parts.first().map_or("", String::as_str);
         if eval::is_stdlib_name(first) {
             return;
@@ -343,6 +343,7 @@ impl Loader<'_> {
             .configuration
             .graph
             .ids()
+            .filter(|id| *id != from)
             .map(|id| {
                 let fragments = id.split('.').count().min(traversal.parts.len());
                 let fields = traversal.parts[fragments..].iter().map(String::as_str);

@@ -13,7 +13,7 @@ mod tls;
 pub use listen::Limits;
 pub use options::{AuthArgs, BasicArgs, FilterArgs, HttpArgs, TlsArgs};
 
-use crate::host::Controller;
+use crate::controller::Controller;
 use arc_swap::ArcSwap;
 use component::{CancellationToken, Change, Error};
 use promtext::{GaugeVec, Registry};

@@ -5,9 +5,9 @@
 //! `prepare` that checks the content of its config block and leaves a [`component::Change`], and a `run` or `serve` that works
 //! until it is told to stop.
 
-pub mod host;
+mod controller;
 pub mod http;
 pub mod logging;
 pub mod metrics;
 
-pub use host::{ComponentInfo, Controller, NotFound};
+pub use controller::{ComponentInfo, Controller, NotFound};

@@ -95,6 +95,7 @@ fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenSt
         Some(Some(expr)) => Some(quote!(#expr)),
         _ => None,
     };
+    options.check(field)?;
     let (required, kind, default) = if options.label {
         let kind = quote!(::value::FieldKind::Label {
             set: |any, label| { #this this.#ident = label.to_owned(); },
@@ -112,8 +113,15 @@ fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenSt
         let item = inside("Vec", ty).ok_or_else(|| Error::new_spanned(ty, "enum_block needs a Vec"))?;
         let kind = quote!(::value::FieldKind::Enum {
             variants: <#item as ::value::BlockEnum>::variants,
-            push: |any, name, body| { #this this.#ident.push(<#item as ::value::BlockEnum>::decode(name, body)?); Ok(()) },
+            push: |any, name, body, first| {
+                #this
+                if first { this.#ident.clear(); }
+                this.#ident.push(<#item as ::value::BlockEnum>::decode(name, body)?);
+                Ok(())
+            },
             get: |any| { #this_ref this.#ident.iter().map(::value::BlockEnum::encode).collect() },
+            set_value: |any, value| { #this this.#ident = ::value::decode_variants(value)?; Ok(()) },
+            get_value: |any| { #this_ref ::value::encode_variants(&this.#ident) },
         });
         (false, kind, quote!(Vec::new()))
     } else if options.block && options.many {
@@ -127,8 +135,10 @@ fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenSt
                 Ok(())
             },
             get: |any| { #this_ref this.#ident.iter().map(::value::encode).collect() },
+            set_value: |any, value| { #this this.#ident = ::value::decode_objects(value)?; Ok(()) },
+            get_value: |any| { #this_ref ::value::Value::array(this.#ident.iter().map(::value::encode_object).collect()) },
         });
-        (options.default.is_none(), kind, given.unwrap_or(quote!(Vec::new())))
+        (options.required, kind, given.unwrap_or(quote!(Vec::new())))
     } else if options.block {
         match inside("Option", ty) {
             Some(item) => {
@@ -136,6 +146,15 @@ fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenSt
                     schema: <#item as ::value::Block>::schema,
                     set: |any, body| { #this this.#ident = Some(::value::decode(body)?); Ok(()) },
                     get: |any| { #this_ref this.#ident.as_ref().map(::value::encode) },
+                    set_value: |any, value| {
+                        #this
+                        this.#ident = match value {
+                            ::value::Value::Null => None,
+                            value => Some(::value::decode_object(value)?),
+                        };
+                        Ok(())
+                    },
+                    get_value: |any| { #this_ref this.#ident.as_ref().map_or(::value::Value::Null, ::value::encode_object) },
                 });
                 (false, kind, given.unwrap_or(quote!(None)))
             }
@@ -144,6 +163,8 @@ fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenSt
                     schema: <#ty as ::value::Block>::schema,
                     set: |any, body| { #this this.#ident = ::value::decode(body)?; Ok(()) },
                     get: |any| { #this_ref Some(::value::encode(&this.#ident)) },
+                    set_value: |any, value| { #this this.#ident = ::value::decode_object(value)?; Ok(()) },
+                    get_value: |any| { #this_ref ::value::encode_object(&this.#ident) },
                 });
                 (options.default.is_none(), kind, given.unwrap_or(quote!(<#ty as ::value::Block>::defaults())))
             }

@@ -10,9 +10,10 @@ use proc_macro::TokenStream;
 /// Makes a struct a block of the configuration; see `value::Block`.
 ///
 /// Fields: `#[arg]` required attribute · `#[arg(default)]` optional, zero by default · `#[arg(default = EXPR)]` · `#[arg(block)]` one block:
-/// `Option<T>` optional, `T` required, with `default` optional · `#[arg(block, many)]` for `Vec<T>` · `#[arg(enum_block)]` for `Vec<E>` with
-/// `E: BlockEnum` · `#[arg(label)]` · `#[arg(flatten)]` · `name = "x.y"` with any of them. Struct: `#[block(validate = function)]`, a
-/// `fn(&Self) -> Result<(), String>`.
+/// `Option<T>` optional, `T` required, with `default` optional · `#[arg(block, many)]` for `Vec<T>`, none or more; with `required` at least one;
+/// a `default = EXPR` counts if there is none · `#[arg(enum_block)]` for `Vec<E>` with `E: BlockEnum`, none or more · `#[arg(label)]` ·
+/// `#[arg(flatten)]` · `name = "x.y"` with any of them. Struct: `#[block(validate = function)]`, a `fn(&Self) -> Result<(), String>`; it is called
+/// for flattened structs too, before that of the struct around them.
 #[proc_macro_derive(Block, attributes(arg, block))]
 pub fn block(input: TokenStream) -> TokenStream {
     expand(input, block::derive)

@@ -1,6 +1,6 @@
 //! What the derives read from attributes and types.
 
-use syn::{Attribute, Expr, GenericArgument, Lit, LitStr, Meta, PathArguments, Type};
+use syn::{Attribute, Error, Expr, Field, GenericArgument, Lit, LitStr, Meta, PathArguments, Type};
 
 /// The doc comment, lines joined.
 pub fn doc(attrs: &[Attribute]) -> String {
@@ -10,7 +10,11 @@ pub fn doc(attrs: &[Attribute]) -> String {
         .filter_map(|attr| match &attr.meta {
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Lit(lit) => match &lit.lit {
-                    Lit::Str(text) => Some(text.value().trim().to_owned()),
+                    // The space after `///` is no part of the text; more of them indent lists and code.
+                    Lit::Str(text) => {
+                        let text = text.value();
+                        Some(text.strip_prefix(' ').unwrap_or(&text).trim_end().to_owned())
+                    }
                     _ => None,
                 },
                 _ => None,
@@ -18,7 +22,7 @@ pub fn doc(attrs: &[Attribute]) -> String {
             _ => None,
         })
         .collect();
-    lines.join("\n").trim().to_owned()
+    lines.join("\n").trim_matches('\n').to_owned()
 }
 
 /// The options of `#[arg(...)]`.
@@ -29,9 +33,31 @@ pub struct Arg {
     pub default: Option<Option<Expr>>,
     pub block: bool,
     pub many: bool,
+    pub required: bool,
     pub enum_block: bool,
     pub label: bool,
     pub flatten: bool,
+}
+
+impl Arg {
+    /// Rejects options that would have no effect together.
+    pub fn check(&self, field: &Field) -> syn::Result<()> {
+        let kinds = [self.block, self.enum_block, self.label, self.flatten];
+        let wrong = if kinds.iter().filter(|kind| **kind).count() > 1 {
+            "block, enum_block, label and flatten exclude each other"
+        } else if self.many && !self.block {
+            "many is for blocks: #[arg(block, many)]"
+        } else if self.required && !(self.block && self.many) {
+            "required is for #[arg(block, many, required)]; other fields are required unless they have a default"
+        } else if self.required && self.default.is_some() {
+            "required and default exclude each other"
+        } else if (self.enum_block || self.label) && matches!(self.default, Some(Some(_))) {
+            "enum_block and label take no default"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new_spanned(field, wrong))
+    }
 }
 
 /// Reads `#[arg(...)]` of a field.
@@ -54,6 +80,7 @@ pub fn arg(attrs: &[Attribute]) -> syn::Result<Arg> {
                 }
                 "block" => arg.block = true,
                 "many" => arg.many = true,
+                "required" => arg.required = true,
                 "enum_block" => arg.enum_block = true,
                 "label" => arg.label = true,
                 "flatten" => arg.flatten = true,

@@ -1,6 +1,6 @@
 //! Conversions between values and host types, with the language's coercions.
 
-use crate::error::{Seg, ValueError};
+use crate::error::{SECRET_TO_STRING, Seg, ValueError};
 use crate::number::Number;
 use crate::secret::{OptionalSecret, Secret};
 use crate::types::Type;
@@ -24,10 +24,10 @@ pub trait FromValue: Sized + 'static {
 fn plain(value: &Value) -> Result<Option<Str>, ValueError> {
     let Value::Capsule(capsule) = value else { return Ok(None) };
     if capsule.downcast_ref::<Secret>().is_some() {
-        return Err(ValueError::new("secrets may not be converted into strings"));
+        return Err(ValueError::new(SECRET_TO_STRING));
     }
     match capsule.downcast_ref::<OptionalSecret>() {
-        Some(optional) if optional.is_secret => Err(ValueError::new("secrets may not be converted into strings")),
+        Some(optional) if optional.is_secret => Err(ValueError::new(SECRET_TO_STRING)),
         Some(optional) => Ok(Some(optional.expose().clone())),
         None => Ok(None),
     }
@@ -40,9 +40,10 @@ fn parse_number(text: &[u8]) -> Option<Number> {
         return if digits(rest) { text.parse().ok().map(Number::Int) } else { None };
     }
     if text.contains(['.', 'e', 'E']) {
-        // Rust's float grammar without its words and signs.
+        // Rust's float grammar without its words.
         let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
-        return if plain && !text.starts_with('+') { text.parse().ok().map(Number::Float) } else { None };
+        let float: Option<f64> = if plain { text.parse().ok() } else { None };
+        return float.filter(|n| n.is_finite()).map(Number::Float);
     }
     if digits(text) { text.parse().ok().map(Number::Uint) } else { None }
 }
@@ -115,6 +116,21 @@ impl FromValue for f64 {
     }
     fn to_value(&self) -> Value {
         Value::Number(Number::Float(*self))
+    }
+}
+
+impl FromValue for f32 {
+    fn ty() -> Type {
+        Type::Number
+    }
+    fn zero() -> Self {
+        0.0
+    }
+    fn from_value(value: &Value) -> Result<Self, ValueError> {
+        f64::from_value(value).map(|n| n as f32)
+    }
+    fn to_value(&self) -> Value {
+        Value::Number(Number::Float(f64::from(*self)))
     }
 }
 

@@ -1,9 +1,8 @@
 //! From an evaluated block to a host type, by its schema. One function for all types.
 
-use crate::body::{Body, Item, Place};
-use crate::error::{Seg, ValueError};
+use crate::body::{Body, Item, Place, Poison};
+use crate::error::ValueError;
 use crate::schema::{Block, Field, FieldKind, Schema};
-use crate::value::Value;
 use std::any::Any;
 use std::fmt;
 
@@ -58,21 +57,30 @@ impl std::error::Error for DecodeError {}
 
 /// Decodes a block. The first thing that is wrong, in the order of the source, ends it; what is missing comes last.
 pub fn decode<T: Block>(body: &Body) -> Result<T, DecodeError> {
+    decode_as(None, body)
+}
+
+/// [`decode`] for a block whose name is known, which messages about its label then say.
+pub fn decode_named<T: Block>(name: &str, body: &Body) -> Result<T, DecodeError> {
+    decode_as(Some(name), body)
+}
+
+fn decode_as<T: Block>(name: Option<&str>, body: &Body) -> Result<T, DecodeError> {
     let mut value = T::defaults();
-    let mut errors = Vec::new();
-    walk(T::schema(), &mut value, body, None, true, &mut errors);
-    match errors.into_iter().next() {
+    let mut walk = Walk { first: true, errors: Vec::new() };
+    walk.block(T::schema(), name, &mut value, body, None);
+    match walk.errors.into_iter().next() {
         Some(error) => Err(error),
         None => Ok(value),
     }
 }
 
-/// Finds everything that is wrong with a block. Attributes whose values are not known are not checked.
+/// Finds everything that is wrong with a block. Attributes whose values are not known are not checked, and no rule that
+/// concerns more than one field is where one of them is not known.
 pub fn check(schema: &'static Schema, body: &Body) -> Vec<DecodeError> {
-    let mut errors = Vec::new();
-    let mut value = (schema.defaults)();
-    walk(schema, &mut *value, body, None, false, &mut errors);
-    errors
+    let mut walk = Walk { first: false, errors: Vec::new() };
+    walk.block(schema, None, &mut *(schema.defaults)(), body, None);
+    walk.errors
 }
 
 /// A field found by name, with the way to the struct that holds it.
@@ -131,7 +139,7 @@ fn label_field(schema: &'static Schema) -> Option<&'static Field> {
     schema.fields.iter().find(|field| matches!(field.kind, FieldKind::Label { .. }))
 }
 
-fn reach<'a>(mut value: &'a mut dyn Any, through: &[&'static Field]) -> &'a mut dyn Any {
+pub(crate) fn reach<'a>(mut value: &'a mut dyn Any, through: &[&'static Field]) -> &'a mut dyn Any {
     for field in through {
         if let FieldKind::Flatten { inner, .. } = &field.kind {
             value = inner(value);
@@ -140,154 +148,193 @@ fn reach<'a>(mut value: &'a mut dyn Any, through: &[&'static Field]) -> &'a mut 
     value
 }
 
-/// Decodes into `value`. With `first`, stops at the first error.
-fn walk(schema: &'static Schema, value: &mut dyn Any, body: &Body, place: Option<Place>, first: bool, errors: &mut Vec<DecodeError>) {
-    if let Some(field) = label_field(schema) {
-        if body.label.is_empty() {
-            errors.push(DecodeError::at(place, "block requires non-empty label".to_owned()));
-        } else if let FieldKind::Label { set, .. } = &field.kind {
-            set(value, &body.label);
+/// The checks that concern more than one field, of flattened structs first.
+pub(crate) fn validate(schema: &'static Schema, value: &dyn Any) -> Result<(), String> {
+    for field in schema.fields {
+        if let FieldKind::Flatten { schema, inner_ref, .. } = &field.kind {
+            validate(schema(), inner_ref(value))?;
         }
     }
-    let mut seen: Vec<(&str, usize)> = Vec::new();
-    let before = errors.len();
-    for item in &body.items {
-        if first && errors.len() > before {
-            return;
-        }
-        let times = match seen.iter_mut().find(|(name, _)| *name == item.name()) {
+    (schema.validate)(value)
+}
+
+/// Whether a name is one of the blocks of an enum.
+fn is_variant(field: &Field, name: &str) -> bool {
+    name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The content of a block, as a walk sees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    All,
+    /// At least one value in it is not known.
+    Partly,
+}
+
+/// What came before an item in its block.
+struct Before<'a> {
+    /// How often each name occurred, in the order of the first time; the item included.
+    seen: Vec<(&'a str, usize)>,
+}
+
+impl<'a> Before<'a> {
+    /// Counts one more of a name.
+    fn count(&mut self, name: &'a str) -> usize {
+        match self.seen.iter_mut().find(|(seen, _)| *seen == name) {
             Some((_, times)) => {
                 *times += 1;
                 *times
             }
             None => {
-                seen.push((item.name(), 1));
+                self.seen.push((name, 1));
                 1
             }
-        };
-        if let Err(error) = decode_item(schema, value, item, times, first, errors) {
-            errors.push(error);
         }
     }
-    if first && errors.len() > before {
-        return;
-    }
-    let mut wanted = Vec::new();
-    required(schema, &mut wanted);
-    let mut missing = false;
-    for field in wanted {
-        if !body.items.iter().any(|item| item.name() == field.name) {
-            let kind = if matches!(field.kind, FieldKind::Attr { .. }) { "attribute" } else { "block" };
-            errors.push(DecodeError::at(place, format!("missing required {kind} \"{}\"", field.name)));
-            missing = true;
-        }
-    }
-    let unknown = body.items.iter().any(|item| matches!(item, Item::Attr { value: Ok(None) | Err(_), .. }));
-    if !missing && errors.len() == before && !unknown
-        && let Err(message) = (schema.validate)(value)
-    {
-        errors.push(DecodeError::at(place, message));
+
+    /// Whether an item is the first of all the blocks of an enum.
+    fn is_first_variant(&self, field: &Field) -> bool {
+        let times = |(name, times): &(&str, usize)| if is_variant(field, name) { *times } else { 0 };
+        self.seen.iter().map(times).sum::<usize>() == 1
     }
 }
 
-fn decode_item(
-    schema: &'static Schema,
-    value: &mut dyn Any,
-    item: &Item,
-    times: usize,
+struct Walk {
+    /// Whether to stop at the first error.
     first: bool,
-    errors: &mut Vec<DecodeError>,
-) -> Result<(), DecodeError> {
-    let place = Some(item.place());
-    let name = item.name();
-    let Some(found) = find(schema, name) else {
-        let kind = if matches!(item, Item::Attr { .. }) { "attribute" } else { "block" };
-        let mut error = DecodeError::at(place, format!("unrecognized {kind} name \"{name}\""));
-        names(schema, &mut error.candidates);
-        return Err(error);
-    };
-    let target = reach(value, &found.through);
-    match (&found.field.kind, item) {
-        (FieldKind::Attr { .. }, Item::Block { .. }) => Err(DecodeError::at(
-            place,
-            format!("\"{name}\" must be an attribute, but is used as a block"),
-        )),
-        (FieldKind::Attr { .. }, _) if times > 1 => {
-            Err(DecodeError::at(place, format!("attribute \"{name}\" may only be provided once")))
-        }
-        (FieldKind::Attr { set, .. }, Item::Attr { value, .. }) => match value {
-            Ok(Some(value)) => set(target, value).map_err(|error| DecodeError {
-                place,
-                problem: Problem::Value(error),
-                candidates: Vec::new(),
-            }),
-            Ok(None) => Ok(()),
-            Err(_) => Err(DecodeError { place, problem: Problem::Poison, candidates: Vec::new() }),
-        },
-        (_, Item::Attr { .. }) => Err(DecodeError::at(
-            place,
-            format!("\"{name}\" must be a block, but is used as an attribute"),
-        )),
-        (FieldKind::Block { .. }, _) if times > 1 => {
-            Err(DecodeError::at(place, format!("block \"{name}\" may only be specified once")))
-        }
-        (FieldKind::Block { schema, set, .. }, Item::Block { body, .. }) => {
-            nested(schema(), name, body, place, first, errors, || set(target, body))
-        }
-        (FieldKind::Blocks { schema, push, .. }, Item::Block { body, .. }) => {
-            nested(schema(), name, body, place, first, errors, || push(target, body, times == 1))
-        }
-        (FieldKind::Enum { variants, push, .. }, Item::Block { body, .. }) => {
-            let variant = found.variant.unwrap_or_default();
-            let Some(of) = variants().iter().find(|one| one.name == variant) else { return Ok(()) };
-            nested((of.schema)(), name, body, place, first, errors, || push(target, &variant, body, false))
-        }
-        (FieldKind::Label { .. } | FieldKind::Flatten { .. }, _) => Ok(()),
-    }
+    errors: Vec<DecodeError>,
 }
 
-fn nested(
-    schema: &'static Schema,
-    name: &str,
-    body: &Body,
-    place: Option<Place>,
-    first: bool,
-    errors: &mut Vec<DecodeError>,
-    set: impl FnOnce() -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    match (label_field(schema).is_some(), body.label.is_empty()) {
-        (true, true) => return Err(DecodeError::at(place, format!("block \"{name}\" requires non-empty label"))),
-        (false, false) => return Err(DecodeError::at(place, format!("block \"{name}\" does not support specifying labels"))),
-        _ => {}
+impl Walk {
+    /// Decodes a block into `value`.
+    fn block(
+        &mut self,
+        schema: &'static Schema,
+        name: Option<&str>,
+        value: &mut dyn Any,
+        body: &Body,
+        place: Option<Place>,
+    ) -> Known {
+        let start = self.errors.len();
+        if let Some(Field { kind: FieldKind::Label { set, .. }, .. }) = label_field(schema) {
+            if body.label.is_empty() {
+                let block = name.map_or("block".to_owned(), |name| format!("block \"{name}\""));
+                self.errors.push(DecodeError::at(place, format!("{block} requires non-empty label")));
+            }
+            set(value, &body.label);
+        }
+        let mut before = Before { seen: Vec::new() };
+        let mut known = Known::All;
+        for item in &body.items {
+            if self.first && self.errors.len() > start {
+                return known;
+            }
+            let times = before.count(item.name());
+            match self.item(schema, value, item, times, &before) {
+                Ok(Known::All) => {}
+                Ok(Known::Partly) => known = Known::Partly,
+                Err(error) => self.errors.push(error),
+            }
+        }
+        if self.first && self.errors.len() > start {
+            return known;
+        }
+        let mut wanted = Vec::new();
+        required(schema, &mut wanted);
+        for field in wanted {
+            if !body.items.iter().any(|item| item.name() == field.name) {
+                let kind = if matches!(field.kind, FieldKind::Attr { .. }) { "attribute" } else { "block" };
+                self.errors.push(DecodeError::at(place, format!("missing required {kind} \"{}\"", field.name)));
+            }
+        }
+        if self.errors.len() == start
+            && known == Known::All
+            && let Err(message) = validate(schema, value)
+        {
+            self.errors.push(DecodeError::at(place, message));
+        }
+        known
     }
-    if !first {
-        // A check goes on inside by itself: it has to find everything.
-        let mut value = (schema.defaults)();
-        walk(schema, &mut *value, body, place, false, errors);
-        return Ok(());
-    }
-    set().map_err(|mut error| {
-        // What is missing in the block, or wrong with it as a whole, is reported at the block.
-        error.place = error.place.or(place);
-        error
-    })
-}
 
-/// Decodes an object into a block's type, as attributes of object type do. What is missing keeps its default, required or
-/// not.
-pub fn decode_object<T: Block>(value: &Value) -> Result<T, ValueError> {
-    let mut made = T::defaults();
-    if let Value::Null = value {
-        return Ok(made);
-    }
-    let object = value.fields().ok_or_else(|| ValueError::wrong_kind("object", value))?;
-    for (name, item) in object.iter() {
-        let found = find(T::schema(), name);
-        let Some((found, FieldKind::Attr { set, .. })) = found.as_ref().map(|found| (found, &found.field.kind)) else {
-            return Err(ValueError::new(format!("does not have field named \"{name}\"")));
+    /// Decodes an attribute or block into the struct around it.
+    fn item(
+        &mut self,
+        schema: &'static Schema,
+        value: &mut dyn Any,
+        item: &Item,
+        times: usize,
+        before: &Before<'_>,
+    ) -> Result<Known, DecodeError> {
+        let place = Some(item.place());
+        let name = item.name();
+        let wrong = |message: String| Err(DecodeError::at(place, message));
+        let Some(found) = find(schema, name) else {
+            let kind = if matches!(item, Item::Attr { .. }) { "attribute" } else { "block" };
+            let mut error = DecodeError::at(place, format!("unrecognized {kind} name \"{name}\""));
+            names(schema, &mut error.candidates);
+            return Err(error);
         };
-        set(reach(&mut made, &found.through), item).map_err(|error| error.inside(Seg::Field(name.to_string())))?;
+        let target = reach(value, &found.through);
+        match (&found.field.kind, item) {
+            (FieldKind::Attr { .. }, Item::Block { .. }) => {
+                wrong(format!("\"{name}\" must be an attribute, but is used as a block"))
+            }
+            (FieldKind::Attr { .. }, _) if times > 1 => wrong(format!("attribute \"{name}\" may only be provided once")),
+            (FieldKind::Attr { set, .. }, Item::Attr { value, .. }) => match value {
+                Ok(Some(value)) => match set(target, value) {
+                    Ok(()) => Ok(Known::All),
+                    Err(error) => Err(DecodeError { place, problem: Problem::Value(error), candidates: Vec::new() }),
+                },
+                Ok(None) => Ok(Known::Partly),
+                Err(Poison) => Err(DecodeError { place, problem: Problem::Poison, candidates: Vec::new() }),
+            },
+            (_, Item::Attr { .. }) => wrong(format!("\"{name}\" must be a block, but is used as an attribute")),
+            (FieldKind::Block { .. }, _) if times > 1 => wrong(format!("block \"{name}\" may only be specified once")),
+            (FieldKind::Block { schema, set, .. }, Item::Block { body, .. }) => {
+                self.nested(schema(), name, body, place, || set(target, body))
+            }
+            (FieldKind::Blocks { schema, push, .. }, Item::Block { body, .. }) => {
+                self.nested(schema(), name, body, place, || push(target, body, times == 1))
+            }
+            (FieldKind::Enum { variants, push, .. }, Item::Block { body, .. }) => {
+                let variant = found.variant.unwrap_or_default();
+                let Some(of) = variants().iter().find(|one| one.name == variant) else { return Ok(Known::All) };
+                let first = before.is_first_variant(found.field);
+                self.nested((of.schema)(), name, body, place, || push(target, &variant, body, first))
+            }
+            (FieldKind::Label { .. } | FieldKind::Flatten { .. }, _) => Ok(Known::All),
+        }
     }
-    (T::schema().validate)(&made).map_err(ValueError::new)?;
-    Ok(made)
+
+    /// Decodes a block in a block; `set` decodes it once more, into the struct around it.
+    fn nested(
+        &mut self,
+        schema: &'static Schema,
+        name: &str,
+        body: &Body,
+        place: Option<Place>,
+        set: impl FnOnce() -> Result<(), DecodeError>,
+    ) -> Result<Known, DecodeError> {
+        match (label_field(schema).is_some(), body.label.is_empty()) {
+            (true, true) => return Err(DecodeError::at(place, format!("block \"{name}\" requires non-empty label"))),
+            (false, false) => {
+                return Err(DecodeError::at(place, format!("block \"{name}\" does not support specifying labels")));
+            }
+            _ => {}
+        }
+        let mut known = Known::All;
+        if !self.first {
+            // `set` would stop at the first error.
+            let start = self.errors.len();
+            known = self.block(schema, Some(name), &mut *(schema.defaults)(), body, place);
+            if self.errors.len() > start {
+                return Ok(known);
+            }
+        }
+        match set() {
+            Ok(()) => Ok(known),
+            // What is missing in the block, or wrong with it as a whole, is reported at the block.
+            Err(error) => Err(DecodeError { place: error.place.or(place), ..error }),
+        }
+    }
 }

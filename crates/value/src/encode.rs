@@ -2,7 +2,7 @@
 
 use crate::body::{Body, Item, Place};
 use crate::object::Object;
-use crate::schema::{Block, FieldKind, Schema};
+use crate::schema::{Block, BlockEnum, FieldKind, Schema};
 use crate::value::Value;
 use std::any::Any;
 
@@ -20,29 +20,39 @@ pub fn encode_object<T: Block>(value: &T) -> Value {
 
 fn fields(schema: &'static Schema, value: &dyn Any, object: &mut Object) {
     for field in schema.fields {
-        match &field.kind {
-            FieldKind::Attr { get, .. } => object.insert(field.name, get(value)),
-            FieldKind::Flatten { schema, inner_ref, .. } => fields(schema(), inner_ref(value), object),
-            FieldKind::Block { get, .. } => {
-                object.insert(field.name, get(value).map_or(Value::Null, |body| body_object(&body)));
+        let item = match &field.kind {
+            FieldKind::Attr { get, .. } => get(value),
+            FieldKind::Flatten { schema, inner_ref, .. } => {
+                fields(schema(), inner_ref(value), object);
+                continue;
             }
-            FieldKind::Blocks { get, .. } => {
-                object.insert(field.name, Value::array(get(value).iter().map(body_object).collect()));
-            }
-            FieldKind::Enum { .. } | FieldKind::Label { .. } => {}
-        }
+            FieldKind::Block { get_value, .. } | FieldKind::Blocks { get_value, .. } | FieldKind::Enum { get_value, .. } => get_value(value),
+            FieldKind::Label { get, .. } => Value::string(get(value)),
+        };
+        insert(object, field.name, item);
     }
 }
 
-fn body_object(body: &Body) -> Value {
-    let mut object = Object::ordered();
-    for item in &body.items {
-        match item {
-            Item::Attr { name, value, .. } => object.insert(name.as_str(), value.clone().ok().flatten().unwrap_or_default()),
-            Item::Block { name, body, .. } => object.insert(name.as_str(), body_object(body)),
-        }
-    }
-    Value::object(object)
+/// Sets a field; dots in the name make objects in objects.
+fn insert(object: &mut Object, name: &str, value: Value) {
+    let Some((outer, rest)) = name.split_once('.') else {
+        return object.insert(name, value);
+    };
+    let mut inner = match object.get(outer) {
+        Some(Value::Object(inner)) => (**inner).clone(),
+        _ => Object::ordered(),
+    };
+    insert(&mut inner, rest, value);
+    object.insert(outer, Value::object(inner));
+}
+
+/// Blocks of several names as a list of objects with one field each: the name after the prefix, and the content.
+pub fn encode_variants<E: BlockEnum>(variants: &[E]) -> Value {
+    let one = |variant: &E| {
+        let (name, content) = variant.encode_object();
+        Value::object([(name, content)].into_iter().collect())
+    };
+    Value::array(variants.iter().map(one).collect())
 }
 
 fn encode_any(schema: &'static Schema, value: &dyn Any) -> Body {

@@ -3,6 +3,9 @@
 use crate::value::Value;
 use std::fmt;
 
+/// Message of the attempt to make a plain string of a secret.
+pub const SECRET_TO_STRING: &str = "secrets may not be converted into strings";
+
 /// A step from a value to one inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seg {
@@ -35,6 +38,11 @@ impl ValueError {
     /// A value of another kind was wanted.
     pub fn wrong_kind(wanted: &str, got: &Value) -> Self {
         ValueError::new(format!("should be {wanted}, got {}", got.kind()))
+    }
+
+    /// An object has a field that its type does not have.
+    pub fn no_field(name: &str) -> Self {
+        ValueError::new(format!("does not have field named \"{name}\""))
     }
 
     /// A capsule of another type was wanted.

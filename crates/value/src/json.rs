@@ -15,29 +15,48 @@ pub fn to_json(value: &Value) -> String {
 
 fn json_string(bytes: &[u8], out: &mut String) {
     out.push('"');
-    for c in String::from_utf8_lossy(bytes).chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            // As Go does, so that the text is safe inside HTML.
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
+    for chunk in bytes.utf8_chunks() {
+        chunk.valid().chars().for_each(|c| json_char(c, out));
+        chunk.invalid().iter().for_each(|_| out.push_str("\\ufffd"));
     }
     out.push('"');
+}
+
+/// Escapes what Go's `encoding/json` escapes.
+fn json_char(c: char, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\x08' => out.push_str("\\b"),
+        '\x0c' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        // So that the text is safe inside HTML and scripts.
+        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", c as u32)),
+        c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
+        c => out.push(c),
+    }
+}
+
+/// A number as a 64-bit float, the way Go's `encoding/json` writes it; `null` for what JSON has no number for.
+fn json_number(number: Number) -> String {
+    let n = number.as_f64();
+    if !n.is_finite() {
+        return "null".to_owned();
+    }
+    if n == 0.0 || (1e-6..1e21).contains(&n.abs()) {
+        return Number::Float(n).to_text();
+    }
+    let text = format!("{n:e}");
+    if n.abs() < 1.0 { text } else { text.replace('e', "e+") }
 }
 
 fn json(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str(r#"{"type":"null","value":null}"#),
         Value::Number(number) => {
-            let n = number.as_f64();
-            let text = if n.is_finite() { Number::Float(n).to_text() } else { "null".to_owned() };
-            out.push_str(&format!(r#"{{"type":"number","value":{text}}}"#));
+            out.push_str(&format!(r#"{{"type":"number","value":{}}}"#, json_number(*number)));
         }
         Value::String(string) => {
             out.push_str(r#"{"type":"string","value":"#);

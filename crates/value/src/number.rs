@@ -32,13 +32,24 @@ impl Number {
         }
     }
 
-    /// As an unsigned integer: negative ones wrap, floats are truncated.
+    /// As an unsigned integer: negative ones wrap, floats are truncated (out of range gives 2^63, as on amd64).
     pub fn as_u64(self) -> u64 {
         match self {
             Number::Int(n) => n as u64,
             Number::Uint(n) => n,
             Number::Float(n) if n < 0.0 => (n as i64) as u64,
+            Number::Float(n) if n >= 18_446_744_073_709_551_616.0 || n.is_nan() => 1 << 63,
             Number::Float(n) => n as u64,
+        }
+    }
+
+    /// Whether both are of the same representation and the same value, unlike `==`. Zeros of different signs differ.
+    pub fn same(self, other: Number) -> bool {
+        match (self, other) {
+            (Number::Int(a), Number::Int(b)) => a == b,
+            (Number::Uint(a), Number::Uint(b)) => a == b,
+            (Number::Float(a), Number::Float(b)) => a.to_bits() == b.to_bits(),
+            _ => false,
         }
     }
 

@@ -45,6 +45,12 @@ impl Object {
         self.fields.is_empty()
     }
 
+    /// Whether both have the same fields, compared with [`Value::same`]; their order does not count.
+    pub fn same(&self, other: &Object) -> bool {
+        self.len() == other.len()
+            && self.fields.iter().all(|(name, value)| other.get(name).is_some_and(|theirs| value.same(theirs)))
+    }
+
     /// Fields in the order in which they are printed.
     pub fn iter(&self) -> impl Iterator<Item = (&SmolStr, &Value)> {
         let mut fields: Vec<_> = self.fields.iter().collect();

@@ -23,6 +23,10 @@ pub trait BlockEnum: Sized + Clone + PartialEq + Send + Sync + 'static {
     fn decode(name: &str, body: &Body) -> Result<Self, DecodeError>;
     /// Name and content.
     fn encode(&self) -> (&'static str, Body);
+    /// Decodes the variant of a name from an object.
+    fn decode_object(name: &str, value: &Value) -> Result<Self, ValueError>;
+    /// Name and content as an object.
+    fn encode_object(&self) -> (&'static str, Value);
 }
 
 /// One of the names of a [`BlockEnum`].
@@ -47,6 +51,56 @@ pub struct Schema {
     pub defaults: fn() -> Box<dyn Any>,
 }
 
+impl Schema {
+    /// What an attribute has to be; flattened ones count.
+    pub fn attribute(&self, name: &str) -> Option<Type> {
+        self.fields.iter().find_map(|field| match &field.kind {
+            FieldKind::Attr { ty, .. } if field.name == name => Some(ty()),
+            FieldKind::Flatten { schema, .. } => schema().attribute(name),
+            _ => None,
+        })
+    }
+
+    /// What is inside a block, by its full dotted name; flattened ones and variants count.
+    pub fn block(&self, name: &str) -> Option<&'static Schema> {
+        self.fields.iter().find_map(|field| match &field.kind {
+            FieldKind::Block { schema, .. } | FieldKind::Blocks { schema, .. } if field.name == name => Some(schema()),
+            FieldKind::Flatten { schema, .. } => schema().block(name),
+            FieldKind::Enum { variants, .. } => {
+                let variant = name.strip_prefix(field.name)?.strip_prefix('.')?;
+                variants().iter().find(|one| one.name == variant).map(|one| (one.schema)())
+            }
+            _ => None,
+        })
+    }
+
+    /// Names of all attributes that must be given.
+    pub fn required_attributes(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for field in self.fields {
+            match &field.kind {
+                FieldKind::Attr { .. } if field.required => names.push(field.name),
+                FieldKind::Flatten { schema, .. } => names.extend(schema().required_attributes()),
+                _ => {}
+            }
+        }
+        names
+    }
+
+    /// Names of all attributes.
+    pub fn attribute_names(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for field in self.fields {
+            match &field.kind {
+                FieldKind::Attr { .. } => names.push(field.name),
+                FieldKind::Flatten { schema, .. } => names.extend(schema().attribute_names()),
+                _ => {}
+            }
+        }
+        names
+    }
+}
+
 impl std::fmt::Debug for Schema {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Schema({})", self.name)
@@ -55,7 +109,8 @@ impl std::fmt::Debug for Schema {
 
 /// One field of a block.
 pub struct Field {
-    /// Name in the configuration; dotted for blocks such as `queue.config`. Empty for a label or a flattened block.
+    /// Name in the configuration; dotted for blocks such as `queue.config`. For a label, its key where the block is written as
+    /// an object; for a flattened block, without meaning.
     pub name: &'static str,
     /// What it means, from its doc comment.
     pub doc: &'static str,
@@ -84,6 +139,10 @@ pub enum FieldKind {
         set: fn(&mut dyn Any, &Body) -> Result<(), DecodeError>,
         /// The field as a block; `None` if it is not there.
         get: fn(&dyn Any) -> Option<Body>,
+        /// Sets the field from an object.
+        set_value: fn(&mut dyn Any, &Value) -> Result<(), ValueError>,
+        /// The field as an object; `null` if it is not there.
+        get_value: fn(&dyn Any) -> Value,
     },
     /// `name { }`, any number of times.
     Blocks {
@@ -93,6 +152,10 @@ pub enum FieldKind {
         push: fn(&mut dyn Any, &Body, first: bool) -> Result<(), DecodeError>,
         /// All of them.
         get: fn(&dyn Any) -> Vec<Body>,
+        /// Replaces all by those of a list of objects.
+        set_value: fn(&mut dyn Any, &Value) -> Result<(), ValueError>,
+        /// All of them as a list of objects.
+        get_value: fn(&dyn Any) -> Value,
     },
     /// `name.variant { }`, any number of times, in one list.
     Enum {
@@ -102,6 +165,10 @@ pub enum FieldKind {
         push: fn(&mut dyn Any, &str, &Body, first: bool) -> Result<(), DecodeError>,
         /// All of them, with the variant's name.
         get: fn(&dyn Any) -> Vec<(&'static str, Body)>,
+        /// Replaces all by those of a list of objects with one field each: the variant's name, and its content.
+        set_value: fn(&mut dyn Any, &Value) -> Result<(), ValueError>,
+        /// All of them as such a list.
+        get_value: fn(&dyn Any) -> Value,
     },
     /// The label.
     Label {

@@ -1,6 +1,5 @@
-//! Values and blocks in the language's own text.
+//! Values in the language's own text.
 
-use crate::body::{Body, Item};
 use crate::object::Object;
 use crate::value::Value;
 
@@ -114,30 +113,4 @@ fn object_text(object: &Object, depth: usize, out: &mut String) {
     }
     out.push_str(&"\t".repeat(depth));
     out.push('}');
-}
-
-/// A block in the language's own text.
-pub fn body_text(body: &Body) -> String {
-    let mut out = String::new();
-    items_text(body, 0, &mut out);
-    out
-}
-
-fn items_text(body: &Body, depth: usize, out: &mut String) {
-    let tabs = "\t".repeat(depth);
-    for item in &body.items {
-        match item {
-            Item::Attr { name, value, .. } => {
-                out.push_str(&format!("{tabs}{name} = "));
-                text(value.as_ref().ok().and_then(Option::as_ref).unwrap_or(&Value::Null), depth, out);
-                out.push('\n');
-            }
-            Item::Block { name, body, .. } => {
-                let label = if body.label.is_empty() { String::new() } else { format!(" {}", quote(body.label.as_bytes())) };
-                out.push_str(&format!("{tabs}{name}{label} {{\n"));
-                items_text(body, depth + 1, out);
-                out.push_str(&format!("{tabs}}}\n"));
-            }
-        }
-    }
 }

@@ -3,7 +3,9 @@
 use crate::convert::FromValue;
 use crate::error::ValueError;
 use crate::schema::Schema;
+use crate::secret::{OptionalSecret, Secret};
 use crate::value::{Str, Value};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a value has to be.
@@ -19,7 +21,7 @@ pub enum Type {
     String,
     /// A string such as `1h30m`.
     Duration,
-    /// A number of bytes, or a string such as `10MiB`.
+    /// A string such as `10MiB`.
     ByteSize,
     /// A string, or a list of byte values.
     Bytes,
@@ -50,6 +52,32 @@ impl Type {
             Type::Bytes | Type::List(_) => "array",
             Type::Map(_) | Type::Object(_) => "object",
             Type::Secret | Type::OptionalSecret | Type::Capsule(_) => "capsule",
+        }
+    }
+}
+
+impl Type {
+    /// Whether a value converts, as far as the type itself tells: what is in lists and objects is not looked at, and capsules
+    /// may convert from anything.
+    pub fn accepts(&self, value: &Value) -> Result<(), ValueError> {
+        match self {
+            Type::Any | Type::Capsule(_) => Ok(()),
+            Type::Bool => bool::from_value(value).map(drop),
+            Type::Number => f64::from_value(value).map(drop),
+            Type::String => Str::from_value(value).map(drop),
+            Type::Duration => GoDuration::from_value(value).map(drop),
+            Type::ByteSize => ByteSize::from_value(value).map(drop),
+            Type::Bytes => Bytes::from_value(value).map(drop),
+            Type::Choice(names) => match String::from_value(value)? {
+                text if names.contains(&text.as_str()) || matches!(value, Value::Null) => Ok(()),
+                text => Err(ValueError::not_a_choice(&text, names)),
+            },
+            Type::List(_) => Vec::<Value>::from_value(value).map(drop),
+            Type::Map(_) => BTreeMap::<String, Value>::from_value(value).map(drop),
+            Type::Object(_) if matches!(value, Value::Null) || value.fields().is_some() => Ok(()),
+            Type::Object(_) => Err(ValueError::wrong_kind("object", value)),
+            Type::Secret => Secret::from_value(value).map(drop),
+            Type::OptionalSecret => OptionalSecret::from_value(value).map(drop),
         }
     }
 }
@@ -92,7 +120,7 @@ impl FromValue for GoDuration {
     fn from_value(value: &Value) -> Result<Self, ValueError> {
         match value {
             Value::Null => Ok(GoDuration(0)),
-            Value::Number(number) => Ok(GoDuration(number.as_i64())),
+            // A number too is read as text: without a unit it is no duration, unless it is zero.
             other => {
                 let text = String::from_value(other)?;
                 let nanos = gotime::parse_duration(&text).map_err(|error| ValueError::new(error.to_string()))?;
@@ -103,6 +131,26 @@ impl FromValue for GoDuration {
 
     fn to_value(&self) -> Value {
         Value::string(gotime::format_duration(self.0))
+    }
+}
+
+/// A duration that cannot be negative.
+impl FromValue for Duration {
+    fn ty() -> Type {
+        Type::Duration
+    }
+
+    fn zero() -> Self {
+        Duration::ZERO
+    }
+
+    fn from_value(value: &Value) -> Result<Self, ValueError> {
+        let nanos = u64::try_from(GoDuration::from_value(value)?.0);
+        nanos.map(Duration::from_nanos).map_err(|_| ValueError::new("should not be negative"))
+    }
+
+    fn to_value(&self) -> Value {
+        GoDuration(i64::try_from(self.as_nanos()).unwrap_or(i64::MAX)).to_value()
     }
 }
 
@@ -147,7 +195,7 @@ impl FromValue for ByteSize {
     fn from_value(value: &Value) -> Result<Self, ValueError> {
         match value {
             Value::Null => Ok(ByteSize(0)),
-            Value::Number(number) => Ok(ByteSize(number.as_u64())),
+            // A number too is read as text: without a unit it is no size, unless it is zero.
             other => {
                 let text = String::from_value(other)?;
                 let bytes = gotime::parse_bytes(&text).map_err(|error| ValueError::new(error.to_string()))?;

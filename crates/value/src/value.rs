@@ -142,6 +142,20 @@ impl Value {
         }
     }
 
+    /// Whether nothing that uses it could tell it from the other. Stricter than the language's `==`: numbers of different
+    /// representations differ, as do a list of bytes and another list. Functions are the same if they are one; capsules
+    /// decide themselves.
+    pub fn same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Number(a), Value::Number(b)) => a.same(*b),
+            (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.same(b)),
+            (Value::Array(_), Value::Bytes(_)) | (Value::Bytes(_), Value::Array(_)) => false,
+            (Value::Object(a), Value::Object(b)) => a.same(b),
+            (Value::Function(a), Value::Function(b)) => Arc::ptr_eq(&a.call, &b.call),
+            _ => self == other,
+        }
+    }
+
     /// A signed integer.
     pub fn int(n: i64) -> Self {
         Value::Number(Number::Int(n))

@@ -4,7 +4,7 @@
 //! a compression. A name belongs to the family only if what was added looks like a number or a date, so that `app-errors.log` does not.
 
 use crate::source::Format;
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 
 /// Suffixes of compressions that cannot be read; a file with one is still a rotated one.
 const FOREIGN: [&str; 4] = [".zst", ".xz", ".lz4", ".zip"];
@@ -84,16 +84,36 @@ pub(crate) fn root(name: &str) -> String {
     plain.to_owned()
 }
 
-/// Orders two rotated names of `base`, oldest first, if their stamps say so: numbers count backwards, dates forwards.
-pub(crate) fn by_age(a: &str, b: &str, base: &str) -> Option<Ordering> {
-    let (a, b) = (stamp(a, base)?, stamp(b, base)?);
-    let number = |text: &str| (text.len() <= 4).then(|| text.parse::<u32>().ok()).flatten();
-    let dated = |text: &str| text.bytes().filter(u8::is_ascii_digit).count() >= 8;
-    match (number(a), number(b)) {
-        (Some(a), Some(b)) if a != b => Some(b.cmp(&a)),
-        (None, None) if dated(a) && dated(b) && a.len() == b.len() && a != b => Some(a.cmp(b)),
-        _ => None,
+/// What a rotated name says about its age; orders oldest first among comparable ones.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Age {
+    /// A generation number: counts backwards.
+    Number(Reverse<u32>),
+    /// A date.
+    Date(String),
+}
+
+impl Age {
+    /// Whether the order of the two means something.
+    pub(crate) fn comparable(&self, other: &Age) -> bool {
+        match (self, other) {
+            (Age::Number(_), Age::Number(_)) => true,
+            (Age::Date(a), Age::Date(b)) => a.len() == b.len(),
+            _ => false,
+        }
     }
+}
+
+/// The age that a rotated name of `base` states.
+pub(crate) fn age(name: &str, base: &str) -> Option<Age> {
+    let stamp = stamp(name, base)?;
+    if stamp.len() <= 4
+        && let Ok(number) = stamp.parse()
+    {
+        return Some(Age::Number(Reverse(number)));
+    }
+    let digits = stamp.bytes().filter(u8::is_ascii_digit).count();
+    (digits >= 8).then(|| Age::Date(stamp.to_owned()))
 }
 
 #[cfg(test)]
@@ -138,9 +158,10 @@ mod tests {
 
     #[test]
     fn numbers_count_backwards_and_dates_forwards() {
-        assert_eq!(by_age("a.log.10", "a.log.9.gz", "a.log"), Some(Ordering::Less));
-        assert_eq!(by_age("a.log-20240101", "a.log-20240102", "a.log"), Some(Ordering::Less));
-        assert_eq!(by_age("a.log.1", "a.log-20240102", "a.log"), None);
-        assert_eq!(by_age("a.log.old", "a.log.1", "a.log"), None);
+        let age = |name| age(name, "a.log").expect("a name with an age");
+        assert!(age("a.log.10") < age("a.log.9.gz"));
+        assert!(age("a.log-20240101") < age("a-20240102.log"));
+        assert!(!age("a.log.1").comparable(&age("a.log-20240102")));
+        assert_eq!(super::age("a.log.old", "a.log"), None);
     }
 }

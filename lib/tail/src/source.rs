@@ -103,6 +103,18 @@ impl Source {
         Ok((source, meta))
     }
 
+    /// The same file, to be read independently.
+    pub(crate) fn again(&self) -> Source {
+        Source {
+            file: self.file.clone(),
+            packed: self.packed.as_ref().map(|packed| Packed {
+                format: packed.format,
+                reader: None,
+                at: 0,
+            }),
+        }
+    }
+
     pub(crate) fn is_packed(&self) -> bool {
         self.packed.is_some()
     }
@@ -194,14 +206,14 @@ impl Source {
                 Ok(0) => break,
                 Ok(n) => filled += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // What was read before the bad place counts; the next call meets it again.
+                // What was read before the bad place counts; the next call starts over and meets it again.
                 Err(_) if filled > 0 => return Ok(filled),
                 Err(error) => return Err(error),
             }
         }
         packed.at = offset + filled as u64;
         // At the end the decoder is dropped: another member may be appended, and it is large.
-        packed.reader = (filled == buf.len()).then_some(reader);
+        packed.reader = (filled > 0).then_some(reader);
         Ok(filled)
     }
 }

@@ -5,7 +5,7 @@
 //! whose stages hold records or pause are serial: their calls queue at a gate, first come first served, until they have
 //! made their offer.
 
-use super::held::{Blocks, Part};
+use super::held::{Blocks, Part, Taken, Waiting};
 use super::inspect::Inspection;
 use super::pipeline::Pipeline;
 use super::step::{Cx, Output};
@@ -68,12 +68,14 @@ impl Drop for Queued<'_> {
 struct Stake {
     flow: Arc<Flow>,
     call: u64,
+    waiting: Waiting,
     armed: bool,
 }
 
 impl Drop for Stake {
     fn drop(&mut self) {
         if self.armed {
+            self.waiting.end();
             lock(&self.flow.failed).push(self.call);
             self.flow.wake.notify_one();
         }
@@ -138,7 +140,7 @@ impl Flow {
         let mut inspection = self.inspection();
         if pipeline.is_empty() && inspection.is_none() {
             let mut custody = custody;
-            self.out.accept(LogBatch::derived(Vec::clone(&streams), &custody)).await?;
+            FanOut::accept(&self.out, LogBatch::derived(Vec::clone(&streams), &custody)).await?;
             custody.deliver_rest();
             return Ok(());
         }
@@ -174,6 +176,7 @@ impl Flow {
         let mut stake = Stake {
             flow: self.clone(),
             call,
+            waiting: Waiting::default(),
             armed: false,
         };
         let pipeline = gate.pipeline.clone();
@@ -225,11 +228,15 @@ impl Flow {
         let mut receipts: Vec<Receipt> = Vec::new();
         for blocks in &mut gate.held {
             blocks.take_over(|amount| {
-                let mut taken = custody.split(amount);
-                taken.detach(amount.bytes);
+                let mut custody = custody.split(amount);
+                custody.detach(amount.bytes);
                 let (held, receipt) = signals::receipt();
                 receipts.push(receipt);
-                (taken, held)
+                Taken {
+                    custody,
+                    held,
+                    waiting: stake.waiting.clone(),
+                }
             });
         }
         stake.armed = !receipts.is_empty();
@@ -284,7 +291,7 @@ impl Flow {
         let pipeline = pipeline.clone();
         async move {
             if let Some(batch) = batch
-                && let Err(why) = out.accept(batch).await
+                && let Err(why) = FanOut::accept(&out, batch).await
             {
                 parts.refuse(&why);
                 return Err(why);

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use signals::{Amount, Custody, Held, Labels, Refused};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 /// What one `accept` contributed to a record that is held, or was.
@@ -16,37 +17,71 @@ pub struct Part {
     accept: u64,
     amount: Amount,
     /// There once the `accept` has finished its own work; until then the amount is part of that call's custody.
-    taken: Option<(Custody, Held)>,
+    taken: Option<Taken>,
+}
+
+/// The responsibility for held records.
+pub struct Taken {
+    /// For the ledger.
+    pub custody: Custody,
+    /// For the call that waits.
+    pub held: Held,
+    /// Whether the call still waits.
+    pub waiting: Waiting,
+}
+
+/// Whether a call still waits for the records that it left behind. If it does not, they count as given back to its
+/// sender, whatever becomes of them.
+#[derive(Clone, Default)]
+pub struct Waiting(Arc<Mutex<bool>>);
+
+impl Waiting {
+    fn gone(&self) -> MutexGuard<'_, bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It does not any more.
+    pub fn end(&self) {
+        *self.gone() = true;
+    }
+}
+
+impl Taken {
+    fn settle(mut self, how: impl FnOnce(&mut Custody)) {
+        let gone = self.waiting.gone();
+        if !*gone {
+            how(&mut self.custody);
+        }
+        drop(gone);
+        self.held.done(Ok(()));
+    }
 }
 
 impl Part {
     /// The records have arrived.
     pub fn deliver(self) {
-        if let Some((mut custody, held)) = self.taken {
-            custody.deliver_rest();
-            held.done(Ok(()));
+        if let Some(taken) = self.taken {
+            taken.settle(Custody::deliver_rest);
         }
     }
 
     /// A rule has dropped the records.
     pub fn filter(self, rule: &str) {
-        if let Some((mut custody, held)) = self.taken {
-            let open = custody.open();
-            custody.filter(rule, open);
-            held.done(Ok(()));
+        if let Some(taken) = self.taken {
+            taken.settle(|custody| custody.filter(rule, custody.open()));
         }
     }
 
     /// The records were refused.
     pub fn refuse(self, why: &Refused) {
-        if let Some((_, held)) = self.taken {
-            held.done(Err(why.clone()));
+        if let Some(taken) = self.taken {
+            taken.held.done(Err(why.clone()));
         }
     }
 
     /// The custody, for a batch that is made of held records only.
     pub fn custody(&self) -> Option<&Custody> {
-        self.taken.as_ref().map(|(custody, _)| custody)
+        self.taken.as_ref().map(|taken| &taken.custody)
     }
 }
 
@@ -180,7 +215,7 @@ impl Blocks {
     }
 
     /// Takes what the `accept` under work leaves behind into custodies of its own.
-    pub fn take_over(&mut self, mut take: impl FnMut(Amount) -> (Custody, Held)) {
+    pub fn take_over(&mut self, mut take: impl FnMut(Amount) -> Taken) {
         for labels in std::mem::take(&mut self.touched) {
             let Some(block) = self.blocks.get_mut(&labels) else { continue };
             for part in &mut block.parts {

@@ -136,8 +136,8 @@ pub enum Effect {
     Observe(Arc<CustomFamily>, Labels, f64),
     /// Counts a record that was dropped by its label.
     DroppedByLabel(Counter),
-    /// Counts a value that a counter cannot add.
-    Negative(Counter),
+    /// Counts a value that the counter of this name cannot add.
+    Negative(CounterVec, Arc<CustomFamily>),
 }
 
 impl Effect {
@@ -152,7 +152,8 @@ impl Effect {
                 // A value that is not a number is beyond every bound.
                 series.counts[bounds.partition_point(|bound| value > *bound || value.is_nan())] += 1;
             }),
-            Effect::DroppedByLabel(counter) | Effect::Negative(counter) => counter.inc(),
+            Effect::DroppedByLabel(counter) => counter.inc(),
+            Effect::Negative(counters, family) => counters.with(&[family.name()]).inc(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{self, TEXT};
 use super::routes::Call;
-use crate::host::ComponentInfo;
+use crate::controller::ComponentInfo;
 use axum::body::Body as HttpBody;
 use axum::http::header::ACCEPT;
 use axum::http::uri::PathAndQuery;

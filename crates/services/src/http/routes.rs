@@ -188,7 +188,7 @@ fn decode(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{ComponentInfo, Controller, NotFound};
+    use crate::controller::{ComponentInfo, Controller, NotFound};
     use crate::http::auth::Auth;
     use crate::http::{AuthArgs, BasicArgs, Policy};
     use arc_swap::ArcSwap;

@@ -290,7 +290,7 @@ impl Sink {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn lines_go_to_write_to_as_they_are_printed() {
     let (fixture, sink) = (fixture(), Arc::new(Sink::default()));
     info!("early");
@@ -323,7 +323,7 @@ async fn lines_go_to_write_to_as_they_are_printed() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_component_that_carries_the_log_cannot_feed_it() {
     let (fixture, sink) = (fixture(), Arc::new(Sink::default()));
     // The one that talks is behind another.
@@ -368,7 +368,7 @@ impl LogSink for Relay {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_receiver_that_hangs_makes_nobody_wait_and_what_does_not_fit_is_counted() {
     let (fixture, sink) = (fixture(), Arc::new(Sink::default()));
     sink.hangs.store(true, Ordering::SeqCst);

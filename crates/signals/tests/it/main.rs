@@ -39,7 +39,7 @@ impl Scripted {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap().clone()
+        self.lines.lock().expect("no test panics while it holds this").clone()
     }
 }
 
@@ -47,12 +47,12 @@ impl LogSink for Scripted {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let turn = self.turn.clone().lock_owned().await;
-            let step = self.script.lock().unwrap().pop_front().unwrap_or(Step::Deliver(Duration::ZERO));
+            let step = self.script.lock().expect("no test panics while it holds this").pop_front().unwrap_or(Step::Deliver(Duration::ZERO));
             let (streams, mut custody) = batch.into_parts();
             match step {
                 Step::Deliver(after) => {
                     tokio::time::sleep(after).await;
-                    let mut lines = self.lines.lock().unwrap();
+                    let mut lines = self.lines.lock().expect("no test panics while it holds this");
                     for entry in streams.iter().flat_map(|stream| &stream.entries) {
                         lines.push(String::from_utf8_lossy(&entry.line).into_owned());
                     }

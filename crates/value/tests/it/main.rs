@@ -1,1 +1,9 @@
-//! Decoding by derived tables.
+//! Decoding by derived tables, and the way back.
+
+mod conversions;
+mod encodings;
+mod fields;
+mod kit;
+mod messages;
+mod objects;
+mod secrets;

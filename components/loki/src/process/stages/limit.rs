@@ -172,13 +172,11 @@ impl Step for ByLabel {
             }
             recent.insert(value.clone(), known.unwrap_or_default());
         }
-        match recent.get_mut(value) {
-            Some(bucket) if !bucket.allow(self.limit, cx.instant) => {
-                let counter = self.dropped.with(&[&self.label, value]);
-                cx.output.effects.push(Effect::DroppedByLabel(counter));
-                Flow::Drop(self.rule)
-            }
-            _ => Flow::Next,
+        if recent.get_mut(value).is_none_or(|bucket| bucket.allow(self.limit, cx.instant)) {
+            return Flow::Next;
         }
+        let counter = self.dropped.with(&[&self.label, value]);
+        cx.output.effects.push(Effect::DroppedByLabel(counter));
+        Flow::Drop(self.rule)
     }
 }

@@ -8,7 +8,7 @@ use crate::process::names::{Reads, Slot};
 use crate::process::record::Record;
 use crate::process::step::{Cx, Flow, Step};
 use component::Error;
-use promtext::{Counter, Kind};
+use promtext::{CounterVec, Kind};
 use signals::Labels;
 use std::sync::Arc;
 use value::{Block, BlockEnum, GoDuration};
@@ -235,7 +235,7 @@ impl Compile for Config {
                 action,
                 match_all: matches!(metric, Metric::Counter(config) if config.match_all),
                 negative: match common.kind {
-                    Kind::Counter => Some(compiler.metrics().negative_values().map_err(registered)?.with(&[&name])),
+                    Kind::Counter => Some(compiler.metrics().negative_values().map_err(registered)?),
                     _ => None,
                 },
             });
@@ -264,7 +264,7 @@ struct Recorder {
     action: Action,
     match_all: bool,
     /// Where a counter counts values that it cannot add.
-    negative: Option<Counter>,
+    negative: Option<CounterVec>,
 }
 
 struct Metrics {
@@ -299,7 +299,7 @@ impl Recorder {
         let (family, labels) = (self.family.clone(), labels.clone());
         let add = |family, labels, value: f64| match &self.negative {
             // A counter only goes up: what would take it down is counted, not added.
-            Some(negative) if value < 0.0 || value.is_nan() => Effect::Negative(negative.clone()),
+            Some(negative) if value < 0.0 || value.is_nan() => Effect::Negative(negative.clone(), family),
             _ => Effect::Add(family, labels, value),
         };
         Some(match self.action {

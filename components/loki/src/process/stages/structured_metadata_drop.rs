@@ -6,6 +6,7 @@ use crate::process::names::Reads;
 use crate::process::record::Record;
 use crate::process::step::{Cx, Flow, Step};
 use component::Error;
+use signals::Metadata;
 use value::Block;
 
 /// Removes structured metadata.
@@ -35,7 +36,11 @@ impl Step for MetadataDrop {
     fn run(&self, record: &mut Record, _: &mut Cx<'_>) -> Flow {
         let dropped = |name: &str| self.0.iter().any(|value| value == name);
         if record.metadata.pairs().iter().any(|(name, _)| dropped(name)) {
-            record.metadata.edit().retain(|(name, _)| !dropped(name));
+            let pairs = record.metadata.edit();
+            pairs.retain(|(name, _)| !dropped(name));
+            if pairs.is_empty() {
+                record.metadata = Metadata::EMPTY;
+            }
         }
         Flow::Next
     }

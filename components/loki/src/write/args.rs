@@ -1,0 +1,153 @@
+//! Arguments and exports.
+
+use component::LogsReceiver;
+use net::{HeaderName, HeaderValue, HttpClientConfig, Url};
+use std::collections::BTreeMap;
+use value::{Block, ByteSize, GoDuration};
+
+/// Sends entries to Loki.
+#[derive(Block, Clone, Debug, PartialEq)]
+pub struct Arguments {
+    /// Where entries go: each endpoint gets all of them.
+    #[arg(name = "endpoint", block, many, default)]
+    pub endpoints: Vec<EndpointArgs>,
+    /// Labels that entries get which do not have them.
+    #[arg(default)]
+    pub external_labels: BTreeMap<String, String>,
+    /// Most streams of one request; 0 for any number.
+    #[arg(default)]
+    pub max_streams: i64,
+    /// Accepted as Alloy has it; entries are safe without it because sources wait for Loki's acknowledgement.
+    #[arg(block, default)]
+    pub wal: WalArgs,
+}
+
+/// One destination.
+#[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = EndpointArgs::validate)]
+pub struct EndpointArgs {
+    /// Where to push: `http://loki:3100/loki/api/v1/push`.
+    #[arg]
+    pub url: String,
+    /// Name in messages.
+    #[arg(default)]
+    pub name: String,
+    /// How long entries are collected for one request.
+    #[arg(default = GoDuration::seconds(1))]
+    pub batch_wait: GoDuration,
+    /// Size of lines and structured metadata at which a request is sent, uncompressed.
+    #[arg(default = ByteSize(1 << 20))]
+    pub batch_size: ByteSize,
+    /// How long one attempt may take.
+    #[arg(default = GoDuration::seconds(10))]
+    pub remote_timeout: GoDuration,
+    /// Headers of requests. Those that a push needs cannot be replaced.
+    #[arg(default)]
+    pub headers: BTreeMap<String, String>,
+    /// First pause between attempts.
+    #[arg(default = GoDuration::millis(500))]
+    pub min_backoff_period: GoDuration,
+    /// Longest pause between attempts.
+    #[arg(default = GoDuration::minutes(5))]
+    pub max_backoff_period: GoDuration,
+    /// Attempts after which entries are given up and counted as dropped; 0 or not set: never.
+    #[arg(default)]
+    pub max_backoff_retries: Option<i64>,
+    /// Tenant of entries that have no label `__tenant_id__`.
+    #[arg(default)]
+    pub tenant_id: String,
+    /// Whether entries are sent again that were answered with status 429; otherwise they are dropped and counted.
+    #[arg(default = true)]
+    pub retry_on_http_429: bool,
+    /// How much may be on the way.
+    #[arg(block, default)]
+    pub queue_config: QueueArgs,
+    #[arg(flatten)]
+    /// Credentials, encryption, proxies.
+    pub http: HttpClientConfig,
+}
+
+impl EndpointArgs {
+    fn validate(&self) -> Result<(), String> {
+        // The text may hold a password and is not repeated as a whole.
+        let url = Url::parse(&self.url)
+            .map_err(|error| format!("url: {error}; it looks like \"http://loki:3100/loki/api/v1/push\""))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!("url has the scheme {:?}; use \"http\" or \"https\"", url.scheme()));
+        }
+        if self.remote_timeout.0 <= 0 {
+            return Err("remote_timeout must be greater than 0".to_owned());
+        }
+        for (name, value) in &self.headers {
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("headers: {name:?} is not the name of a header"))?;
+            HeaderValue::from_str(value)
+                .map_err(|_| format!("headers: the value of {name:?} holds line breaks or control characters"))?;
+        }
+        self.http.validate()
+    }
+}
+
+/// How much may be on the way to an endpoint.
+#[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = QueueArgs::validate)]
+pub struct QueueArgs {
+    /// Bytes a shard may hold before it overflows. Matters only if `block_on_overflow` is false.
+    #[arg(default = ByteSize(10 << 20))]
+    pub capacity: ByteSize,
+    /// How many requests are sent at a time. A stream always takes the same shard.
+    #[arg(default = 1)]
+    pub min_shards: i64,
+    /// How long delivery goes on when the component stops.
+    #[arg(default = GoDuration::seconds(15))]
+    pub drain_timeout: GoDuration,
+    /// Whether sources wait when a shard is full; otherwise what does not fit is dropped and counted.
+    #[arg(default = true)]
+    pub block_on_overflow: bool,
+}
+
+impl QueueArgs {
+    fn validate(&self) -> Result<(), String> {
+        if !(0..=1024).contains(&self.min_shards) {
+            return Err(format!("min_shards must be between 1 and 1024, got {}", self.min_shards));
+        }
+        Ok(())
+    }
+}
+
+/// The write-ahead log of Alloy.
+#[derive(Block, Clone, Debug, PartialEq)]
+#[block(validate = WalArgs::validate)]
+pub struct WalArgs {
+    /// Whether it is wanted.
+    #[arg(default)]
+    pub enabled: bool,
+    /// Has no effect.
+    #[arg(default = GoDuration::minutes(60))]
+    pub max_segment_age: GoDuration,
+    /// Has no effect.
+    #[arg(default = GoDuration::millis(250))]
+    pub min_read_frequency: GoDuration,
+    /// Has no effect.
+    #[arg(default = GoDuration::seconds(1))]
+    pub max_read_frequency: GoDuration,
+    /// Has no effect.
+    #[arg(default = GoDuration::seconds(15))]
+    pub drain_timeout: GoDuration,
+}
+
+impl WalArgs {
+    fn validate(&self) -> Result<(), String> {
+        if self.min_read_frequency >= self.max_read_frequency {
+            return Err("min_read_frequency must be less than max_read_frequency".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// What others refer to.
+#[derive(Block, Clone, Debug, PartialEq)]
+pub struct Exports {
+    /// Takes entries.
+    #[arg]
+    pub receiver: LogsReceiver,
+}

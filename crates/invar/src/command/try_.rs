@@ -1,0 +1,369 @@
+//! `invar try`: this machine's logs on the screen, without any configuration or server.
+
+mod config;
+mod demo;
+mod discover;
+mod notices;
+mod screen;
+mod start;
+
+use super::{Failure, Outcome};
+use crate::app::{App, AppOptions};
+use crate::cli::Try;
+use crate::output;
+use component::Stability;
+use config::Plan;
+use demo::Demo;
+use discover::{Found, Kind, Places, Target};
+use memstore::{Config, Store, Subscription};
+use notices::Notices;
+use runtime::registry::Allowed;
+use runtime::sources::SourceFile;
+use screen::{Screen, escape};
+use std::fmt::Write;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Where the page is, unless the user says.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3100);
+/// How long components may take to stop, and a screen that nobody reads to take the last lines.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Finds log files, follows them, shows what is written.
+pub fn run(options: &Try) -> Outcome {
+    let (found, demo) = look(options)?;
+    if options.print_config {
+        // No file of this name is made: the folder has another name each time.
+        let example = std::env::temp_dir().join("invar-try/demo.log");
+        let targets = if demo { demo_targets(&example) } else { found.targets };
+        let port = if options.address().port() == 0 { LISTEN.port() } else { options.address().port() };
+        let text = configuration(&targets, demo, SocketAddr::new(options.address().ip(), port));
+        return Ok(output::write(text.as_bytes())?);
+    }
+    if found.files() == 0 && !demo {
+        return Err(Failure::Message(nothing(options, &found)));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(follow(options, found, demo));
+    // A thread that still writes to a stopped terminal must not keep the program.
+    runtime.shutdown_background();
+    outcome
+}
+
+impl Try {
+    fn address(&self) -> SocketAddr {
+        self.listen.unwrap_or(LISTEN)
+    }
+}
+
+/// What there is to follow, and whether a demo log is to be written because there is nothing.
+fn look(options: &Try) -> Result<(Found, bool), Failure> {
+    let places = Places::of_machine();
+    if !options.paths.is_empty() {
+        return Ok((discover::expand(&options.paths, &std::env::current_dir()?, &places)?, false));
+    }
+    let found = discover::search(&places);
+    let demo = found.files() == 0 && found.unreadable == 0;
+    Ok((found, demo))
+}
+
+fn nothing(options: &Try, found: &Found) -> String {
+    let many = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
+    if found.unreadable > 0 {
+        let files = many(found.unreadable, "log file");
+        return format!("this user may not read the {files} found: use sudo, or name other files with --path '/folder/*.log'");
+    }
+    format!(
+        "no file matches --path {}: a relative pattern starts at the current folder, * matches within one name, ** any number of folders",
+        options.paths.iter().map(|path| format!("{path:?}")).collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn demo_targets(path: &Path) -> Vec<Target> {
+    vec![Target {
+        pattern: discover::escape(&path.to_string_lossy()),
+        job: "demo".to_owned(),
+        kind: Kind::Plain,
+        files: vec![path.to_path_buf()],
+    }]
+}
+
+fn configuration(targets: &[Target], demo: bool, store: SocketAddr) -> String {
+    let about = if demo {
+        "What invar try runs on this machine. It has no log files, so that a demo log is written while it runs."
+    } else {
+        "What invar try runs on this machine. Edit it, then run it by itself: invar run FILE"
+    };
+    config::write(&Plan {
+        targets,
+        store: &format!("http://{}", reachable(store)),
+        about,
+    })
+}
+
+/// The address under which this machine reaches what listens on `bound`.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
+/// Listens; if the usual port is taken and the user did not ask for it, on a free one.
+async fn listen(options: &Try) -> Result<TcpListener, Failure> {
+    let address = options.address();
+    let bound = match TcpListener::bind(address).await {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && options.listen.is_none() => {
+            TcpListener::bind(SocketAddr::new(address.ip(), 0)).await
+        }
+        other => other,
+    };
+    bound.map_err(|error| Failure::Message(format!("cannot listen on {address}: {error}; choose another address with --listen")))
+}
+
+async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
+    // From here on, a signal ends the program in order.
+    let stop = stop(options.run_for)?;
+    tokio::pin!(stop);
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Notices))?;
+    let folder = TempDir::with_prefix("invar-try-").map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let listener = listen(options).await?;
+    let address = listener.local_addr()?;
+
+    let writer = if demo {
+        let path = folder.path().join("demo.log");
+        found.targets = demo_targets(&path);
+        Some(Demo::create(&path)?)
+    } else {
+        None
+    };
+    let screen = Screen::of_stdout();
+    if !screen::write(&header(options, &found, demo, address, &screen))? {
+        return Ok(());
+    }
+    let storage = folder.path().join("state");
+    if !options.from_beginning {
+        start::at_last_lines(&storage, &found.targets)?;
+    }
+
+    let store = Arc::new(Store::new(Config {
+        max_bytes: usize::try_from(options.keep).unwrap_or(usize::MAX),
+        ..Config::default()
+    }));
+    let lines = store.subscribe(None, None)?;
+    let server = tokio::spawn(axum::serve(listener, memstore::router(store.clone())).into_future());
+    let app = App::new(AppOptions {
+        storage,
+        allowed: Allowed {
+            stability: Stability::GenerallyAvailable,
+            community: false,
+        },
+        memory_limit: None,
+        shutdown_deadline: Some(PATIENCE),
+        inspector: None,
+    });
+    let file = SourceFile {
+        name: "try.alloy".to_owned(),
+        text: configuration(&found.targets, demo, address).into_bytes(),
+    };
+    if let Err(error) = app.controller.load(&[file]).await {
+        app.controller.stop().await;
+        output::complain(error.report(output::color()).trim_end());
+        return Err("the configuration above was refused: please report this".into());
+    }
+    let mut show = Show { screen, lines, open: true };
+    let outcome = tokio::select! {
+        () = &mut stop => Ok(()),
+        outcome = show.run() => outcome,
+        error = write_demo(writer) => Err(format!("cannot write the demo log: {error}").into()),
+    };
+    app.controller.stop().await;
+    server.abort();
+    // What was delivered last is shown, too.
+    let rest = async {
+        show.rest().await?;
+        show.print(closing(&show.screen, &store)).await
+    };
+    match tokio::time::timeout(PATIENCE, rest).await {
+        Ok(Ok(())) | Err(_) => outcome,
+        Ok(Err(error)) => outcome.and(Err(error.into())),
+    }
+}
+
+/// Resolves when the program is to stop: at SIGINT, SIGTERM or SIGHUP, or when its time is over.
+fn stop(after: Option<Duration>) -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        let time = async {
+            match after {
+                Some(after) => tokio::time::sleep(after).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            () = time => {}
+        }
+    })
+}
+
+async fn write_demo(demo: Option<Demo>) -> io::Error {
+    match demo {
+        Some(demo) => demo.run().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What goes from the store to the screen.
+struct Show {
+    screen: Screen,
+    lines: Subscription,
+    /// Whether somebody reads standard output.
+    open: bool,
+}
+
+impl Show {
+    /// Shows lines until nobody reads them.
+    async fn run(&mut self) -> Outcome {
+        while self.open
+            && let Some(batch) = self.lines.recv().await
+        {
+            let text = self.screen.render(&batch);
+            self.print(text).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows what is there.
+    async fn rest(&mut self) -> io::Result<()> {
+        while let Some(batch) = self.lines.try_recv() {
+            let text = self.screen.render(&batch);
+            self.print(text).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes on a thread of its own: a terminal that is stopped with Ctrl-S must not keep a signal from being seen.
+    async fn print(&mut self, text: String) -> io::Result<()> {
+        if self.open {
+            self.open = tokio::task::spawn_blocking(move || screen::write(&text)).await.map_err(io::Error::other)??;
+        }
+        Ok(())
+    }
+}
+
+fn header(options: &Try, found: &Found, demo: bool, address: SocketAddr, screen: &Screen) -> String {
+    let mut text = String::new();
+    let title = if demo {
+        "Invar: no log files found here: showing a demo log.".to_owned()
+    } else {
+        let (files, s) = (found.files(), if found.files() == 1 { "" } else { "s" });
+        format!("Invar follows {files} log file{s} of this machine.")
+    };
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{} {value}", screen.paint("2", &format!("{name:>9}")));
+    };
+    let url = format!("http://{}", reachable(address));
+    line("page", &format!("{url}/"));
+    line("query", &format!("curl -sG {url}/loki/api/v1/query_range --data-urlencode 'query={{job=~\".+\"}}'"));
+    let paths: String = options.paths.iter().map(|path| format!(" --path {}", shell(path))).collect();
+    line("config", &format!("invar try --print-config{paths}"));
+    line("stop", "Ctrl-C");
+    if demo {
+        line("files", "name yours with --path '/folder/*.log'");
+    }
+    if options.listen.is_none() && address.port() != LISTEN.port() {
+        line("note", &format!("port {} is in use, so that the page is on port {}", LISTEN.port(), address.port()));
+    }
+    if !address.ip().is_loopback() {
+        line("note", &format!("whoever can reach {address} can read these logs: there is no password"));
+    }
+    if found.unreadable > 0 {
+        line("note", &format!("not readable by this user: {}; sudo helps", found.unreadable));
+    }
+    if found.left_out > 0 {
+        line("note", &format!("not followed, written longer ago: {}; name files with --path", found.left_out));
+    }
+    format!("{}\n{text}\n", screen.paint("1", &title))
+}
+
+/// A word for a shell, safe to print.
+fn shell(word: &str) -> String {
+    let word = escape(word.as_bytes(), usize::MAX);
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn closing(screen: &Screen, store: &Store) -> String {
+    let state = store.state();
+    let mut text = format!("{} lines shown, {} delivered", screen.shown, state.received_entries + state.duplicate_entries);
+    if screen.skipped > 0 {
+        let _ = write!(text, ", {} too fast for the screen", screen.skipped);
+    }
+    format!("\n{}\n", screen.paint("1", &format!("Invar has stopped: {text}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_reachable() {
+        for (bound, expect) in [
+            ("127.0.0.1:3100", "127.0.0.1:3100"),
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("10.0.0.1:1", "10.0.0.1:1"),
+        ] {
+            assert_eq!(reachable(bound.parse().expect("an address")).to_string(), expect);
+        }
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(shell("/a/*.log"), "'/a/*.log'");
+        assert_eq!(shell("it's"), r"'it'\''s'");
+        assert_eq!(shell("a\x1b[2Jb"), r"'a\x1b[2Jb'");
+    }
+
+    #[test]
+    fn the_configuration_is_valid() {
+        let target = |pattern: &str, kind| Target {
+            pattern: pattern.to_owned(),
+            job: "job".to_owned(),
+            kind,
+            files: Vec::new(),
+        };
+        let targets = [
+            target("/var/log/*.log", Kind::Plain),
+            target("/var/log/pods/*/*/*.log", Kind::Cri),
+            target("/var/lib/docker/containers/*/*-json.log", Kind::Docker),
+        ];
+        let allowed = Allowed {
+            stability: Stability::GenerallyAvailable,
+            community: false,
+        };
+        let catalogue = crate::catalogue::catalogue(allowed, Default::default());
+        for demo in [false, true] {
+            let file = SourceFile {
+                name: "try.alloy".to_owned(),
+                text: configuration(&targets, demo, LISTEN).into_bytes(),
+            };
+            let (diagnostics, sources) = runtime::validate(&catalogue, &[file]);
+            assert!(diagnostics.is_empty(), "{}", runtime::report(&diagnostics, &sources, false));
+        }
+    }
+}

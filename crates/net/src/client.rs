@@ -1,0 +1,134 @@
+//! Sending requests.
+
+use crate::config::HttpClientConfig;
+use crate::credentials::{self, Auth};
+use crate::error::{ConfigError, SendError};
+use crate::transport::{Settings, Transport};
+use crate::{HeaderMap, Method, StatusCode};
+use bytes::Bytes;
+use host::Fs;
+use reqwest::header::AUTHORIZATION;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Sends requests as an [`HttpClientConfig`] says. Keeps connections open between them.
+pub struct Client {
+    transport: Arc<Transport>,
+    auth: Auth,
+    headers: HeaderMap,
+    fs: Arc<dyn Fs>,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Headers; an `Authorization` among them wins over the configuration's.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+    /// How long the whole exchange may take.
+    pub timeout: Duration,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Beginning of the body.
+    pub body: Bytes,
+}
+
+impl Client {
+    /// A client. Fails if a certificate or key is unreadable or not what it should be; files with passwords and tokens are
+    /// read when they are needed.
+    pub fn new(config: &HttpClientConfig, fs: Arc<dyn Fs>) -> Result<Self, ConfigError> {
+        config.validate().map_err(ConfigError::new)?;
+        let settings = Settings {
+            tls: config.tls_config.clone().unwrap_or_default(),
+            proxy: config.proxy.clone(),
+            follow_redirects: config.follow_redirects,
+            http2: config.enable_http2,
+        };
+        Ok(Client {
+            transport: Arc::new(Transport::new(settings, fs.clone())?),
+            auth: Auth::new(config, &fs)?,
+            headers: credentials::headers(&config.http_headers)?,
+            fs,
+        })
+    }
+
+    /// Sends a request and reads at most `limit` bytes of the answer's body. An answer of any status is an answer.
+    pub async fn send(&self, request: Request, limit: usize) -> Result<Answer, SendError> {
+        let Request {
+            method,
+            url,
+            mut headers,
+            body,
+            timeout,
+        } = request;
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        let exchange = async {
+            if !headers.contains_key(AUTHORIZATION)
+                && let Some(value) = self.auth.header(&self.fs).await?
+            {
+                headers.insert(AUTHORIZATION, value);
+            }
+            let http = self.transport.http().await;
+            exchange(http.request(method, url).headers(headers).body(body), limit).await
+        };
+        let answer = match tokio::time::timeout(timeout, exchange).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(SendError::timeout()),
+        };
+        if answer.status == StatusCode::UNAUTHORIZED
+            && let Auth::Token(source) = &self.auth
+        {
+            source.forget().await;
+        }
+        Ok(answer)
+    }
+}
+
+/// Sends one request and reads the beginning of the answer.
+pub(crate) async fn exchange(request: reqwest::RequestBuilder, limit: usize) -> Result<Answer, SendError> {
+    let mut response = request.send().await.map_err(SendError::from_reqwest)?;
+    let mut body = Vec::new();
+    while body.len() < limit {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = limit - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            // The status is what counts; a body that breaks off does not change it.
+            Ok(None) | Err(_) => break,
+        }
+    }
+    Ok(Answer {
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: body.into(),
+    })
+}
+
+impl Answer {
+    /// The beginning of the body as one line of text, for messages.
+    pub fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The value of a header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}

@@ -1,0 +1,167 @@
+//! Tokens from an authorization server: the client credentials grant (RFC 6749, section 4.4).
+
+use crate::client::exchange;
+use crate::config::OAuth2;
+use crate::credentials::{SecretSource, basic, header_value};
+use crate::error::{ConfigError, SendError};
+use crate::transport::{Settings, Transport};
+use crate::{Answer, HeaderValue};
+use host::Fs;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use url::Url;
+
+/// A token is renewed this long before it expires.
+const EARLY: Duration = Duration::from_secs(10);
+/// Most bytes of an answer with a token.
+const MAX_ANSWER: usize = 1 << 20;
+
+pub(crate) struct TokenSource {
+    url: Url,
+    client_id: String,
+    client_secret: SecretSource,
+    params: Vec<(String, String)>,
+    transport: Arc<Transport>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Token>,
+    /// How the server wants the client's credentials; found out with the first token.
+    style: Option<Style>,
+}
+
+struct Token {
+    header: HeaderValue,
+    expires: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+enum Style {
+    Header,
+    Form,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    #[serde(default)]
+    token_type: String,
+    #[serde(default)]
+    expires_in: Option<serde_json::Value>,
+}
+
+impl TokenSource {
+    pub(crate) fn new(config: &OAuth2, fs: &Arc<dyn Fs>) -> Result<Self, ConfigError> {
+        let url = Url::parse(&config.token_url)
+            .map_err(|error| ConfigError::caused(format!("oauth2 token_url {:?}", config.token_url), error))?;
+        let mut params = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
+        if !config.scopes.is_empty() {
+            params.push(("scope".to_owned(), config.scopes.join(" ")));
+        }
+        params.extend(config.endpoint_params.clone());
+        let settings = Settings {
+            tls: config.tls_config.clone().unwrap_or_default(),
+            proxy: config.proxy.clone(),
+            follow_redirects: true,
+            http2: true,
+        };
+        Ok(TokenSource {
+            url,
+            client_id: config.client_id.clone(),
+            client_secret: SecretSource::new(&config.client_secret, "client_secret_file", &config.client_secret_file),
+            params,
+            transport: Arc::new(Transport::new(settings, fs.clone())?),
+            state: Mutex::default(),
+        })
+    }
+
+    /// The `Authorization` header, with a token that is valid.
+    pub(crate) async fn header(&self, fs: &Arc<dyn Fs>) -> Result<HeaderValue, SendError> {
+        // One request fetches the token, the others wait for it.
+        let mut state = self.state.lock().await;
+        if let Some(token) = &state.token
+            && token.expires.is_none_or(|at| Instant::now() < at)
+        {
+            return Ok(token.header.clone());
+        }
+        let secret = self.client_secret.read(fs).await?;
+        let styles: &[Style] = match state.style {
+            Some(Style::Header) => &[Style::Header],
+            Some(Style::Form) => &[Style::Form],
+            None => &[Style::Header, Style::Form],
+        };
+        let mut refusal = String::new();
+        for &style in styles {
+            let answer = self.ask(style, &secret).await?;
+            if !answer.status.is_success() {
+                // The body is left out: some servers repeat what they were sent.
+                refusal = format!("the authorization server answers {}", answer.status);
+                continue;
+            }
+            let token = token(&answer)?;
+            let header = token.header.clone();
+            state.token = Some(token);
+            state.style = Some(style);
+            return Ok(header);
+        }
+        Err(SendError::new(format!("cannot fetch a token: {refusal}")))
+    }
+
+    /// The server does not accept the token: the next request fetches another one.
+    pub(crate) async fn forget(&self) {
+        self.state.lock().await.token = None;
+    }
+
+    async fn ask(&self, style: Style, secret: &[u8]) -> Result<Answer, SendError> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(&self.params);
+        let http = self.transport.http().await;
+        let mut request = http.post(self.url.clone()).header(ACCEPT, "application/json");
+        match style {
+            Style::Header => {
+                // Both parts are form-encoded first (RFC 6749, section 2.3.1).
+                let encode = |bytes: &[u8]| url::form_urlencoded::byte_serialize(bytes).collect::<String>();
+                let id = encode(self.client_id.as_bytes());
+                let header = basic(&id, encode(secret).as_bytes()).map_err(SendError::new)?;
+                request = request.header(AUTHORIZATION, header);
+            }
+            Style::Form => {
+                form.append_pair("client_id", &self.client_id);
+                form.append_pair("client_secret", &String::from_utf8_lossy(secret));
+            }
+        }
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.finish());
+        exchange(request, MAX_ANSWER)
+            .await
+            .map_err(|error| SendError::new(format!("cannot fetch a token: {error}")))
+    }
+}
+
+fn token(answer: &Answer) -> Result<Token, SendError> {
+    let unusable = || SendError::new("cannot fetch a token: the authorization server's answer holds none");
+    let parsed: TokenAnswer = serde_json::from_slice(&answer.body).map_err(|_| unusable())?;
+    // "bearer" is written with a capital letter in headers, whatever the server says.
+    let scheme = match parsed.token_type.as_str() {
+        "" => "Bearer",
+        other if other.eq_ignore_ascii_case("bearer") => "Bearer",
+        other => other,
+    };
+    let header = header_value(format!("{scheme} {}", parsed.access_token).as_bytes()).map_err(|_| unusable())?;
+    // Some servers send the number as a string.
+    let seconds = parsed.expires_in.and_then(|value| match value {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.parse().ok(),
+        _ => None,
+    });
+    let expires = seconds
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .and_then(|valid| Instant::now().checked_add(valid.saturating_sub(EARLY)));
+    Ok(Token { header, expires })
+}

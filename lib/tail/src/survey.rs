@@ -1,0 +1,113 @@
+//! The directory around a path: which rotated generations there are.
+
+use crate::family;
+use crate::identity::FileKey;
+use crate::source::Format;
+use host::{FileKind, Fs, Meta};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A rotated file beside the path.
+#[derive(Clone, Debug)]
+pub(crate) struct Sibling {
+    pub(crate) path: PathBuf,
+    name: String,
+    pub(crate) meta: Meta,
+    pub(crate) key: FileKey,
+}
+
+impl Sibling {
+    /// When its content ended to be the newest, as well as the file system can tell.
+    pub(crate) fn time(&self) -> i64 {
+        let born = self.meta.created.unwrap_or(self.meta.modified);
+        if Format::of_name(&self.name).is_some() {
+            // gzip gives its output the times of its input.
+            born.min(self.meta.modified)
+        } else {
+            born
+        }
+    }
+
+    /// When the file appeared in this form.
+    pub(crate) fn born(&self) -> i64 {
+        self.meta.created.unwrap_or(self.meta.modified)
+    }
+
+    pub(crate) fn is_foreign(&self) -> bool {
+        family::is_foreign(&self.name)
+    }
+}
+
+/// What a look at the directory gave.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// The file at the path.
+    pub(crate) here: Option<Meta>,
+    /// Rotated files, oldest first.
+    pub(crate) siblings: Vec<Sibling>,
+}
+
+impl Survey {
+    pub(crate) fn take(fs: &dyn Fs, path: &Path) -> io::Result<Survey> {
+        let here = match fs.meta(path) {
+            Ok(meta) if meta.kind == FileKind::File => Some(meta),
+            Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let dir = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let base = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let entries = match fs.read_dir(dir) {
+            Ok(entries) => entries,
+            // A directory that may be entered but not listed still lets its files be followed.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let mut siblings = Vec::new();
+        for entry in entries {
+            let Some(name) = entry.name.to_str().filter(|name| family::is_rotation_of(name, base)) else {
+                continue;
+            };
+            if !matches!(entry.kind, Some(FileKind::File) | None) {
+                continue;
+            }
+            let path = dir.join(name);
+            let Ok(meta) = fs.meta(&path) else { continue };
+            if meta.kind == FileKind::File && here.is_none_or(|here| here.id != meta.id) {
+                siblings.push(Sibling {
+                    path,
+                    name: name.to_owned(),
+                    key: FileKey::of(&meta),
+                    meta,
+                });
+            }
+        }
+        sort(&mut siblings, base);
+        Ok(Survey { here, siblings })
+    }
+
+    /// Whether the same files have the same names.
+    pub(crate) fn agrees(&self, other: &Survey) -> bool {
+        let here = |survey: &Survey| survey.here.as_ref().map(FileKey::of);
+        let siblings = |survey: &Survey| {
+            let mut pairs: Vec<(PathBuf, FileKey)> =
+                survey.siblings.iter().map(|sibling| (sibling.path.clone(), sibling.key)).collect();
+            pairs.sort();
+            pairs
+        };
+        here(self) == here(other) && siblings(self) == siblings(other)
+    }
+}
+
+/// Oldest first: by the names' numbers or dates where all have the same kind, otherwise by time.
+fn sort(siblings: &mut [Sibling], base: &str) {
+    let ages: Option<Vec<family::Age>> = siblings.iter().map(|sibling| family::age(&sibling.name, base)).collect();
+    let comparable = ages.is_some_and(|ages| ages.windows(2).all(|pair| pair[0].comparable(&pair[1])));
+    siblings.sort_by_cached_key(|sibling| {
+        let age = if comparable { family::age(&sibling.name, base) } else { None };
+        (age, sibling.time(), sibling.name.clone())
+    });
+}

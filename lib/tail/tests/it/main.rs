@@ -1,0 +1,6 @@
+//! Following files through rotations: scripted cases, random schedules against a model, and the real file system.
+
+mod real;
+mod schedule;
+mod scripted;
+mod world;

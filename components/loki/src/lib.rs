@@ -1,8 +1,10 @@
 //! Components for logs.
 
+pub mod echo;
 pub mod process;
+pub mod write;
 
 use component::Registration;
 
 /// The components of this crate.
-pub static COMPONENTS: &[Registration] = &[process::COMPONENT];
+pub static COMPONENTS: &[Registration] = &[echo::COMPONENT, process::COMPONENT, write::COMPONENT];

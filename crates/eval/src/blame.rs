@@ -50,13 +50,18 @@ pub(crate) fn blame(source: &Source, expr: &Expr, value: Option<&Value>, error: 
         diagnostic = diagnostic.with_value(value::to_text(&found));
     }
     if error.message == value::SECRET_TO_STRING {
-        diagnostic = diagnostic.with_hint("a field of type secret takes it; convert.nonsensitive(...) makes it a plain string");
+        diagnostic =
+            diagnostic.with_hint("a field of type secret takes it; convert.nonsensitive(...) makes it a plain string");
     }
     diagnostic
 }
 
 /// Adds the name that was probably meant.
-pub(crate) fn did_you_mean<'a>(diagnostic: Diagnostic, name: &str, names: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+pub(crate) fn did_you_mean<'a>(
+    diagnostic: Diagnostic,
+    name: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
     match suggest(name, names) {
         Some(near) => diagnostic.with_hint(format!("did you mean \"{near}\"?")),
         None => diagnostic,

@@ -45,7 +45,9 @@ fn known(expr: &Expr) -> Option<Value> {
         ExprKind::Literal(text) => literal(text).ok(),
         ExprKind::Array(items) => items.iter().map(known).collect::<Option<Vec<_>>>().map(Value::array),
         ExprKind::Object(fields) => {
-            let pairs = fields.iter().map(|field| Some((field.key.name.as_str(), known(&field.value)?)));
+            let pairs = fields
+                .iter()
+                .map(|field| Some((field.key.name.as_str(), known(&field.value)?)));
             pairs.collect::<Option<value::Object>>().map(Value::object)
         }
         _ => None,
@@ -144,6 +146,8 @@ pub(crate) fn span_of(stmt: &Stmt, error: &DecodeError) -> Span {
 
 /// Adds the candidate that was probably meant by the name that the message quotes.
 pub(crate) fn suggestion(diagnostic: Diagnostic, error: &DecodeError, message: &str) -> Diagnostic {
-    let Some(name) = message.split('"').nth(1) else { return diagnostic };
+    let Some(name) = message.split('"').nth(1) else {
+        return diagnostic;
+    };
     did_you_mean(diagnostic, name, error.candidates.iter().map(String::as_str))
 }

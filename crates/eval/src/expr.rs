@@ -60,7 +60,9 @@ fn enter<'a>(
         ExprKind::Literal(_) | ExprKind::Ident(_) => {}
         ExprKind::Array(items) => steps.extend(items.iter().map(Step::Enter)),
         ExprKind::Object(fields) => steps.extend(fields.iter().map(|field| Step::Enter(&field.value))),
-        ExprKind::Access { value, .. } | ExprKind::Unary { value, .. } | ExprKind::Paren(value) => steps.push(Step::Enter(value)),
+        ExprKind::Access { value, .. } | ExprKind::Unary { value, .. } | ExprKind::Paren(value) => {
+            steps.push(Step::Enter(value))
+        }
         ExprKind::Index { value, index, .. } => steps.extend([Step::Enter(value), Step::Enter(index)]),
         ExprKind::Call { value, args, .. } => {
             steps.push(Step::Enter(value));
@@ -105,7 +107,8 @@ fn leave(source: &Source, expr: &Expr, values: &mut Vec<Value>) -> Result<(), Di
 
 fn lookup(source: &Source, name: &Ident, scope: &Scope) -> Result<Value, Diagnostic> {
     scope.get(&name.name).cloned().ok_or_else(|| {
-        let diagnostic = Diagnostic::error(format!("identifier \"{}\" does not exist", name.name)).at(source, name.span);
+        let diagnostic =
+            Diagnostic::error(format!("identifier \"{}\" does not exist", name.name)).at(source, name.span);
         did_you_mean(diagnostic, &name.name, scope.names())
     })
 }
@@ -119,8 +122,14 @@ fn object(fields: &[Field], values: Vec<Value>) -> Value {
 fn access(source: &Source, of: &Expr, value: &Value, name: &Ident) -> Result<Value, Diagnostic> {
     let Some(object) = value.fields() else {
         let message = match value {
-            Value::Capsule(_) => "expected object or array or a capsule convertible to an object, got capsule".to_owned(),
-            other => format!("cannot access field \"{}\" on value of type {}", name.name, other.kind()),
+            Value::Capsule(_) => {
+                "expected object or array or a capsule convertible to an object, got capsule".to_owned()
+            }
+            other => format!(
+                "cannot access field \"{}\" on value of type {}",
+                name.name,
+                other.kind()
+            ),
         };
         return Err(blame(source, of, Some(value), &ValueError::new(message)));
     };
@@ -133,12 +142,16 @@ fn access(source: &Source, of: &Expr, value: &Value, name: &Ident) -> Result<Val
 fn element(source: &Source, (of, value): (&Expr, &Value), (index, at): (&Expr, &Value)) -> Result<Value, Diagnostic> {
     let wrong = |error| blame(source, index, Some(at), &error);
     if let Some(items) = value.items() {
-        let Value::Number(number) = at else { return Err(wrong(ValueError::wrong_kind("number", at))) };
+        let Value::Number(number) = at else {
+            return Err(wrong(ValueError::wrong_kind("number", at)));
+        };
         let number = Number::as_i64(*number);
         let item = usize::try_from(number).ok().and_then(|i| items.get(i));
         return item.cloned().ok_or_else(|| {
             let length = items.len();
-            wrong(ValueError::new(format!("index {number} is out of range of array with length {length}")))
+            wrong(ValueError::new(format!(
+                "index {number} is out of range of array with length {length}"
+            )))
         });
     }
     let Some(object) = value.fields() else {

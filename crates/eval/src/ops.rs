@@ -41,7 +41,9 @@ pub(crate) fn binary(op: BinaryOp, left: Value, right: Value) -> Result<Value, (
         _ => order.is_ge(),
     };
     match (&left, &right) {
-        (Value::Number(a), Value::Number(b)) if is_comparison(op) => Ok(Value::Bool(compare(*a, *b).is_some_and(ordered))),
+        (Value::Number(a), Value::Number(b)) if is_comparison(op) => {
+            Ok(Value::Bool(compare(*a, *b).is_some_and(ordered)))
+        }
         (Value::Number(a), Value::Number(b)) => match arithmetic(op, *a, *b) {
             Some(number) => Ok(Value::Number(number)),
             None => Err((Side::Right, ValueError::new("divide by zero error"))),
@@ -49,7 +51,9 @@ pub(crate) fn binary(op: BinaryOp, left: Value, right: Value) -> Result<Value, (
         (Value::String(a), Value::String(b)) if is_comparison(op) => Ok(Value::Bool(ordered(a.cmp(b)))),
         (Value::String(a), Value::String(b)) => Ok(Value::String(join(a, b))),
         (Value::Bool(a), Value::Bool(b)) => Ok(Value::Bool(if op == BinaryOp::And { *a && *b } else { *a || *b })),
-        (Value::Capsule(_), Value::Capsule(_)) => add_secrets(&left, &right).ok_or_else(|| (Side::Left, not_allowed(op, &left))),
+        (Value::Capsule(_), Value::Capsule(_)) => {
+            add_secrets(&left, &right).ok_or_else(|| (Side::Left, not_allowed(op, &left)))
+        }
         _ => Err((Side::Right, ValueError::wrong_kind(left.kind(), &right))),
     }
 }
@@ -68,7 +72,12 @@ fn kinds(op: BinaryOp) -> &'static [&'static str] {
 }
 
 fn not_allowed(op: BinaryOp, value: &Value) -> ValueError {
-    let message = format!("should be one of [{}] for binop {}, got {}", kinds(op).join(" "), op.as_str(), value.kind());
+    let message = format!(
+        "should be one of [{}] for binop {}, got {}",
+        kinds(op).join(" "),
+        op.as_str(),
+        value.kind()
+    );
     ValueError::new(message)
 }
 
@@ -177,7 +186,9 @@ fn retyped<T: FromValue>(value: Value) -> Value {
 }
 
 fn add_secrets(left: &Value, right: &Value) -> Option<Value> {
-    let (Value::Capsule(a), Value::Capsule(b)) = (left, right) else { return None };
+    let (Value::Capsule(a), Value::Capsule(b)) = (left, right) else {
+        return None;
+    };
     if let (Some(a), Some(b)) = (a.downcast_ref::<Secret>(), b.downcast_ref::<Secret>()) {
         return Some(Secret::new(join(a.expose(), b.expose()).as_bytes()).to_value());
     }

@@ -87,7 +87,9 @@ pub(crate) fn string(bytes: &[u8], out: &mut String) {
 
 /// A number as Go's JSON encoder writes it: exponents only for very large and very small ones. `None` if it has no JSON form.
 pub(crate) fn number(number: Number) -> Option<String> {
-    let Number::Float(n) = number else { return Some(number.to_text()) };
+    let Number::Float(n) = number else {
+        return Some(number.to_text());
+    };
     if !n.is_finite() {
         return None;
     }

@@ -44,11 +44,21 @@ pub fn references(body: &Body) -> Vec<Traversal> {
 /// of the library is not known here.
 pub fn stdlib_uses(body: &Body) -> Vec<StdlibUse> {
     let uses = references(body).into_iter().map(|traversal| {
-        let dotted = traversal.parts.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(".");
+        let dotted = traversal
+            .parts
+            .iter()
+            .take(2)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(".");
         let replacement = stdlib::replacement(&traversal.parts[0]);
         StdlibUse {
             experimental: stdlib::is_experimental(&dotted),
-            name: if replacement.is_some() { traversal.parts[0].clone() } else { dotted },
+            name: if replacement.is_some() {
+                traversal.parts[0].clone()
+            } else {
+                dotted
+            },
             span: traversal.span,
             deprecated: replacement.is_some(),
             replacement,
@@ -69,7 +79,9 @@ fn in_expr(expr: &Expr, found: &mut Vec<Traversal>) {
             ExprKind::Literal(_) | ExprKind::Ident(_) => {}
             ExprKind::Array(items) => stack.extend(items),
             ExprKind::Object(fields) => stack.extend(fields.iter().map(|field| &field.value)),
-            ExprKind::Access { value, .. } | ExprKind::Unary { value, .. } | ExprKind::Paren(value) => stack.push(value),
+            ExprKind::Access { value, .. } | ExprKind::Unary { value, .. } | ExprKind::Paren(value) => {
+                stack.push(value)
+            }
             ExprKind::Index { value, index, .. } => stack.extend([&**value, &**index]),
             ExprKind::Call { value, args, .. } => {
                 stack.push(value);

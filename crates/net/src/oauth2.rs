@@ -7,6 +7,7 @@ use crate::error::{ConfigError, SendError};
 use crate::transport::{Settings, Transport};
 use crate::{Answer, HeaderValue};
 use host::Fs;
+use reqwest::RequestBuilder;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -119,9 +120,16 @@ impl TokenSource {
     }
 
     async fn ask(&self, style: Style, secret: &[u8]) -> Result<Answer, SendError> {
+        let http = self.transport.http().await;
+        let request = self.request(&http, style, secret)?;
+        exchange(request, MAX_ANSWER)
+            .await
+            .map_err(|error| SendError::new(format!("cannot fetch a token: {error}")))
+    }
+
+    fn request(&self, http: &reqwest::Client, style: Style, secret: &[u8]) -> Result<RequestBuilder, SendError> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(&self.params);
-        let http = self.transport.http().await;
         let mut request = http.post(self.url.clone()).header(ACCEPT, "application/json");
         match style {
             Style::Header => {
@@ -136,10 +144,7 @@ impl TokenSource {
                 form.append_pair("client_secret", &String::from_utf8_lossy(secret));
             }
         }
-        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.finish());
-        exchange(request, MAX_ANSWER)
-            .await
-            .map_err(|error| SendError::new(format!("cannot fetch a token: {error}")))
+        Ok(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.finish()))
     }
 }
 

@@ -211,10 +211,12 @@ impl Controller {
         let replaced = std::mem::replace(&mut *live, Live { configuration, nodes: nodes.clone() });
         drop(live);
         inner.ready.store(true, Ordering::Release);
-        let stops = steps.iter().filter_map(|step| match step {
-            Step::Stop(id) => Some(id.clone()),
-            _ => None,
-        });
+        let mut stops = Vec::new();
+        for step in &steps {
+            if let Step::Stop(id) = step {
+                stops.push(id.clone());
+            }
+        }
         inner.scheduler().stop(stops).await;
         drop(replaced);
         for id in order {

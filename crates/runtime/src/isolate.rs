@@ -2,27 +2,29 @@
 
 use crate::controller::{Options, context};
 use crate::evaluate::{diagnose, evaluate};
-use crate::loader::{Configuration, Kind};
+use crate::loader::{Configuration, Kind, Spec};
 use component::Instance;
 use std::collections::HashMap;
 use std::sync::Arc;
 use syntax::{Diagnostic, Diagnostics};
-use value::Value;
+use value::{Item, Value};
 
-/// Builds component `id` and, since its arguments may refer to them, the components that it depends on; runs none of
-/// them. `replace` sees every export before it is used: it puts something else in the place of receivers.
+/// Builds component `id`, with other values for some of its attributes, such as where it forwards to. What its other attributes refer
+/// to is built as well, and not run.
 pub fn isolate(
     options: &Options,
     configuration: &Configuration,
     id: &str,
-    replace: &dyn Fn(Value) -> Value,
+    instead: &[(&str, Value)],
 ) -> Result<Arc<dyn Instance>, Diagnostics> {
     let mut wanted = vec![id.to_owned()];
     let mut at = 0;
     while at < wanted.len() {
-        for dependency in configuration.graph.dependencies(&wanted[at]) {
-            if !wanted.iter().any(|other| other == dependency) {
-                wanted.push(dependency.to_owned());
+        let spec = configuration.specs.get(&wanted[at]);
+        let replaced = if at == 0 { instead } else { &[] };
+        for dependency in spec.map(|spec| dependencies(spec, replaced)).unwrap_or_default() {
+            if !wanted.contains(&dependency) {
+                wanted.push(dependency);
             }
         }
         at += 1;
@@ -31,7 +33,16 @@ pub fn isolate(
     for next in configuration.order.iter().filter(|next| wanted.contains(next)) {
         let spec = &configuration.specs[next];
         let Kind::Component(registration) = &spec.kind else { continue };
-        let evaluated = evaluate(spec, &|target| exports.get(target).cloned(), &options.stdlib);
+        let mut evaluated = evaluate(spec, &|target| exports.get(target).cloned(), &options.stdlib);
+        if next == id {
+            for item in &mut evaluated.body.items {
+                if let Item::Attr { name, value, .. } = item
+                    && let Some((_, other)) = instead.iter().find(|(replaced, _)| replaced == name)
+                {
+                    *value = Ok(Some(other.clone()));
+                }
+            }
+        }
         let parts = context(options, next, Arc::new(|| {}));
         let instance = match registration.build(parts, &evaluated.body) {
             Ok(instance) => instance,
@@ -40,7 +51,26 @@ pub fn isolate(
         if next == id {
             return Ok(instance);
         }
-        exports.insert(next.clone(), replace(instance.exports()));
+        exports.insert(next.clone(), instance.exports());
     }
     Err(Diagnostic::error(format!("\"{id}\" is not a component")).into())
+}
+
+/// What a node refers to outside of the attributes that are replaced.
+fn dependencies(spec: &Spec, instead: &[(&str, Value)]) -> Vec<String> {
+    let Some(block) = &spec.block else { return Vec::new() };
+    let replaced: Vec<_> = block
+        .body
+        .attributes()
+        .filter(|attribute| instead.iter().any(|(name, _)| *name == attribute.name.name))
+        .map(|attribute| attribute.span())
+        .collect();
+    spec.references
+        .iter()
+        .filter(|reference| {
+            let inside = |span: &syntax::Span| span.start <= reference.span.start && reference.span.end <= span.end;
+            !replaced.iter().any(inside)
+        })
+        .map(|reference| reference.target.clone())
+        .collect()
 }

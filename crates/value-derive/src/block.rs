@@ -83,11 +83,17 @@ pub fn derive(input: DeriveInput) -> Result<TokenStream> {
 }
 
 fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenStream, TokenStream)> {
-    let ident = field.ident.as_ref().ok_or_else(|| Error::new_spanned(field, "a name is needed"))?;
+    let ident = field
+        .ident
+        .as_ref()
+        .ok_or_else(|| Error::new_spanned(field, "a name is needed"))?;
     let ty = &field.ty;
     let plain = ident.to_string();
     let plain = plain.strip_prefix("r#").unwrap_or(&plain);
-    let name = options.name.as_ref().map_or_else(|| plain.to_owned(), |name| name.value());
+    let name = options
+        .name
+        .as_ref()
+        .map_or_else(|| plain.to_owned(), |name| name.value());
     let text = doc(&field.attrs);
     let this = quote!(let this: &mut #owner = any.downcast_mut().expect("a schema is used with its own type"););
     let this_ref = quote!(let this: &#owner = any.downcast_ref().expect("a schema is used with its own type"););
@@ -108,7 +114,11 @@ fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenSt
             inner: |any| { #this &mut this.#ident },
             inner_ref: |any| { #this_ref &this.#ident },
         });
-        (false, kind, given.unwrap_or(quote!(<#ty as ::value::Block>::defaults())))
+        (
+            false,
+            kind,
+            given.unwrap_or(quote!(<#ty as ::value::Block>::defaults())),
+        )
     } else if options.enum_block {
         let item = inside("Vec", ty).ok_or_else(|| Error::new_spanned(ty, "enum_block needs a Vec"))?;
         let kind = quote!(::value::FieldKind::Enum {
@@ -166,7 +176,11 @@ fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenSt
                     set_value: |any, value| { #this this.#ident = ::value::decode_object(value)?; Ok(()) },
                     get_value: |any| { #this_ref ::value::encode_object(&this.#ident) },
                 });
-                (options.default.is_none(), kind, given.unwrap_or(quote!(<#ty as ::value::Block>::defaults())))
+                (
+                    options.default.is_none(),
+                    kind,
+                    given.unwrap_or(quote!(<#ty as ::value::Block>::defaults())),
+                )
             }
         }
     } else {
@@ -175,8 +189,75 @@ fn one(owner: &syn::Ident, field: &syn::Field, options: &Arg) -> Result<(TokenSt
             set: |any, value| { #this this.#ident = ::value::FromValue::from_value(value)?; Ok(()) },
             get: |any| { #this_ref ::value::FromValue::to_value(&this.#ident) },
         });
-        (options.default.is_none(), kind, given.unwrap_or(quote!(<#ty as ::value::FromValue>::zero())))
+        (
+            options.default.is_none(),
+            kind,
+            given.unwrap_or(quote!(<#ty as ::value::FromValue>::zero())),
+        )
     };
     let entry = quote!(::value::Field { name: #name, doc: #text, required: #required, kind: #kind });
     Ok((entry, quote!(#ident: #default)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::derive;
+    use syn::parse_quote;
+
+    fn error(field: syn::Field) -> String {
+        let input = parse_quote!(struct S { #field });
+        derive(input).expect_err("it has to be rejected").to_string()
+    }
+
+    #[test]
+    fn options_without_effect_are_errors() {
+        use syn::parse::Parser;
+        let field = |text: &str| syn::Field::parse_named.parse_str(text).expect("a field");
+        for (text, message) in [
+            ("a: A", "say what this field is with #[arg]"),
+            ("#[arg(optional)] a: A", "unknown option"),
+            (
+                "#[arg(enum_block, default = vec![])] a: Vec<A>",
+                "enum_block and label take no default",
+            ),
+            (
+                "#[arg(label, default = String::new())] a: String",
+                "enum_block and label take no default",
+            ),
+            ("#[arg(many)] a: Vec<A>", "many is for blocks: #[arg(block, many)]"),
+            (
+                "#[arg(block, label)] a: A",
+                "block, enum_block, label and flatten exclude each other",
+            ),
+            (
+                "#[arg(block, many, required, default)] a: Vec<A>",
+                "required and default exclude each other",
+            ),
+            ("#[arg(block, many)] a: A", "many needs a Vec"),
+            ("#[arg(enum_block)] a: A", "enum_block needs a Vec"),
+        ] {
+            assert_eq!(error(field(text)), message, "{text}");
+        }
+        for text in ["#[arg(required)] a: A", "#[arg(block, required)] a: A"] {
+            assert!(
+                error(field(text)).starts_with("required is for #[arg(block, many, required)]"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn these_are_accepted() {
+        for options in [
+            quote::quote!(#[arg]),
+            quote::quote!(#[arg(default)]),
+            quote::quote!(#[arg(block, many)]),
+            quote::quote!(#[arg(block, many, required)]),
+            quote::quote!(#[arg(block, many, default)]),
+            quote::quote!(#[arg(enum_block, name = "a.b", default)]),
+        ] {
+            let input = parse_quote!(struct S { #options a: Vec<A> });
+            assert!(derive(input).is_ok(), "{options}");
+        }
+    }
 }

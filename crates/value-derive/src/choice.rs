@@ -15,10 +15,15 @@ pub fn derive(input: DeriveInput) -> Result<TokenStream> {
             return Err(Error::new_spanned(variant, "a choice has no fields"));
         }
         let attr = variant.attrs.iter().find(|attr| attr.path().is_ident("choice"));
-        names.push(attr.ok_or_else(|| Error::new_spanned(variant, "name it with #[choice(\"name\")]"))?.parse_args()?);
+        names.push(
+            attr.ok_or_else(|| Error::new_spanned(variant, "name it with #[choice(\"name\")]"))?
+                .parse_args()?,
+        );
         idents.push(&variant.ident);
     }
-    let first = idents.first().ok_or_else(|| Error::new_spanned(owner, "a choice needs a variant"))?;
+    let first = idents
+        .first()
+        .ok_or_else(|| Error::new_spanned(owner, "a choice needs a variant"))?;
     Ok(quote! {
         #[automatically_derived]
         impl #owner {

@@ -13,11 +13,17 @@ pub fn derive(input: DeriveInput) -> Result<TokenStream> {
     let (mut decode_object, mut encode_object) = (Vec::new(), Vec::new());
     for variant in &data.variants {
         let attr = variant.attrs.iter().find(|attr| attr.path().is_ident("variant"));
-        let name: LitStr = attr.ok_or_else(|| Error::new_spanned(variant, "name it with #[variant(\"name\")]"))?.parse_args()?;
+        let name: LitStr = attr
+            .ok_or_else(|| Error::new_spanned(variant, "name it with #[variant(\"name\")]"))?
+            .parse_args()?;
         let Fields::Unnamed(fields) = &variant.fields else {
             return Err(Error::new_spanned(variant, "one field is needed"));
         };
-        let ty = &fields.unnamed.first().ok_or_else(|| Error::new_spanned(variant, "one field is needed"))?.ty;
+        let ty = &fields
+            .unnamed
+            .first()
+            .ok_or_else(|| Error::new_spanned(variant, "one field is needed"))?
+            .ty;
         let ident = &variant.ident;
         table.push(quote!(::value::Variant { name: #name, schema: <#ty as ::value::Block>::schema }));
         decode.push(quote!(#name => Ok(#owner::#ident(::value::decode(body)?))));

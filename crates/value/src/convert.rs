@@ -22,7 +22,9 @@ pub trait FromValue: Sized + 'static {
 
 /// The string inside an optional secret that is none, which converts like a string.
 fn plain(value: &Value) -> Result<Option<Str>, ValueError> {
-    let Value::Capsule(capsule) = value else { return Ok(None) };
+    let Value::Capsule(capsule) = value else {
+        return Ok(None);
+    };
     if capsule.downcast_ref::<Secret>().is_some() {
         return Err(ValueError::new(SECRET_TO_STRING));
     }
@@ -37,15 +39,25 @@ fn parse_number(text: &[u8]) -> Option<Number> {
     let text = std::str::from_utf8(text).ok()?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if let Some(rest) = text.strip_prefix('-') {
-        return if digits(rest) { text.parse().ok().map(Number::Int) } else { None };
+        return if digits(rest) {
+            text.parse().ok().map(Number::Int)
+        } else {
+            None
+        };
     }
     if text.contains(['.', 'e', 'E']) {
         // Rust's float grammar without its words.
-        let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
+        let plain = text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
         let float: Option<f64> = if plain { text.parse().ok() } else { None };
         return float.filter(|n| n.is_finite()).map(Number::Float);
     }
-    if digits(text) { text.parse().ok().map(Number::Uint) } else { None }
+    if digits(text) {
+        text.parse().ok().map(Number::Uint)
+    } else {
+        None
+    }
 }
 
 fn number(value: &Value) -> Result<Number, ValueError> {
@@ -297,6 +309,10 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
         object.iter().map(convert).collect()
     }
     fn to_value(&self) -> Value {
-        Value::object(self.iter().map(|(name, item)| (name.as_str(), item.to_value())).collect())
+        Value::object(
+            self.iter()
+                .map(|(name, item)| (name.as_str(), item.to_value()))
+                .collect(),
+        )
     }
 }

@@ -67,7 +67,10 @@ pub fn decode_named<T: Block>(name: &str, body: &Body) -> Result<T, DecodeError>
 
 fn decode_as<T: Block>(name: Option<&str>, body: &Body) -> Result<T, DecodeError> {
     let mut value = T::defaults();
-    let mut walk = Walk { first: true, errors: Vec::new() };
+    let mut walk = Walk {
+        first: true,
+        errors: Vec::new(),
+    };
     walk.block(T::schema(), name, &mut value, body, None);
     match walk.errors.into_iter().next() {
         Some(error) => Err(error),
@@ -78,7 +81,10 @@ fn decode_as<T: Block>(name: Option<&str>, body: &Body) -> Result<T, DecodeError
 /// Finds everything that is wrong with a block. Attributes whose values are not known are not checked, and no rule that
 /// concerns more than one field is where one of them is not known.
 pub fn check(schema: &'static Schema, body: &Body) -> Vec<DecodeError> {
-    let mut walk = Walk { first: false, errors: Vec::new() };
+    let mut walk = Walk {
+        first: false,
+        errors: Vec::new(),
+    };
     walk.block(schema, None, &mut *(schema.defaults)(), body, None);
     walk.errors
 }
@@ -100,13 +106,25 @@ fn find(schema: &'static Schema, name: &str) -> Option<Found> {
                 }
             }
             FieldKind::Enum { variants, .. } => {
-                let Some(variant) = name.strip_prefix(field.name).and_then(|rest| rest.strip_prefix('.')) else { continue };
+                let Some(variant) = name.strip_prefix(field.name).and_then(|rest| rest.strip_prefix('.')) else {
+                    continue;
+                };
                 if variants().iter().any(|one| one.name == variant) {
-                    return Some(Found { field, through: Vec::new(), variant: Some(variant.to_owned()) });
+                    return Some(Found {
+                        field,
+                        through: Vec::new(),
+                        variant: Some(variant.to_owned()),
+                    });
                 }
             }
             FieldKind::Label { .. } => {}
-            _ if field.name == name => return Some(Found { field, through: Vec::new(), variant: None }),
+            _ if field.name == name => {
+                return Some(Found {
+                    field,
+                    through: Vec::new(),
+                    variant: None,
+                });
+            }
             _ => {}
         }
     }
@@ -118,7 +136,9 @@ fn names(schema: &'static Schema, out: &mut Vec<String>) {
     for field in schema.fields {
         match &field.kind {
             FieldKind::Flatten { schema, .. } => names(schema(), out),
-            FieldKind::Enum { variants, .. } => out.extend(variants().iter().map(|one| format!("{}.{}", field.name, one.name))),
+            FieldKind::Enum { variants, .. } => {
+                out.extend(variants().iter().map(|one| format!("{}.{}", field.name, one.name)))
+            }
             FieldKind::Label { .. } => {}
             _ => out.push(field.name.to_owned()),
         }
@@ -136,7 +156,10 @@ fn required(schema: &'static Schema, out: &mut Vec<&'static Field>) {
 }
 
 fn label_field(schema: &'static Schema) -> Option<&'static Field> {
-    schema.fields.iter().find(|field| matches!(field.kind, FieldKind::Label { .. }))
+    schema
+        .fields
+        .iter()
+        .find(|field| matches!(field.kind, FieldKind::Label { .. }))
 }
 
 pub(crate) fn reach<'a>(mut value: &'a mut dyn Any, through: &[&'static Field]) -> &'a mut dyn Any {
@@ -216,10 +239,15 @@ impl Walk {
         place: Option<Place>,
     ) -> Known {
         let start = self.errors.len();
-        if let Some(Field { kind: FieldKind::Label { set, .. }, .. }) = label_field(schema) {
+        if let Some(Field {
+            kind: FieldKind::Label { set, .. },
+            ..
+        }) = label_field(schema)
+        {
             if body.label.is_empty() {
                 let block = name.map_or("block".to_owned(), |name| format!("block \"{name}\""));
-                self.errors.push(DecodeError::at(place, format!("{block} requires non-empty label")));
+                self.errors
+                    .push(DecodeError::at(place, format!("{block} requires non-empty label")));
             }
             set(value, &body.label);
         }
@@ -243,8 +271,15 @@ impl Walk {
         required(schema, &mut wanted);
         for field in wanted {
             if !body.items.iter().any(|item| item.name() == field.name) {
-                let kind = if matches!(field.kind, FieldKind::Attr { .. }) { "attribute" } else { "block" };
-                self.errors.push(DecodeError::at(place, format!("missing required {kind} \"{}\"", field.name)));
+                let kind = if matches!(field.kind, FieldKind::Attr { .. }) {
+                    "attribute"
+                } else {
+                    "block"
+                };
+                self.errors.push(DecodeError::at(
+                    place,
+                    format!("missing required {kind} \"{}\"", field.name),
+                ));
             }
         }
         if self.errors.len() == start
@@ -269,7 +304,11 @@ impl Walk {
         let name = item.name();
         let wrong = |message: String| Err(DecodeError::at(place, message));
         let Some(found) = find(schema, name) else {
-            let kind = if matches!(item, Item::Attr { .. }) { "attribute" } else { "block" };
+            let kind = if matches!(item, Item::Attr { .. }) {
+                "attribute"
+            } else {
+                "block"
+            };
             let mut error = DecodeError::at(place, format!("unrecognized {kind} name \"{name}\""));
             names(schema, &mut error.candidates);
             return Err(error);
@@ -279,14 +318,24 @@ impl Walk {
             (FieldKind::Attr { .. }, Item::Block { .. }) => {
                 wrong(format!("\"{name}\" must be an attribute, but is used as a block"))
             }
-            (FieldKind::Attr { .. }, _) if times > 1 => wrong(format!("attribute \"{name}\" may only be provided once")),
+            (FieldKind::Attr { .. }, _) if times > 1 => {
+                wrong(format!("attribute \"{name}\" may only be provided once"))
+            }
             (FieldKind::Attr { set, .. }, Item::Attr { value, .. }) => match value {
                 Ok(Some(value)) => match set(target, value) {
                     Ok(()) => Ok(Known::All),
-                    Err(error) => Err(DecodeError { place, problem: Problem::Value(error), candidates: Vec::new() }),
+                    Err(error) => Err(DecodeError {
+                        place,
+                        problem: Problem::Value(error),
+                        candidates: Vec::new(),
+                    }),
                 },
                 Ok(None) => Ok(Known::Partly),
-                Err(Poison) => Err(DecodeError { place, problem: Problem::Poison, candidates: Vec::new() }),
+                Err(Poison) => Err(DecodeError {
+                    place,
+                    problem: Problem::Poison,
+                    candidates: Vec::new(),
+                }),
             },
             (_, Item::Attr { .. }) => wrong(format!("\"{name}\" must be a block, but is used as an attribute")),
             (FieldKind::Block { .. }, _) if times > 1 => wrong(format!("block \"{name}\" may only be specified once")),
@@ -298,7 +347,9 @@ impl Walk {
             }
             (FieldKind::Enum { variants, push, .. }, Item::Block { body, .. }) => {
                 let variant = found.variant.unwrap_or_default();
-                let Some(of) = variants().iter().find(|one| one.name == variant) else { return Ok(Known::All) };
+                let Some(of) = variants().iter().find(|one| one.name == variant) else {
+                    return Ok(Known::All);
+                };
                 let first = before.is_first_variant(found.field);
                 self.nested((of.schema)(), name, body, place, || push(target, &variant, body, first))
             }
@@ -316,9 +367,17 @@ impl Walk {
         set: impl FnOnce() -> Result<(), DecodeError>,
     ) -> Result<Known, DecodeError> {
         match (label_field(schema).is_some(), body.label.is_empty()) {
-            (true, true) => return Err(DecodeError::at(place, format!("block \"{name}\" requires non-empty label"))),
+            (true, true) => {
+                return Err(DecodeError::at(
+                    place,
+                    format!("block \"{name}\" requires non-empty label"),
+                ));
+            }
             (false, false) => {
-                return Err(DecodeError::at(place, format!("block \"{name}\" does not support specifying labels")));
+                return Err(DecodeError::at(
+                    place,
+                    format!("block \"{name}\" does not support specifying labels"),
+                ));
             }
             _ => {}
         }
@@ -334,7 +393,10 @@ impl Walk {
         match set() {
             Ok(()) => Ok(known),
             // What is missing in the block, or wrong with it as a whole, is reported at the block.
-            Err(error) => Err(DecodeError { place: error.place.or(place), ..error }),
+            Err(error) => Err(DecodeError {
+                place: error.place.or(place),
+                ..error
+            }),
         }
     }
 }

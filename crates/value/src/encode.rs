@@ -26,7 +26,9 @@ fn fields(schema: &'static Schema, value: &dyn Any, object: &mut Object) {
                 fields(schema(), inner_ref(value), object);
                 continue;
             }
-            FieldKind::Block { get_value, .. } | FieldKind::Blocks { get_value, .. } | FieldKind::Enum { get_value, .. } => get_value(value),
+            FieldKind::Block { get_value, .. }
+            | FieldKind::Blocks { get_value, .. }
+            | FieldKind::Enum { get_value, .. } => get_value(value),
             FieldKind::Label { get, .. } => Value::string(get(value)),
         };
         insert(object, field.name, item);
@@ -62,7 +64,11 @@ fn encode_any(schema: &'static Schema, value: &dyn Any) -> Body {
 }
 
 fn collect(schema: &'static Schema, value: &dyn Any, out: &mut Body) {
-    let block = |name: String, body: Body| Item::Block { name, body, place: Place(0) };
+    let block = |name: String, body: Body| Item::Block {
+        name,
+        body,
+        place: Place(0),
+    };
     for field in schema.fields {
         match &field.kind {
             FieldKind::Attr { get, .. } => out.items.push(Item::Attr {
@@ -70,13 +76,17 @@ fn collect(schema: &'static Schema, value: &dyn Any, out: &mut Body) {
                 value: Ok(Some(get(value))),
                 place: Place(0),
             }),
-            FieldKind::Block { get, .. } => out.items.extend(get(value).map(|body| block(field.name.to_owned(), body))),
+            FieldKind::Block { get, .. } => out
+                .items
+                .extend(get(value).map(|body| block(field.name.to_owned(), body))),
             FieldKind::Blocks { get, .. } => {
-                out.items.extend(get(value).into_iter().map(|body| block(field.name.to_owned(), body)));
+                out.items
+                    .extend(get(value).into_iter().map(|body| block(field.name.to_owned(), body)));
             }
             FieldKind::Enum { get, .. } => {
                 let all = get(value).into_iter();
-                out.items.extend(all.map(|(variant, body)| block(format!("{}.{variant}", field.name), body)));
+                out.items
+                    .extend(all.map(|(variant, body)| block(format!("{}.{variant}", field.name), body)));
             }
             FieldKind::Label { get, .. } => out.label = get(value),
             FieldKind::Flatten { schema, inner_ref, .. } => collect(schema(), inner_ref(value), out),

@@ -46,7 +46,10 @@ pub fn decode_variants<E: BlockEnum>(value: &Value) -> Result<Vec<E>, ValueError
         let object = fields(item)?;
         let mut content = object.iter();
         let (Some((name, content)), None) = (content.next(), content.next()) else {
-            return Err(ValueError::new(format!("should have exactly one field, got {}", object.len())));
+            return Err(ValueError::new(format!(
+                "should have exactly one field, got {}",
+                object.len()
+            )));
         };
         if !E::variants().iter().any(|one| one.name == name) {
             return Err(ValueError::no_field(name));
@@ -113,7 +116,9 @@ fn fill(schema: &'static Schema, made: &mut dyn Any, prefix: &str, object: &Obje
 fn set(field: &Field, target: &mut dyn Any, item: &Value) -> Result<(), ValueError> {
     match &field.kind {
         FieldKind::Attr { set, .. } => set(target, item),
-        FieldKind::Block { set_value, .. } | FieldKind::Blocks { set_value, .. } | FieldKind::Enum { set_value, .. } => set_value(target, item),
+        FieldKind::Block { set_value, .. }
+        | FieldKind::Blocks { set_value, .. }
+        | FieldKind::Enum { set_value, .. } => set_value(target, item),
         FieldKind::Label { set, .. } => {
             let label = <String as crate::FromValue>::from_value(item)?;
             set(target, &label);

@@ -121,7 +121,10 @@ fn items_json(body: &Body, out: &mut String) {
         match item {
             Item::Attr { value, .. } => {
                 out.push_str(r#","type":"attr","value":"#);
-                json(value.as_ref().ok().and_then(Option::as_ref).unwrap_or(&Value::Null), out);
+                json(
+                    value.as_ref().ok().and_then(Option::as_ref).unwrap_or(&Value::Null),
+                    out,
+                );
             }
             Item::Block { body, .. } => {
                 out.push_str(r#","type":"block","#);

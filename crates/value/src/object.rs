@@ -48,7 +48,10 @@ impl Object {
     /// Whether both have the same fields, compared with [`Value::same`]; their order does not count.
     pub fn same(&self, other: &Object) -> bool {
         self.len() == other.len()
-            && self.fields.iter().all(|(name, value)| other.get(name).is_some_and(|theirs| value.same(theirs)))
+            && self
+                .fields
+                .iter()
+                .all(|(name, value)| other.get(name).is_some_and(|theirs| value.same(theirs)))
     }
 
     /// Fields in the order in which they are printed.
@@ -69,7 +72,10 @@ impl Object {
 impl PartialEq for Object {
     fn eq(&self, other: &Object) -> bool {
         self.len() == other.len()
-            && self.fields.iter().all(|(name, value)| other.get(name).is_some_and(|theirs| value == theirs))
+            && self
+                .fields
+                .iter()
+                .all(|(name, value)| other.get(name).is_some_and(|theirs| value == theirs))
     }
 }
 

@@ -68,7 +68,10 @@ impl Schema {
             FieldKind::Flatten { schema, .. } => schema().block(name),
             FieldKind::Enum { variants, .. } => {
                 let variant = name.strip_prefix(field.name)?.strip_prefix('.')?;
-                variants().iter().find(|one| one.name == variant).map(|one| (one.schema)())
+                variants()
+                    .iter()
+                    .find(|one| one.name == variant)
+                    .map(|one| (one.schema)())
             }
             _ => None,
         })

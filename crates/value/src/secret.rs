@@ -125,7 +125,11 @@ impl Default for OptionalSecret {
 
 impl fmt::Debug for OptionalSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_secret { f.write_str(HIDDEN) } else { fmt::Debug::fmt(&self.value, f) }
+        if self.is_secret {
+            f.write_str(HIDDEN)
+        } else {
+            fmt::Debug::fmt(&self.value, f)
+        }
     }
 }
 
@@ -158,14 +162,23 @@ impl FromValue for OptionalSecret {
     fn from_value(value: &Value) -> Result<Self, ValueError> {
         match value {
             Value::Null => Ok(OptionalSecret::default()),
-            Value::String(text) => Ok(OptionalSecret { is_secret: false, value: text.clone() }),
+            Value::String(text) => Ok(OptionalSecret {
+                is_secret: false,
+                value: text.clone(),
+            }),
             Value::Capsule(capsule) => {
                 if let Some(secret) = capsule.downcast_ref::<Secret>() {
-                    Ok(OptionalSecret { is_secret: true, value: secret.0.clone() })
+                    Ok(OptionalSecret {
+                        is_secret: true,
+                        value: secret.0.clone(),
+                    })
                 } else if let Some(optional) = capsule.downcast_ref::<OptionalSecret>() {
                     Ok(optional.clone())
                 } else {
-                    Err(ValueError::wrong_capsule("alloytypes.OptionalSecret", capsule.type_name()))
+                    Err(ValueError::wrong_capsule(
+                        "alloytypes.OptionalSecret",
+                        capsule.type_name(),
+                    ))
                 }
             }
             other => Err(ValueError::wrong_kind("capsule", other)),

@@ -8,7 +8,10 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
     let mut out = String::from("\"");
     for chunk in bytes.utf8_chunks() {
         chunk.valid().chars().for_each(|c| quote_char(c, &mut out));
-        chunk.invalid().iter().for_each(|byte| out.push_str(&format!("\\x{byte:02x}")));
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|byte| out.push_str(&format!("\\x{byte:02x}")));
     }
     out.push('"');
     out
@@ -89,7 +92,13 @@ fn object_text(object: &Object, depth: usize, out: &mut String) {
         out.push_str("{}");
         return;
     }
-    let key = |name: &str| if is_identifier(name) { name.to_owned() } else { quote(name.as_bytes()) };
+    let key = |name: &str| {
+        if is_identifier(name) {
+            name.to_owned()
+        } else {
+            quote(name.as_bytes())
+        }
+    };
     // Keys align on `=` in runs of single-line values, as the formatter does.
     let fields: Vec<(String, String)> = object
         .iter()
@@ -102,12 +111,23 @@ fn object_text(object: &Object, depth: usize, out: &mut String) {
     out.push_str("{\n");
     let mut i = 0;
     while i < fields.len() {
-        let run = fields[i..].iter().take_while(|(_, value)| !value.contains('\n')).count();
+        let run = fields[i..]
+            .iter()
+            .take_while(|(_, value)| !value.contains('\n'))
+            .count();
         let run = (run + usize::from(i + run < fields.len())).max(1);
-        let width = fields[i..i + run].iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let width = fields[i..i + run]
+            .iter()
+            .map(|(name, _)| name.chars().count())
+            .max()
+            .unwrap_or(0);
         for (name, value) in &fields[i..i + run] {
             let pad = width - name.chars().count();
-            out.push_str(&format!("{}{name}{} = {value},\n", "\t".repeat(depth + 1), " ".repeat(pad)));
+            out.push_str(&format!(
+                "{}{name}{} = {value},\n",
+                "\t".repeat(depth + 1),
+                " ".repeat(pad)
+            ));
         }
         i += run;
     }

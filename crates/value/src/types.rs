@@ -146,7 +146,9 @@ impl FromValue for Duration {
 
     fn from_value(value: &Value) -> Result<Self, ValueError> {
         let nanos = u64::try_from(GoDuration::from_value(value)?.0);
-        nanos.map(Duration::from_nanos).map_err(|_| ValueError::new("should not be negative"))
+        nanos
+            .map(Duration::from_nanos)
+            .map_err(|_| ValueError::new("should not be negative"))
     }
 
     fn to_value(&self) -> Value {

@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex};
 const ATTEMPTS: usize = 5;
 /// Heads of rotated files that are saved.
 const SEEN: usize = 16;
+/// Nanoseconds between looks at the directory while there is nothing at the path.
+const MISSING: i64 = 5 * SECOND;
 const SECOND: i64 = 1_000_000_000;
 
 /// How a path is followed.
@@ -90,9 +92,13 @@ pub struct Follower {
     remembered: Vec<Remembered>,
     since: i64,
     seen: Vec<Head>,
+    /// While a saved state is looked for: files that hold something else now.
+    renewed: Vec<FileKey>,
     saved: Option<State>,
     attached: bool,
     draining: bool,
+    /// When the directory was looked at while there was nothing at the path.
+    missing_since: i64,
     next_number: u64,
     events: Vec<Event>,
 }
@@ -125,9 +131,11 @@ impl Follower {
             remembered: Vec::new(),
             since: i64::MIN,
             seen: Vec::new(),
+            renewed: Vec::new(),
             saved: state,
             attached: false,
             draining: false,
+            missing_since: 0,
             next_number: 0,
             events: Vec::new(),
         }
@@ -366,14 +374,20 @@ impl Follower {
             Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.looked_on = None;
-                return if self.current.is_some() { self.transition(now) } else { Ok(()) };
+                // A file may have come and gone between two looks.
+                let again = self.draining || now - self.missing_since >= MISSING;
+                if self.current.is_some() || again {
+                    self.missing_since = now;
+                    return self.leave(now);
+                }
+                return Ok(());
             }
             Err(error) => return Err(error),
         };
         let key = FileKey::of(&meta);
         if let Some(current) = self.current_mut() {
             if current.key != key {
-                return self.transition(now);
+                return self.leave(now);
             }
             let untouched = current.read == 0 && !current.source.is_packed();
             match current.observe(&meta)? {
@@ -402,6 +416,15 @@ impl Follower {
                 return Ok(());
             }
             self.looked_on = None;
+        }
+        self.transition(now)
+    }
+
+    /// The generation at the path is not there any more. It may have been truncated before it was moved.
+    fn leave(&mut self, now: i64) -> io::Result<()> {
+        if let Some(current) = self.current_mut() {
+            let meta = current.source.meta()?;
+            self.truncated = matches!(current.observe(&meta)?, Observed::Replaced);
         }
         self.transition(now)
     }
@@ -458,7 +481,15 @@ impl Follower {
                 }));
                 continue;
             }
-            match self.find(survey, saved, i == last)? {
+            let found = self.find(survey, saved, i == last)?;
+            if let Some(key) = saved.key
+                && found.as_ref().is_none_or(|(_, meta, _)| FileKey::of(meta) != key)
+            {
+                // Should there be a file of that name, it holds something else.
+                self.registry.detach(key);
+                self.renewed.push(key);
+            }
+            match found {
                 Some((source, meta, path)) => {
                     let here = path == self.path;
                     let content = Arc::new(Mutex::new(Content {
@@ -486,7 +517,9 @@ impl Follower {
                 None => {}
             }
         }
-        self.sort_out(survey, now, state.since)
+        self.sort_out(survey, now, state.since)?;
+        self.renewed.clear();
+        Ok(())
     }
 
     /// The file of a saved state: at its path, under another name, as a copy or compressed, or rewritten.
@@ -557,7 +590,7 @@ impl Follower {
         let untouched = self.current_ref().is_some_and(|current| current.read == 0);
         if self.current.is_none() || untouched {
             let missed = self.missed(survey, since, after_truncation)?;
-            self.insert(missed, now)?;
+            self.insert(missed, survey, now)?;
         }
         if self.current.is_none() && self.looked_on.is_none() && survey.here.is_some() {
             self.take_here(now, false)?;
@@ -655,6 +688,8 @@ impl Follower {
         let (registry, base, me) = (self.registry.clone(), self.path.clone(), self.me);
         if let Some(ended) = self.queue.iter_mut().find(|generation| generation.number == number) {
             ended.rotated_at = Some(now);
+            // What is in the file now is another generation.
+            registry.detach(ended.key);
             match copy {
                 Some((source, meta, path)) => {
                     registry.moved(&base, FileKey::of(&meta), &ended.content, me);
@@ -680,7 +715,7 @@ impl Follower {
         let mut missed = Vec::new();
         for sibling in &survey.siblings {
             if sibling.is_foreign()
-                || sibling.time() < since
+                || (sibling.time() < since && !self.renewed.contains(&sibling.key))
                 || self.is_remembered(sibling)
                 || self.reads(sibling.key)
                 || self.registry.known(sibling.key, self.me).is_some()
@@ -735,25 +770,27 @@ impl Follower {
             .any(|old| same_head(&old.head) && (old.key == sibling.key || source.is_packed())))
     }
 
-    /// Puts missed files into the queue: behind what was rotated before them, ahead of the file at the path.
-    fn insert(&mut self, missed: Vec<(Source, Meta, PathBuf)>, now: i64) -> io::Result<()> {
-        let current = if self.current.is_some() { self.queue.pop_back() } else { None };
-        let mut result = Ok(());
+    /// Puts missed files into the queue: ahead of what nothing was read of yet and that is newer by the survey.
+    fn insert(&mut self, missed: Vec<(Source, Meta, PathBuf)>, survey: &Survey, now: i64) -> io::Result<()> {
+        let here = survey.here.as_ref().map(FileKey::of);
+        let age = |key: FileKey| match survey.siblings.iter().position(|sibling| sibling.key == key) {
+            None if here == Some(key) => Some(usize::MAX),
+            at => at,
+        };
         for (source, meta, path) in missed {
-            let Claim::New(content) = self.registry.claim(&self.path, FileKey::of(&meta), self.me) else {
+            let key = FileKey::of(&meta);
+            let Claim::New(content) = self.registry.claim(&self.path, key, self.me) else {
                 continue;
             };
-            if let Err(error) = self.push(&path, source, &meta, 0, content) {
-                result = Err(error);
-                break;
-            }
-            if let Some(generation) = self.queue.back_mut() {
-                generation.rotated_at = Some(now);
-            }
+            self.push(&path, source, &meta, 0, content)?;
             self.events.push(Event::Missed { path });
+            let Some(mut generation) = self.queue.pop_back() else { continue };
+            generation.rotated_at = Some(now);
+            let newer = |other: &Generation| other.read == 0 && !other.closed && age(other.key) > age(key);
+            let at = self.queue.iter().position(newer).unwrap_or(self.queue.len());
+            self.queue.insert(at, generation);
         }
-        self.queue.extend(current);
-        result
+        Ok(())
     }
 
     fn push(

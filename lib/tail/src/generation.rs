@@ -157,6 +157,11 @@ impl Generation {
         self.text.map_or(self.configured, |(encoding, _)| encoding)
     }
 
+    /// Bytes that the file cannot be shorter than, unless it was truncated.
+    fn least(&self) -> u64 {
+        self.read.max(u64::from(lock(&self.content).head.len))
+    }
+
     /// The bytes right before `read`, at most [`CHECK`].
     fn tail(&self, unread: usize) -> Vec<u8> {
         let rest = &self.rest[..unread];
@@ -172,6 +177,10 @@ impl Generation {
     fn unchanged(&self, unread: usize) -> io::Result<bool> {
         if self.source.is_packed() {
             return Ok(true);
+        }
+        let head = lock(&self.content).head;
+        if self.read < u64::from(head.len) && !head.begins(&self.source.peek(0, HEAD)?) {
+            return Ok(false);
         }
         let tail = self.tail(unread);
         if tail.is_empty() {
@@ -208,7 +217,7 @@ impl Generation {
         if (meta.len, meta.modified) == (self.len, self.modified) {
             return Ok(Observed::Same);
         }
-        if meta.len < self.read && !self.source.is_packed() {
+        if meta.len < self.least() && !self.source.is_packed() {
             return Ok(Observed::Replaced);
         }
         let (len, modified) = (self.len, self.modified);
@@ -254,7 +263,7 @@ impl Generation {
                 MAX_READ as u64
             } else {
                 let meta = self.source.meta()?;
-                if meta.len < self.read {
+                if meta.len < self.least() {
                     return Ok(Outcome::Replaced);
                 }
                 self.len = self.len.max(meta.len);

@@ -156,6 +156,11 @@ impl Registry {
         inner.insert(base, key, content.clone(), Some(me), 0);
     }
 
+    /// What a file holds is not what was known of it: its former content stays known, the file does not.
+    pub(crate) fn detach(&self, key: FileKey) {
+        lock(&self.0).detach(key);
+    }
+
     /// Notes how far a file was acknowledged by the one who reads it.
     pub(crate) fn progress(&self, key: FileKey, offset: u64, me: u64) {
         let mut inner = lock(&self.0);

@@ -119,11 +119,6 @@ impl Compiler {
         Ok(family)
     }
 
-    /// Whether values whose names come up at run time are of use.
-    pub fn all_are_read(&self) -> bool {
-        self.names.all_are_read()
-    }
-
     /// A rule that drops records, counted in `loki_process_dropped_lines_total` under its name.
     pub fn rule(&mut self, name: &str) -> RuleId {
         self.named_rule(name, true)

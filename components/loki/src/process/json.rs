@@ -7,4 +7,4 @@ mod scan;
 
 pub use path::Path;
 pub use print::{compact, print_value, quote};
-pub use scan::{Kind, Piece, members, number, unescape};
+pub use scan::{Kind, Piece, array, members, number, unescape};

@@ -66,6 +66,15 @@ impl Metrics {
         )
     }
 
+    /// Fields that `stage.truncate` cut.
+    pub fn truncated(&self) -> Result<CounterVec, RegisterError> {
+        self.registry.counter_vec(
+            "loki_process_truncated_fields_total",
+            "A count of fields that were truncated, by what they are",
+            &["field"],
+        )
+    }
+
     /// Negative values that a counter of `stage.metrics` was to add.
     pub fn negative_values(&self) -> Result<CounterVec, RegisterError> {
         self.registry.counter_vec(

@@ -197,14 +197,6 @@ impl Record {
         }
     }
 
-    /// The value of a name that came up at run time.
-    pub fn get_named(&self, names: &Names, name: &str) -> Seen<'_> {
-        match names.find(name) {
-            Some(at) => self.seen(&self.slots[at], name),
-            None => self.seen(self.more.get(name).unwrap_or(&Extracted::Unset), name),
-        }
-    }
-
     /// The labels as they are now become extracted values and replace those of the same names, as at the start of every
     /// nested pipeline. `written` are the places that may hold something else than what came with the record.
     pub fn seed_again(&mut self, written: &[Slot]) {

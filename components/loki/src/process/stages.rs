@@ -24,15 +24,18 @@ mod metrics;
 mod multiline;
 mod output;
 mod pack;
+mod pattern;
 mod regex;
 mod replace;
 mod sampling;
+mod split_json;
 mod static_labels;
 mod structured_metadata;
 mod structured_metadata_drop;
 mod template;
 mod tenant;
 mod timestamp;
+mod truncate;
 
 /// How a stage becomes instructions.
 pub(super) trait Compile {
@@ -99,12 +102,16 @@ stages! {
     Output "output" output
     /// Moves labels into the line.
     Pack "pack" pack
+    /// Extracts values by a pattern.
+    Pattern "pattern" pattern
     /// Extracts values by a regular expression.
     Regex "regex" regex
     /// Replaces parts of the line.
     Replace "replace" replace
     /// Keeps a share of the records.
     Sampling "sampling" sampling
+    /// Makes a record of each element of an array.
+    SplitJson "split_json" split_json
     /// Sets labels.
     StaticLabels "static_labels" static_labels
     /// Makes extracted values and labels structured metadata.
@@ -117,6 +124,8 @@ stages! {
     Tenant "tenant" tenant
     /// Sets the time.
     Timestamp "timestamp" timestamp
+    /// Cuts what is too long.
+    Truncate "truncate" truncate
 }
 
 impl Compile for Stage {

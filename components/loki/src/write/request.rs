@@ -121,6 +121,11 @@ impl Request {
         }
     }
 
+    /// Whether someone still waits for any of the entries.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.groups.iter().flat_map(|group| &group.parts).any(Part::is_wanted)
+    }
+
     /// Forgets entries that nobody waits for any more.
     pub(super) fn forget_unwanted(&mut self) {
         let mut forgotten = false;

@@ -1,5 +1,7 @@
 //! Tests of the log components.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod harness;
 mod process_flow;
 mod process_vectors;

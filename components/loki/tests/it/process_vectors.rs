@@ -11,12 +11,28 @@ use std::sync::Arc;
 /// 2026-07-01T12:00:00Z
 const NOW: i64 = 1_782_907_200_000_000_000;
 
-/// Cases that Invar answers differently on purpose: the case and the difference in docs/differences.md.
-const DIFFERENCES: &[(&str, &str)] = &[];
+/// Deliberate differences, by their headings in docs/differences.md. None of them shows in a vector.
+const DIFFERENCES: &[&str] = &[
+    "process.match-order",
+    "process.held-records",
+    "process.cri-partials",
+    "process.limit-stop",
+    "process.negative-counter",
+    "process.counted-once",
+    "process.metrics-kept",
+    "process.unlisted-drops",
+    "process.json-order",
+    "process.jmespath",
+    "process.logfmt",
+    "process.timestamp-range",
+    "process.metadata-text",
+    "process.truncate-text",
+    "process.decolorize",
+];
 
 /// Stages that Invar does not have yet.
 const ABSENT: &[&str] = &[
-    "truncate", "luhn", "split_json", "pattern", "eventlogmessage", "windowsevent", "geoip",
+    "luhn", "eventlogmessage", "windowsevent", "geoip",
 ];
 
 /// Arguments of a `loki.process` with these stages.
@@ -63,7 +79,8 @@ fn outcome(value: &Value) -> Outcome {
         Value::Bool(value) => Outcome::Bool(*value),
         Value::Number(value) => Outcome::Number(value.as_f64().unwrap()),
         Value::String(text) => Outcome::Text(text.clone().into_bytes()),
-        other => panic!("not an extracted value: {other}"),
+        // Like null it is there and has no text; upstream's extracted values may be objects when a test presets them.
+        _ => Outcome::Null,
     }
 }
 
@@ -191,11 +208,6 @@ async fn vectors() {
         return;
     };
     let cases: Vec<Value> = serde_json::from_slice(&text).unwrap();
-    let differences = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/differences.md"));
-    for (_, id) in DIFFERENCES {
-        let documented = differences.as_ref().is_ok_and(|text| text.lines().any(|line| line == format!("### {id}")));
-        assert!(documented, "the difference {id} is not in docs/differences.md");
-    }
     let only = std::env::var("CASE").unwrap_or_default();
     let (mut passed, mut absent, mut failures) = (0, 0, Vec::new());
     for case in &cases {
@@ -207,7 +219,7 @@ async fn vectors() {
             assert!(unknown, "{name}: a stage that is absent must be an error");
             continue;
         }
-        if DIFFERENCES.iter().any(|(case, _)| *case == name) || !name.contains(&only) {
+        if !name.contains(&only) {
             continue;
         }
         for keep_all in [true, false] {
@@ -219,4 +231,13 @@ async fn vectors() {
     }
     println!("{} cases, {passed} runs passed, {absent} cases of absent stages", cases.len());
     assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn differences_are_documented() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/differences.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let section = text.split("\n## ").find(|section| section.starts_with("loki.process\n")).unwrap();
+    let documented: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(documented, DIFFERENCES);
 }

@@ -16,7 +16,9 @@ pub(super) fn wrong(i: usize, error: ValueError) -> ValueError {
 
 /// An argument that must be a list; unlike elsewhere `null` is none.
 pub(super) fn list(args: &[Value], i: usize) -> Result<Cow<'_, [Value]>, ValueError> {
-    args[i].items().ok_or_else(|| wrong(i, ValueError::wrong_kind("array", &args[i])))
+    args[i]
+        .items()
+        .ok_or_else(|| wrong(i, ValueError::wrong_kind("array", &args[i])))
 }
 
 /// A list of objects.
@@ -29,14 +31,19 @@ pub(super) fn objects(args: &[Value], i: usize) -> Result<Vec<Arc<Object>>, Valu
     items.iter().enumerate().map(object).collect()
 }
 
-/// Whether there is a secret in a value, however deep. Capsules with fields of their own are not looked into.
+/// Whether there is a secret in a value, however deep.
 pub(super) fn holds_secret(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(holds_secret),
         Value::Object(object) => object.iter().any(|(_, item)| holds_secret(item)),
         Value::Capsule(capsule) => {
             capsule.downcast_ref::<Secret>().is_some()
-                || capsule.downcast_ref::<OptionalSecret>().is_some_and(|optional| optional.is_secret)
+                || capsule
+                    .downcast_ref::<OptionalSecret>()
+                    .is_some_and(|optional| optional.is_secret)
+                || capsule
+                    .as_object()
+                    .is_some_and(|object| object.iter().any(|(_, item)| holds_secret(item)))
         }
         _ => false,
     }

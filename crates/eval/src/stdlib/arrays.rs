@@ -52,7 +52,10 @@ pub(super) fn combine_maps(args: &[Value]) -> Result<Value, ValueError> {
         .map(|(i, key)| string(key).map_err(|error| wrong(2, error.inside(Seg::Index(i)))))
         .collect::<Result<Vec<String>, _>>()?;
     if keys.is_empty() {
-        return Err(wrong(2, ValueError::new("combine_maps: merge conditions must not be empty")));
+        return Err(wrong(
+            2,
+            ValueError::new("combine_maps: merge conditions must not be empty"),
+        ));
     }
     let passthrough = args.len() == 4 && arg::<bool>(args, 3)?;
     let mut all = Vec::new();
@@ -106,7 +109,10 @@ fn string(value: &Value) -> Result<String, ValueError> {
 /// Groups the objects of a list by the value of a key, in the order in which the values appear.
 pub(super) fn group_by(args: &[Value]) -> Result<Value, ValueError> {
     if args.len() != 3 {
-        return Err(ValueError::new(format!("group_by: expected 3 arguments, got {}", args.len())));
+        return Err(ValueError::new(format!(
+            "group_by: expected 3 arguments, got {}",
+            args.len()
+        )));
     }
     let items = objects(args, 0)?;
     let key = string(&args[1]).map_err(|error| wrong(1, error))?;

@@ -22,7 +22,11 @@ pub(super) fn encode(bytes: &[u8], alphabet: Alphabet) -> String {
 /// Decodes, skipping line breaks. `Err` is the offset of the first wrong byte, or of the group that is cut off.
 pub(super) fn decode(text: &[u8], alphabet: Alphabet) -> Result<Vec<u8>, usize> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let mut rest = text.iter().copied().enumerate().filter(|(_, c)| !matches!(c, b'\r' | b'\n'));
+    let mut rest = text
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, c)| !matches!(c, b'\r' | b'\n'));
     let mut group: u32 = 0;
     let mut filled = 0;
     while let Some((at, c)) = rest.next() {
@@ -72,7 +76,11 @@ mod tests {
     #[test]
     fn decodes_or_says_where() {
         let check = |text: &str, expect: Result<&[u8], usize>| {
-            assert_eq!(decode(text.as_bytes(), Alphabet::Standard).as_deref(), expect.as_ref().copied(), "{text}");
+            assert_eq!(
+                decode(text.as_bytes(), Alphabet::Standard).as_deref(),
+                expect.as_ref().copied(),
+                "{text}"
+            );
         };
         check("", Ok(b""));
         check("aGVsbG8=", Ok(b"hello"));
@@ -95,7 +103,10 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         for length in 0..=all.len() {
             for alphabet in [Alphabet::Standard, Alphabet::Url] {
-                assert_eq!(decode(encode(&all[..length], alphabet).as_bytes(), alphabet).as_deref(), Ok(&all[..length]));
+                assert_eq!(
+                    decode(encode(&all[..length], alphabet).as_bytes(), alphabet).as_deref(),
+                    Ok(&all[..length])
+                );
             }
         }
     }

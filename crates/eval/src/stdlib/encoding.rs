@@ -33,10 +33,15 @@ fn value_of(json: serde_json::Value, integers: bool) -> Value {
         serde_json::Value::Number(n) if let (true, Some(n)) = (integers, n.as_i64()) => Value::int(n),
         serde_json::Value::Number(n) => n.as_f64().unwrap_or_default().to_value(),
         serde_json::Value::String(text) => Value::string(text),
-        serde_json::Value::Array(items) => Value::array(items.into_iter().map(|item| value_of(item, integers)).collect()),
-        serde_json::Value::Object(fields) => {
-            Value::object(fields.into_iter().map(|(name, item)| (name, value_of(item, integers))).collect())
+        serde_json::Value::Array(items) => {
+            Value::array(items.into_iter().map(|item| value_of(item, integers)).collect())
         }
+        serde_json::Value::Object(fields) => Value::object(
+            fields
+                .into_iter()
+                .map(|(name, item)| (name, value_of(item, integers)))
+                .collect(),
+        ),
     }
 }
 
@@ -85,7 +90,10 @@ fn json(value: &Value, out: &mut String) -> Result<(), ValueError> {
             } else if let Some(optional) = capsule.downcast_ref::<OptionalSecret>() {
                 json_string(optional.expose().as_bytes(), out);
             } else {
-                return Err(ValueError::new(format!("cannot write a capsule(\"{}\") as JSON", capsule.type_name())));
+                return Err(ValueError::new(format!(
+                    "cannot write a capsule(\"{}\") as JSON",
+                    capsule.type_name()
+                )));
             }
         }
         Value::Function(_) | Value::Object(_) => return Err(ValueError::new("cannot write a function as JSON")),
@@ -121,7 +129,10 @@ pub(super) fn from_url_base64(args: &[Value]) -> Result<Value, ValueError> {
 }
 
 pub(super) fn to_base64(args: &[Value]) -> Result<Value, ValueError> {
-    Ok(Value::string(encode(arg::<Str>(args, 0)?.as_bytes(), Alphabet::Standard)))
+    Ok(Value::string(encode(
+        arg::<Str>(args, 0)?.as_bytes(),
+        Alphabet::Standard,
+    )))
 }
 
 pub(super) fn to_url_base64(args: &[Value]) -> Result<Value, ValueError> {
@@ -151,10 +162,15 @@ pub(super) fn url_decode(args: &[Value]) -> Result<Value, ValueError> {
             b'+' => out.push(b' '),
             b'%' => {
                 let pair = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-                let byte = pair.filter(|pair| !pair.starts_with('+')).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+                let byte = pair
+                    .filter(|pair| !pair.starts_with('+'))
+                    .and_then(|pair| u8::from_str_radix(pair, 16).ok());
                 let Some(byte) = byte else {
                     let shown = Value::string([b"%", &tail[..tail.len().min(2)]].concat());
-                    return Err(ValueError::new(format!("invalid URL escape {}", value::to_text(&shown))));
+                    return Err(ValueError::new(format!(
+                        "invalid URL escape {}",
+                        value::to_text(&shown)
+                    )));
                 };
                 out.push(byte);
                 rest = &tail[2..];

@@ -14,7 +14,14 @@ pub(super) fn format(args: &[Value]) -> Result<Value, ValueError> {
 }
 
 fn go(value: &Value) -> GoValue {
-    let map = |object: &Object| GoValue::Map(object.iter().map(|(name, value)| (name.to_string(), go(value))).collect());
+    let map = |object: &Object| {
+        GoValue::Map(
+            object
+                .iter()
+                .map(|(name, value)| (name.to_string(), go(value)))
+                .collect(),
+        )
+    };
     match value {
         Value::Null => GoValue::Nil,
         Value::Number(Number::Int(n)) => GoValue::Int(*n),
@@ -23,7 +30,13 @@ fn go(value: &Value) -> GoValue {
         Value::String(text) => GoValue::str(text.as_bytes()),
         Value::Bool(b) => GoValue::Bool(*b),
         Value::Array(items) => GoValue::List(items.iter().map(go).collect()),
-        Value::Bytes(bytes) => GoValue::List(bytes.as_bytes().iter().map(|byte| GoValue::Int(i64::from(*byte))).collect()),
+        Value::Bytes(bytes) => GoValue::List(
+            bytes
+                .as_bytes()
+                .iter()
+                .map(|byte| GoValue::Int(i64::from(*byte)))
+                .collect(),
+        ),
         Value::Object(object) => map(object),
         Value::Function(_) => GoValue::str("function"),
         Value::Capsule(capsule) => {

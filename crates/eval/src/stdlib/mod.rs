@@ -37,7 +37,11 @@ pub struct HostFacts {
 impl std::fmt::Debug for HostFacts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The environment holds secrets.
-        write!(f, "HostFacts({}, {}/{}, {})", self.hostname, self.os, self.arch, self.version)
+        write!(
+            f,
+            "HostFacts({}, {}/{}, {})",
+            self.hostname, self.os, self.arch, self.version
+        )
     }
 }
 

@@ -5,9 +5,19 @@ use value::{Value, ValueError};
 
 /// Joins with slashes, leaving empty parts out, and cleans the result as Go's `filepath` does on Unix.
 pub(super) fn path_join(args: &[Value]) -> Result<Value, ValueError> {
-    let parts = (0..args.len()).map(|i| arg::<String>(args, i)).collect::<Result<Vec<_>, _>>()?;
-    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    Ok(Value::string(if parts.is_empty() { String::new() } else { clean(&parts.join("/")) }))
+    let parts = (0..args.len())
+        .map(|i| arg::<String>(args, i))
+        .collect::<Result<Vec<_>, _>>()?;
+    let parts: Vec<&str> = parts
+        .iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
+    Ok(Value::string(if parts.is_empty() {
+        String::new()
+    } else {
+        clean(&parts.join("/"))
+    }))
 }
 
 /// Removes doubled slashes and `.`, and resolves `..` where there is something before it.

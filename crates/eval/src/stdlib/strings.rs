@@ -8,8 +8,17 @@ fn chars(bytes: &[u8]) -> Vec<(char, &[u8])> {
     let mut all = Vec::new();
     for chunk in bytes.utf8_chunks() {
         let valid = chunk.valid();
-        all.extend(valid.char_indices().map(|(at, c)| (c, &valid.as_bytes()[at..at + c.len_utf8()])));
-        all.extend(chunk.invalid().chunks(1).map(|byte| (char::REPLACEMENT_CHARACTER, byte)));
+        all.extend(
+            valid
+                .char_indices()
+                .map(|(at, c)| (c, &valid.as_bytes()[at..at + c.len_utf8()])),
+        );
+        all.extend(
+            chunk
+                .invalid()
+                .chunks(1)
+                .map(|byte| (char::REPLACEMENT_CHARACTER, byte)),
+        );
     }
     all
 }
@@ -44,7 +53,10 @@ fn parts<'a>(text: &'a [u8], separator: &[u8]) -> Vec<&'a [u8]> {
 
 pub(super) fn join(args: &[Value]) -> Result<Value, ValueError> {
     let (items, separator) = (arg::<Vec<Str>>(args, 0)?, arg::<Str>(args, 1)?);
-    Ok(Value::string(glue(items.iter().map(Str::as_bytes), separator.as_bytes())))
+    Ok(Value::string(glue(
+        items.iter().map(Str::as_bytes),
+        separator.as_bytes(),
+    )))
 }
 
 /// An empty separator splits into characters.
@@ -64,7 +76,12 @@ pub(super) fn replace(args: &[Value]) -> Result<Value, ValueError> {
         [] => {
             let all = chars(text.as_bytes());
             let ends: [&[u8]; 1] = [b""];
-            glue(ends.into_iter().chain(all.into_iter().map(|(_, bytes)| bytes)).chain(ends), new.as_bytes())
+            glue(
+                ends.into_iter()
+                    .chain(all.into_iter().map(|(_, bytes)| bytes))
+                    .chain(ends),
+                new.as_bytes(),
+            )
         }
         old => glue(parts(text.as_bytes(), old), new.as_bytes()),
     };
@@ -168,8 +185,14 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf8_pass() {
         assert_eq!(trim(&[text(b"x\xffax"), text(b"x")]), Ok(text(b"\xffa")));
-        assert_eq!(split(&[text(b"a\xff"), text(b"")]), Ok(Value::array(vec![text(b"a"), text(b"\xff")])));
-        assert_eq!(replace(&[text(b"\xffb\xff"), text(b"\xff"), text(b"-")]), Ok(text(b"-b-")));
+        assert_eq!(
+            split(&[text(b"a\xff"), text(b"")]),
+            Ok(Value::array(vec![text(b"a"), text(b"\xff")]))
+        );
+        assert_eq!(
+            replace(&[text(b"\xffb\xff"), text(b"\xff"), text(b"-")]),
+            Ok(text(b"-b-"))
+        );
     }
 
     #[test]

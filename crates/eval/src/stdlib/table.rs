@@ -99,7 +99,10 @@ pub fn is_stdlib_name(first: &str) -> bool {
 
 /// The function that a deprecated alias stands for.
 pub(crate) fn replacement(alias: &str) -> Option<&'static str> {
-    DEPRECATED.iter().find(|(name, _)| *name == alias).map(|(_, name)| *name)
+    DEPRECATED
+        .iter()
+        .find(|(name, _)| *name == alias)
+        .map(|(_, name)| *name)
 }
 
 /// Whether a function, given by its dotted name, may change or vanish.

@@ -4,17 +4,23 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use std::fmt;
 use value::{FromValue, Number, Object, Value, ValueError};
 
-/// The first document of a text. Scalars are typed as in YAML 1.2 with the integers of 1.1: `yes` is a string, `0755` octal.
+/// The first document of a text that is not empty. Scalars are typed as in YAML 1.2 with the integers of 1.1: `yes` is a string,
+/// `0755` octal.
 pub(super) fn parse(text: &str) -> Result<Value, ValueError> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         legacy_octal_numbers: true,
         non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
+        // The text is in memory already.
+        budget: serde_saphyr::budget! { max_reader_input_bytes: None },
     };
-    match serde_saphyr::from_str_with_options::<Node>(text, options) {
-        Ok(Node(value)) => Ok(value),
-        Err(error) => Err(ValueError::new(format!("is given invalid YAML: {error}"))),
+    let mut bytes = text.as_bytes();
+    let mut documents = serde_saphyr::read_with_options::<_, Node>(&mut bytes, options);
+    match documents.next() {
+        None => Ok(Value::Null),
+        Some(Ok(Node(value))) => Ok(value),
+        Some(Err(error)) => Err(ValueError::new(format!("is given invalid YAML: {error}"))),
     }
 }
 

@@ -6,7 +6,46 @@ use syntax::{Diagnostic, Source, ast::Expr};
 use value::{Bytes, FromValue, Number, OptionalSecret, Secret, Value};
 
 /// Cases in which Invar differs: expression, what is expected instead, entry of `docs/differences.md`.
-const DIFFERENT: &[(&str, &str, &str)] = &[];
+const DIFFERENT: &[(&str, &str, &str)] = &[
+    (
+        "null+null",
+        "1:1: null should be one of [number string capsule] for binop +, got null",
+        "eval.null-position",
+    ),
+    ("!null", "1:2: null should be bool, got null", "eval.null-position"),
+    (
+        "null.x",
+        "1:1: null cannot access field \"x\" on value of type null",
+        "eval.null-position",
+    ),
+    (
+        "null[\"x\"]",
+        "1:1: null expected object or array, got null",
+        "eval.null-position",
+    ),
+    (
+        "array.concat([1],null)",
+        "1:18: null should be array, got null",
+        "eval.null-position",
+    ),
+    (
+        "true+true",
+        "1:1: true should be one of [number string capsule] for binop +, got bool",
+        "eval.equal-literals",
+    ),
+    ("encoding.to_json({a=sec,b=osect})", "(secret)", "eval.to-json-secret"),
+    ("{\"a\\\"b\"=1}", "{\n\t\"a\\\\\\\"b\" = 1,\n}", "eval.object-key-text"),
+    (
+        "array.combine_maps([{}],[{}])",
+        "1:1: array.combine_maps combine_maps: expected 3 or 4 arguments, got 2",
+        "eval.argument-count",
+    ),
+    (
+        "array.group_by([])",
+        "1:1: array.group_by group_by: expected 3 arguments, got 1",
+        "eval.argument-count",
+    ),
+];
 
 fn vectors() -> Option<Json> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors/syntax.json");
@@ -84,11 +123,14 @@ fn expressions() {
         if let Some((_, expect, _)) = DIFFERENT.iter().find(|(name, ..)| *name == expr) {
             different += 1;
             if said != *expect {
-                failures.push(format!("`{expr}` into {target}: {said}\n    expected (differs): {expect}"));
+                failures.push(format!(
+                    "`{expr}` into {target}: {said}\n    expected (differs): {expect}"
+                ));
             }
             continue;
         }
-        let mut complain = |what: &str, expect: &str| failures.push(format!("`{expr}` into {target}: {said}\n    {what}: {expect}"));
+        let mut complain =
+            |what: &str, expect: &str| failures.push(format!("`{expr}` into {target}: {said}\n    {what}: {expect}"));
         match &got {
             Err(_) if said != text("error") => complain("error", text("error")),
             Err(_) => {}
@@ -103,8 +145,82 @@ fn expressions() {
             }
         }
     }
-    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {}:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
     println!("{} cases, {different} of them differ as documented", cases.len());
+}
+
+/// The cases of the specification, most of which are in the vectors, too: `expression` [into target] => type : text.
+#[test]
+fn specification() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/reference/runtime-spec.md");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("skipped: ../shared is absent");
+        return;
+    };
+    let (mut count, mut failures) = (0, Vec::new());
+    let section = text
+        .split("# APPENDIX C")
+        .nth(1)
+        .and_then(|rest| rest.split("# APPENDIX D").next())
+        .unwrap_or_default();
+    for line in section.lines().filter_map(|line| line.strip_prefix("- `")) {
+        let Some((expr, outcome)) = line
+            .split_once("` ")
+            .and_then(|(expr, rest)| Some((expr, rest.split_once("=> ")?)))
+        else {
+            panic!("a case is malformed: {line}");
+        };
+        let (target, outcome) = outcome;
+        let target = target
+            .trim()
+            .strip_prefix("[into ")
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or("any");
+        let said = match run(expr, target) {
+            Ok(value) => value::to_text(&value),
+            Err(diagnostic) => diagnostic.to_string(),
+        };
+        count += 1;
+        let expect = match DIFFERENT.iter().find(|(name, ..)| *name == expr) {
+            Some((_, expect, _)) => (*expect).to_owned(),
+            None => match outcome.strip_prefix("error ") {
+                Some(error) => error.to_owned(),
+                None => outcome.split_once(" : ").map_or(outcome, |(_, text)| text).to_owned(),
+            },
+        };
+        // The specification writes line breaks and tabs as escapes.
+        let flat = |text: &str| text.replace('\n', "\\n").replace('\t', "\\t");
+        if flat(&said) != flat(&expect) {
+            failures.push(format!("`{expr}` into {target}: {said}\n    expected: {expect}"));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {count}:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(count > 290, "only {count} cases were found");
+    println!("{count} cases");
+}
+
+/// Each difference has its entry.
+#[test]
+fn differences_are_documented() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/differences.md");
+    let text = std::fs::read_to_string(path).expect("docs/differences.md");
+    for (expr, _, id) in DIFFERENT {
+        assert!(
+            text.contains(&format!("\n### {id}\n")),
+            "{id}, of `{expr}`, is not in docs/differences.md"
+        );
+    }
 }
 
 /// Numbers are compared as floats.

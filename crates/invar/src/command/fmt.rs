@@ -29,7 +29,7 @@ pub fn run(options: &Fmt) -> Outcome {
             ("<stdin>".to_owned(), text)
         }
     };
-    let formatted = match syntax::format(&name, &text) {
+    let formatted = match syntax::format::format(&name, &text) {
         Ok(mut formatted) => {
             formatted.push(b'\n');
             formatted

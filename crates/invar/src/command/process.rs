@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use syntax::Diagnostics;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use value::{Capsule, FromValue, Object, Value};
+use value::{FromValue, Value};
 
 /// Lines that may wait for their fate at once: a stage that holds lines back has few, one that delays may have many.
 const MAX_PENDING: usize = 1024;
@@ -172,22 +172,9 @@ fn build(options: &Process, parts: &Parts, out: &Out) -> Result<Arc<dyn Instance
         owner: Arc::from("output"),
         sink: Arc::new(out.clone()),
     };
-    let replace = move |exports: Value| replace_receivers(exports, &receiver);
-    let instance = runtime::isolate(&runtime, configuration, &options.component, &replace);
+    let here = Value::array(vec![LogsReceiver(Some(receiver)).to_value()]);
+    let instance = runtime::isolate(&runtime, configuration, &options.component, &[("forward_to", here)]);
     instance.map_err(|diagnostics| report(&diagnostics))
-}
-
-fn replace_receivers(value: Value, receiver: &Receiver) -> Value {
-    match value {
-        Value::Object(object) => {
-            let fields = object.iter().map(|(name, value)| (name.clone(), replace_receivers(value.clone(), receiver)));
-            Value::object(fields.collect::<Object>())
-        }
-        Value::Capsule(capsule) if capsule.downcast_ref::<LogsReceiver>().is_some() => {
-            Value::Capsule(Capsule::new(LogsReceiver(Some(receiver.clone()))))
-        }
-        other => other,
-    }
 }
 
 fn receiver_of(exports: &Value) -> Option<Receiver> {

@@ -8,3 +8,4 @@ mod pipeline;
 mod reload;
 mod rotation;
 mod support;
+mod try_;

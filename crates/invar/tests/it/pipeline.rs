@@ -79,7 +79,8 @@ fn every_line_arrives_in_order_and_what_is_dropped_is_counted() {
         assert_eq!(arrived[&format!("app-{file}.log")], signals);
     }
     assert_eq!(arrived["app-9.log"], ["signal late"]);
-    assert_eq!(running.metric("loki_process_dropped_lines_total", &[("reason", "noisy")]), Some(1200.0));
+    let dropped = || running.metric("loki_process_dropped_lines_total", &[("reason", "noisy")]);
+    eventually("what was dropped is counted", || dropped() == Some(1200.0));
 
     let answer = running.get("/api/v0/web/components").expect("the API answers");
     let components: serde_json::Value = serde_json::from_str(&answer.body).expect("the list is JSON");

@@ -64,14 +64,31 @@ fn numbers_of_texts() {
         assert_eq!(number(from), Ok(expect), "{from}");
     }
     for from in [
-        "", " 5", "5 ", "+5", "-1.5", "-", "0x10", "1e999", "+1e999", "e", ".", "1.5.2", "inf", "1_000", "18446744073709551616",
+        "",
+        " 5",
+        "5 ",
+        "+5",
+        "-1.5",
+        "-",
+        "0x10",
+        "1e999",
+        "+1e999",
+        "e",
+        ".",
+        "1.5.2",
+        "inf",
+        "1_000",
+        "18446744073709551616",
     ] {
         assert_eq!(number(from), Err("should be number, got string".to_owned()), "{from:?}");
     }
     assert_eq!(from::<u64>(&text("18446744073709551615")), Ok(u64::MAX));
     let optional = |is_secret| OptionalSecret::new(is_secret, "12").to_value();
     assert_eq!(from(&optional(false)), Ok(12));
-    assert_eq!(from::<i64>(&optional(true)), Err(" should be number, got capsule".to_owned()));
+    assert_eq!(
+        from::<i64>(&optional(true)),
+        Err(" should be number, got capsule".to_owned())
+    );
 }
 
 #[test]
@@ -124,13 +141,19 @@ fn durations() {
         (Value::int(5), r#" time: missing unit in duration "5""#),
         (float(1.5), r#" time: missing unit in duration "1.5""#),
         (Value::Bool(true), " should be string, got bool"),
-        (Secret::new("5s").to_value(), " secrets may not be converted into strings"),
+        (
+            Secret::new("5s").to_value(),
+            " secrets may not be converted into strings",
+        ),
     ] {
         assert_eq!(from::<GoDuration>(&value), Err(message.to_owned()));
         assert_eq!(from::<Duration>(&value), Err(message.to_owned()));
     }
     assert_eq!(from(&text("1.5s")), Ok(Duration::from_millis(1500)));
-    assert_eq!(from::<Duration>(&text("-1s")), Err(" should not be negative".to_owned()));
+    assert_eq!(
+        from::<Duration>(&text("-1s")),
+        Err(" should not be negative".to_owned())
+    );
     assert_eq!(Duration::from_secs(90).to_value(), text("1m30s"));
     assert_eq!(GoDuration::millis(-1500).to_value(), text("-1.5s"));
 }
@@ -139,8 +162,14 @@ fn durations() {
 fn byte_sizes() {
     assert_eq!(from(&text("10MiB")), Ok(ByteSize(10 << 20)));
     assert_eq!(from(&Value::int(0)), Ok(ByteSize(0)));
-    assert_eq!(from::<ByteSize>(&Value::int(5)), Err(" units: unknown unit  in 5".to_owned()));
-    assert_eq!(from::<ByteSize>(&text("-1KiB")), Err(" should not be negative".to_owned()));
+    assert_eq!(
+        from::<ByteSize>(&Value::int(5)),
+        Err(" units: unknown unit  in 5".to_owned())
+    );
+    assert_eq!(
+        from::<ByteSize>(&text("-1KiB")),
+        Err(" should not be negative".to_owned())
+    );
     assert_eq!(from::<ByteSize>(&text("much")), Err(" units: invalid much".to_owned()));
     assert_eq!(ByteSize(1536).to_value(), text("1KiB512B"));
 }
@@ -164,16 +193,34 @@ fn bytes_are_a_list_that_converts_to_a_string() {
 fn lists_and_maps() {
     let list = |items: &[i64]| Value::array(items.iter().map(|n| Value::int(*n)).collect());
     assert_eq!(from(&list(&[1, 2])), Ok(["1".to_owned(), "2".to_owned()]));
-    assert_eq!(from::<[i64; 2]>(&list(&[1])), Err(" array must have exactly 2 elements, got 1".to_owned()));
-    assert_eq!(from::<[i64; 2]>(&list(&[1, 2, 3])), Err(" array must have exactly 2 elements, got 3".to_owned()));
+    assert_eq!(
+        from::<[i64; 2]>(&list(&[1])),
+        Err(" array must have exactly 2 elements, got 1".to_owned())
+    );
+    assert_eq!(
+        from::<[i64; 2]>(&list(&[1, 2, 3])),
+        Err(" array must have exactly 2 elements, got 3".to_owned())
+    );
     assert_eq!([1i64, 2].to_value(), list(&[1, 2]));
     assert_eq!(from(&Value::array(vec![Value::Null])), Ok(vec![String::new()]));
-    assert_eq!(from::<Vec<i64>>(&Value::int(1)), Err(" should be array, got number".to_owned()));
-    assert_eq!(from::<Vec<i64>>(&object([])), Err(" should be array, got object".to_owned()));
+    assert_eq!(
+        from::<Vec<i64>>(&Value::int(1)),
+        Err(" should be array, got number".to_owned())
+    );
+    assert_eq!(
+        from::<Vec<i64>>(&object([])),
+        Err(" should be array, got object".to_owned())
+    );
     let nested = Value::array(vec![object([("a", Value::array(vec![Value::Bool(true)]))])]);
     type Nested = Vec<BTreeMap<String, Vec<i64>>>;
-    assert_eq!(from::<Nested>(&nested), Err("[0].a[0] should be number, got bool".to_owned()));
-    assert_eq!(from::<BTreeMap<String, i64>>(&list(&[])), Err(" should be object, got array".to_owned()));
+    assert_eq!(
+        from::<Nested>(&nested),
+        Err("[0].a[0] should be number, got bool".to_owned())
+    );
+    assert_eq!(
+        from::<BTreeMap<String, i64>>(&list(&[])),
+        Err(" should be object, got array".to_owned())
+    );
     let map = BTreeMap::from([("b".to_owned(), 2), ("a".to_owned(), 1)]);
     assert_eq!(from(&map.to_value()), Ok(map));
 }
@@ -181,9 +228,18 @@ fn lists_and_maps() {
 #[test]
 fn bools_convert_to_nothing_else() {
     assert_eq!(from(&Value::Bool(true)), Ok(true));
-    assert_eq!(from::<bool>(&text("true")), Err(" should be bool, got string".to_owned()));
-    assert_eq!(from::<bool>(&Value::int(1)), Err(" should be bool, got number".to_owned()));
-    assert_eq!(from::<String>(&Value::Bool(true)), Err(" should be string, got bool".to_owned()));
+    assert_eq!(
+        from::<bool>(&text("true")),
+        Err(" should be bool, got string".to_owned())
+    );
+    assert_eq!(
+        from::<bool>(&Value::int(1)),
+        Err(" should be bool, got number".to_owned())
+    );
+    assert_eq!(
+        from::<String>(&Value::Bool(true)),
+        Err(" should be string, got bool".to_owned())
+    );
 }
 
 #[test]
@@ -201,13 +257,23 @@ fn equal_is_not_the_same() {
         (float(f64::NAN), float(f64::NAN), false, true),
         (text("1"), Value::int(1), false, false),
         (text("1"), text("1"), true, true),
-        (Value::array(vec![Value::int(1)]), Value::array(vec![float(1.0)]), true, false),
+        (
+            Value::array(vec![Value::int(1)]),
+            Value::array(vec![float(1.0)]),
+            true,
+            false,
+        ),
         (Value::array(vec![]), Value::array(vec![Value::Null]), false, false),
         (bytes.clone(), Value::array(vec![Value::int(97)]), true, false),
         (bytes.clone(), bytes, true, true),
         (object([("a", Value::int(1))]), object([("a", float(1.0))]), true, false),
         (object([("a", Value::Null)]), object([("b", Value::Null)]), false, false),
-        (object([("a", text("x")), ("b", text("y"))]), object([("b", text("y")), ("a", text("x"))]), true, true),
+        (
+            object([("a", text("x")), ("b", text("y"))]),
+            object([("b", text("y")), ("a", text("x"))]),
+            true,
+            true,
+        ),
         (once.clone(), once.clone(), false, true),
         (once.clone(), Value::Function(function()), false, false),
         (object([("f", once.clone())]), object([("f", once)]), false, true),

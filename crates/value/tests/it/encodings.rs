@@ -2,7 +2,10 @@
 
 use crate::kit::{attr, block_with, body, labelled, object, text, unknown};
 use std::any::Any;
-use value::{Capsule, CapsuleValue, Function, Number, Object, OptionalSecret, FromValue, Secret, Str, Value, body_json, to_json, to_text};
+use value::{
+    Capsule, CapsuleValue, FromValue, Function, Number, Object, OptionalSecret, Secret, Str, Value, body_json, to_json,
+    to_text,
+};
 
 struct Handle;
 
@@ -45,7 +48,11 @@ fn both_forms_of_every_kind() {
         (Value::int(-3), "-3", r#"{"type":"number","value":-3}"#),
         (float(1.0), "1", r#"{"type":"number","value":1}"#),
         (float(2.5), "2.5", r#"{"type":"number","value":2.5}"#),
-        (float(1e21), "1000000000000000000000", r#"{"type":"number","value":1e+21}"#),
+        (
+            float(1e21),
+            "1000000000000000000000",
+            r#"{"type":"number","value":1e+21}"#,
+        ),
         (float(1.5e-7), "0.00000015", r#"{"type":"number","value":1.5e-7}"#),
         (float(1e-6), "0.000001", r#"{"type":"number","value":0.000001}"#),
         (float(f64::NAN), "NaN", r#"{"type":"number","value":null}"#),
@@ -79,13 +86,21 @@ fn both_forms_of_every_kind() {
             "function",
             r#"{"type":"function","value":"function"}"#,
         ),
-        (capsule(Handle), r#"capsule("test.Handle")"#, r#"{"type":"capsule","value":"capsule(\"test.Handle\")"}"#),
+        (
+            capsule(Handle),
+            r#"capsule("test.Handle")"#,
+            r#"{"type":"capsule","value":"capsule(\"test.Handle\")"}"#,
+        ),
         (
             capsule(Target("t")),
             "{\n\tname = \"t\",\n}",
             r#"{"type":"object","value":[{"key":"name","value":{"type":"string","value":"t"}}]}"#,
         ),
-        (Secret::new("hush").to_value(), "(secret)", r#"{"type":"capsule","value":"(secret)"}"#),
+        (
+            Secret::new("hush").to_value(),
+            "(secret)",
+            r#"{"type":"capsule","value":"(secret)"}"#,
+        ),
         (
             OptionalSecret::new(true, "hush").to_value(),
             "(secret)",
@@ -109,7 +124,10 @@ fn strings_are_quoted_as_in_go() {
         (b"\x07\x08\x0c\n\r\t\x0b\\\"", r#""\a\b\f\n\r\t\v\\\"""#),
         (b"\x00\x1f\x7f", r#""\x00\x1f\x7f""#),
         (b"a\xffb", r#""a\xffb""#),
-        ("\u{80}\u{a0}\u{ad}\u{200b}\u{2028}\u{e000}\u{feff}".as_bytes(), r#""\u0080\u00a0\u00ad\u200b\u2028\ue000\ufeff""#),
+        (
+            "\u{80}\u{a0}\u{ad}\u{200b}\u{2028}\u{e000}\u{feff}".as_bytes(),
+            r#""\u0080\u00a0\u00ad\u200b\u2028\ue000\ufeff""#,
+        ),
         ("\u{e0001}\u{10ffff}".as_bytes(), r#""\U000e0001\U0010ffff""#),
         ("e\u{301}\u{1f600}".as_bytes(), "\"e\u{301}\u{1f600}\""),
     ] {
@@ -123,14 +141,24 @@ fn json_strings_are_escaped_as_in_go() {
     let expect = |inner: &str| format!(r#"{{"type":"string","value":"{inner}"}}"#);
     assert_eq!(json(b"<a & b>"), expect(r"\u003ca \u0026 b\u003e"));
     assert_eq!(json("\u{2028}\u{2029}".as_bytes()), expect(r"\u2028\u2029"));
-    assert_eq!(json(b"\x00\x08\x0c\n\r\t\x1f\x7f\"\\"), expect("\\u0000\\b\\f\\n\\r\\t\\u001f\x7f\\\"\\\\"));
+    assert_eq!(
+        json(b"\x00\x08\x0c\n\r\t\x1f\x7f\"\\"),
+        expect("\\u0000\\b\\f\\n\\r\\t\\u001f\x7f\\\"\\\\")
+    );
     assert_eq!(json(b"a\xff\xfeb"), expect(r"a\ufffd\ufffdb"));
 }
 
 #[test]
 fn keys_are_quoted_if_they_are_no_identifiers() {
-    let keys = object([("_a1", Value::Null), ("a b", Value::Null), ("1a", Value::Null), ("null", Value::Null), ("", Value::Null)]);
-    let expect = "{\n\t\"\"     = null,\n\t\"1a\"   = null,\n\t_a1    = null,\n\t\"a b\"  = null,\n\t\"null\" = null,\n}";
+    let keys = object([
+        ("_a1", Value::Null),
+        ("a b", Value::Null),
+        ("1a", Value::Null),
+        ("null", Value::Null),
+        ("", Value::Null),
+    ]);
+    let expect =
+        "{\n\t\"\"     = null,\n\t\"1a\"   = null,\n\t_a1    = null,\n\t\"a b\"  = null,\n\t\"null\" = null,\n}";
     assert_eq!(to_text(&keys), expect);
 }
 
@@ -149,7 +177,12 @@ fn keys_align_as_formatted() {
 #[test]
 fn bodies_in_json() {
     let inner = labelled("l\"", vec![attr("b", Value::Bool(true))]);
-    let body = body(vec![attr("a", Value::int(1)), unknown("n"), block_with("x.y", inner), block_with("z", labelled("", vec![]))]);
+    let body = body(vec![
+        attr("a", Value::int(1)),
+        unknown("n"),
+        block_with("x.y", inner),
+        block_with("z", labelled("", vec![])),
+    ]);
     let expect = concat!(
         r#"[{"name":"a","type":"attr","value":{"type":"number","value":1}},"#,
         r#"{"name":"n","type":"attr","value":{"type":"null","value":null}},"#,

@@ -62,18 +62,34 @@ fn the_first_of_many_replaces_the_default_ones() {
     assert_eq!(none, Preset::defaults());
     let json = |source| block("stage.json", vec![attr("source", text(source))]);
     let two = |url| block("endpoint", vec![attr("url", text(url))]);
-    let body = body(vec![two("a"), block("stage.match", vec![]), two("b"), json("s"), json("t")]);
+    let body = body(vec![
+        two("a"),
+        block("stage.match", vec![]),
+        two("b"),
+        json("s"),
+        json("t"),
+    ]);
     let made: Preset = decode(&body).unwrap();
     assert_eq!(made.endpoint, ["a", "b"].map(endpoint));
-    let json = |source: &str| Stage::Json(Json { source: source.to_owned() });
-    assert_eq!(made.inner.stages, [Stage::Match(Match { stages: vec![] }), json("s"), json("t")]);
+    let json = |source: &str| {
+        Stage::Json(Json {
+            source: source.to_owned(),
+        })
+    };
+    assert_eq!(
+        made.inner.stages,
+        [Stage::Match(Match { stages: vec![] }), json("s"), json("t")]
+    );
 }
 
 #[test]
 fn blocks_are_encoded_with_defaults_and_labels() {
     let made = all();
     assert_eq!(decode::<All>(&encode(&made)), Ok(made));
-    let rule = Rule { name: "n".to_owned(), weight: 0 };
+    let rule = Rule {
+        name: "n".to_owned(),
+        weight: 0,
+    };
     let body = encode(&rule);
     assert_eq!(body.label, "n");
     assert_eq!(body.items.len(), 1);
@@ -82,7 +98,13 @@ fn blocks_are_encoded_with_defaults_and_labels() {
 
 #[test]
 fn validation_of_flattened_structs_is_called() {
-    let both = || vec![attr("url", text("a")), attr("user", text("u")), attr("token", text("t"))];
+    let both = || {
+        vec![
+            attr("url", text("a")),
+            attr("user", text("u")),
+            attr("token", text("t")),
+        ]
+    };
     let message = "only one of user and token is possible";
     assert_eq!(decode::<Endpoint>(&body(both())).unwrap_err().to_string(), message);
     let errors = check(Write::schema(), &body(vec![block("endpoint", both())]));
@@ -119,7 +141,10 @@ fn checks_do_not_validate_what_is_not_known() {
     // What is known is checked all the same.
     let errors = check(All::schema(), &body(vec![inner(), attr("weight", text("many"))]));
     let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    assert_eq!(texts, [" should be number, got string", "missing required attribute \"id\""]);
+    assert_eq!(
+        texts,
+        [" should be number, got string", "missing required attribute \"id\""]
+    );
 }
 
 #[test]
@@ -156,7 +181,10 @@ struct Documented {
 
 #[test]
 fn documentation_keeps_its_indentation() {
-    assert_eq!(Documented::schema().doc, "The schema.\n\n- a list\n  - inside a list\n\n      code");
+    assert_eq!(
+        Documented::schema().doc,
+        "The schema.\n\n- a list\n  - inside a list\n\n      code"
+    );
     let field = &Documented::schema().fields[0];
     assert_eq!((field.name, field.doc), ("type", "  Indented,\nthen not."));
     assert!(matches!(field.kind, FieldKind::Attr { .. }) && !field.required);

@@ -187,14 +187,34 @@ pub fn all() -> All {
         weight: 3,
         mode: Mode::Fast,
         kind: Some("k".to_owned()),
-        auth: Some(Auth { user: "u".to_owned(), token: String::new() }),
-        other: Auth { user: String::new(), token: "t".to_owned() },
+        auth: Some(Auth {
+            user: "u".to_owned(),
+            token: String::new(),
+        }),
+        other: Auth {
+            user: String::new(),
+            token: "t".to_owned(),
+        },
         endpoint: ["a", "b"].map(endpoint).to_vec(),
-        rules: vec![Rule { name: "r".to_owned(), weight: 1 }, Rule { name: "r".to_owned(), weight: 2 }],
-        limit: Some(Rule { name: "l".to_owned(), weight: 5 }),
+        rules: vec![
+            Rule {
+                name: "r".to_owned(),
+                weight: 1,
+            },
+            Rule {
+                name: "r".to_owned(),
+                weight: 2,
+            },
+        ],
+        limit: Some(Rule {
+            name: "l".to_owned(),
+            weight: 5,
+        }),
         stages: vec![
             Stage::Json(Json { source: "s".to_owned() }),
-            Stage::Match(Match { stages: vec![Stage::Drop(())] }),
+            Stage::Match(Match {
+                stages: vec![Stage::Drop(())],
+            }),
             Stage::Json(Json { source: "t".to_owned() }),
         ],
     }
@@ -204,6 +224,9 @@ pub fn endpoint(url: &str) -> Endpoint {
     Endpoint {
         url: url.to_owned(),
         timeout: GoDuration::seconds(10),
-        auth: Auth { user: String::new(), token: String::new() },
+        auth: Auth {
+            user: String::new(),
+            token: String::new(),
+        },
     }
 }

@@ -22,20 +22,53 @@ fn names_and_numbers_of_fields() {
         (block("nope", vec![]), r#"unrecognized block name "nope""#),
         (block("stage.nope", vec![]), r#"unrecognized block name "stage.nope""#),
         (block("stage", vec![]), r#"unrecognized block name "stage""#),
-        (attr("auth", Value::Null), r#""auth" must be a block, but is used as an attribute"#),
-        (attr("endpoint", Value::Null), r#""endpoint" must be a block, but is used as an attribute"#),
-        (attr("stage.drop", Value::Null), r#""stage.drop" must be a block, but is used as an attribute"#),
-        (block("weight", vec![]), r#""weight" must be an attribute, but is used as a block"#),
+        (
+            attr("auth", Value::Null),
+            r#""auth" must be a block, but is used as an attribute"#,
+        ),
+        (
+            attr("endpoint", Value::Null),
+            r#""endpoint" must be a block, but is used as an attribute"#,
+        ),
+        (
+            attr("stage.drop", Value::Null),
+            r#""stage.drop" must be a block, but is used as an attribute"#,
+        ),
+        (
+            block("weight", vec![]),
+            r#""weight" must be an attribute, but is used as a block"#,
+        ),
         (block("endpoint", vec![]), r#"missing required attribute "url""#),
-        (block("endpoint", vec![url(), url()]), r#"attribute "url" may only be provided once"#),
-        (block_with("endpoint", labelled("l", vec![url()])), r#"block "endpoint" does not support specifying labels"#),
-        (block_with("auth", labelled("l", vec![])), r#"block "auth" does not support specifying labels"#),
-        (block_with("stage.drop", labelled("l", vec![])), r#"block "stage.drop" does not support specifying labels"#),
-        (block("queue.rule", vec![]), r#"block "queue.rule" requires non-empty label"#),
-        (block("queue.limit", vec![]), r#"block "queue.limit" requires non-empty label"#),
+        (
+            block("endpoint", vec![url(), url()]),
+            r#"attribute "url" may only be provided once"#,
+        ),
+        (
+            block_with("endpoint", labelled("l", vec![url()])),
+            r#"block "endpoint" does not support specifying labels"#,
+        ),
+        (
+            block_with("auth", labelled("l", vec![])),
+            r#"block "auth" does not support specifying labels"#,
+        ),
+        (
+            block_with("stage.drop", labelled("l", vec![])),
+            r#"block "stage.drop" does not support specifying labels"#,
+        ),
+        (
+            block("queue.rule", vec![]),
+            r#"block "queue.rule" requires non-empty label"#,
+        ),
+        (
+            block("queue.limit", vec![]),
+            r#"block "queue.limit" requires non-empty label"#,
+        ),
         (attr("weight", text("x")), " should be number, got string"),
         (attr("weight", Value::Bool(true)), " should be number, got bool"),
-        (attr("mode", text("quick")), r#" should be one of "fast", "slow", got "quick""#),
+        (
+            attr("mode", text("quick")),
+            r#" should be one of "fast", "slow", got "quick""#,
+        ),
     ] {
         let body = body(vec![attr("id", text("x")), item]);
         assert_eq!(first::<All>(&body), message);
@@ -76,7 +109,10 @@ fn what_is_missing_comes_last_and_in_the_order_of_the_table() {
             r#"missing required block "third""#,
         ]
     );
-    let wrong = body(vec![block("second", vec![attr("user", Value::Null), attr("users", Value::Null)])]);
+    let wrong = body(vec![block(
+        "second",
+        vec![attr("user", Value::Null), attr("users", Value::Null)],
+    )]);
     assert_eq!(first::<Needs>(&wrong), r#"unrecognized attribute name "users""#);
 }
 
@@ -113,7 +149,10 @@ fn errors_know_their_place() {
     // Missing in the block that was decoded: no place. In a block inside: that block.
     assert_eq!(place(&body(vec![])), None);
     assert_eq!(place(&body(vec![block("endpoint", vec![])])), Some(Place(2)));
-    assert_eq!(place(&body(vec![block("endpoint", vec![attr("nope", Value::Null)])])), Some(Place(1)));
+    assert_eq!(
+        place(&body(vec![block("endpoint", vec![attr("nope", Value::Null)])])),
+        Some(Place(1))
+    );
     let both = vec![attr("user", text("u")), attr("token", text("t"))];
     assert_eq!(place(&body(vec![block("auth", both)])), Some(Place(2)));
     // Values inside of an attribute are told by their path.
@@ -131,8 +170,13 @@ struct Strings {
 #[test]
 fn unknown_names_come_with_the_possible_ones() {
     let candidates = |body: &Body| decode::<Endpoint>(body).unwrap_err().candidates;
-    assert_eq!(candidates(&body(vec![attr("uri", Value::Null)])), ["url", "timeout", "user", "token"]);
-    let stages = decode::<Match>(&body(vec![block("stage.jsn", vec![])])).unwrap_err().candidates;
+    assert_eq!(
+        candidates(&body(vec![attr("uri", Value::Null)])),
+        ["url", "timeout", "user", "token"]
+    );
+    let stages = decode::<Match>(&body(vec![block("stage.jsn", vec![])]))
+        .unwrap_err()
+        .candidates;
     assert_eq!(stages, ["stage.json", "stage.match", "stage.drop"]);
 }
 
@@ -156,7 +200,13 @@ fn poison_is_an_error() {
 #[test]
 fn labels_of_the_decoded_block() {
     let rule = decode::<Rule>(&labelled("r", vec![])).unwrap();
-    assert_eq!(rule, Rule { name: "r".to_owned(), weight: 0 });
+    assert_eq!(
+        rule,
+        Rule {
+            name: "r".to_owned(),
+            weight: 0
+        }
+    );
     assert_eq!(decode_named::<Rule>("rule", &labelled("r", vec![])), Ok(rule));
     assert_eq!(first::<Rule>(&body(vec![])), "block requires non-empty label");
     let error = decode_named::<Rule>("rule", &body(vec![])).unwrap_err();

@@ -1,7 +1,9 @@
 //! Secrets are used and never shown.
 
 use crate::kit::body;
-use value::{Block, FromValue, OptionalSecret, Secret, Value, body_json, decode, encode, encode_object, to_json, to_text};
+use value::{
+    Block, FromValue, OptionalSecret, Secret, Value, body_json, decode, encode, encode_object, to_json, to_text,
+};
 
 #[derive(Block, Clone, Debug, PartialEq)]
 struct Login {
@@ -51,7 +53,12 @@ fn what_converts_to_what() {
     let secret = Secret::new("s");
     let refused = "secrets may not be converted into strings";
     let (hidden, plain) = (OptionalSecret::new(true, "s"), OptionalSecret::new(false, "s"));
-    for from in [Value::string("s"), secret.to_value(), hidden.to_value(), plain.to_value()] {
+    for from in [
+        Value::string("s"),
+        secret.to_value(),
+        hidden.to_value(),
+        plain.to_value(),
+    ] {
         assert_eq!(Secret::from_value(&from), Ok(secret.clone()));
     }
     assert_eq!(OptionalSecret::from_value(&secret.to_value()), Ok(hidden.clone()));
@@ -62,7 +69,16 @@ fn what_converts_to_what() {
         assert_eq!(String::from_value(&from).unwrap_err().message, refused);
     }
     let number = Value::int(1);
-    assert_eq!(Secret::from_value(&number).unwrap_err().message, "should be capsule, got number");
-    assert_eq!(OptionalSecret::from_value(&number).unwrap_err().message, "should be capsule, got number");
-    assert_eq!(decode::<Login>(&body(vec![])).unwrap_err().to_string(), "missing required attribute \"password\"");
+    assert_eq!(
+        Secret::from_value(&number).unwrap_err().message,
+        "should be capsule, got number"
+    );
+    assert_eq!(
+        OptionalSecret::from_value(&number).unwrap_err().message,
+        "should be capsule, got number"
+    );
+    assert_eq!(
+        decode::<Login>(&body(vec![])).unwrap_err().to_string(),
+        "missing required attribute \"password\""
+    );
 }

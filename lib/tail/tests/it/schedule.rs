@@ -134,7 +134,7 @@ fn check(seed: u64) -> Result<(), String> {
             56..58 => {
                 // Only what was read can be deleted without a loss.
                 for _ in 0..3 {
-                    world.pass(1100);
+                    world.pass(3000);
                     collector.drain();
                 }
                 for n in 1..60 {
@@ -184,7 +184,7 @@ fn check(seed: u64) -> Result<(), String> {
         let last = format!("{}.", std::mem::take(&mut writer.partial));
         writer.lines.push(last);
     }
-    for _ in 0..8 {
+    for _ in 0..12 {
         world.pass(700);
         collector.drain();
     }

@@ -221,7 +221,7 @@ fn container(text: &[u8], mut at: usize) -> Result<usize, Malformed> {
                 if depth == MAX_DEPTH {
                     return Err(Malformed);
                 }
-                if depth > 0 && depth % 64 == 0 {
+                if depth > 0 && depth.is_multiple_of(64) {
                     spilled.push(level);
                     level = 0;
                 }
@@ -257,7 +257,7 @@ fn container(text: &[u8], mut at: usize) -> Result<usize, Malformed> {
             }
             depth -= 1;
             level >>= 1;
-            if depth > 0 && depth % 64 == 0 {
+            if depth > 0 && depth.is_multiple_of(64) {
                 level = spilled.pop().unwrap_or_default();
             }
             if depth == 0 {

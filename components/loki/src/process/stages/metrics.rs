@@ -293,7 +293,7 @@ impl Step for Metrics {
 impl Recorder {
     fn record(&self, record: &Record, labels: &Labels) -> Option<Effect> {
         let seen = if self.match_all { Seen::Null } else { record.get(&self.source) };
-        if !seen.is_present() || (!self.value.is_empty() && !seen.text().is_some_and(|text| *text == *self.value)) {
+        if !seen.is_present() || (!self.value.is_empty() && seen.text().is_none_or(|text| *text != *self.value)) {
             return None;
         }
         let (family, labels) = (self.family.clone(), labels.clone());

@@ -13,7 +13,7 @@ use value::{Value, ValueError};
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step {
+enum Step {
     /// Fields and elements named one by one: `.a`, `[0]`, `['a',1]`.
     Select(Vec<Key>),
     /// `*`
@@ -28,7 +28,7 @@ pub(super) enum Step {
 
 /// A field by its name, or an element by its index, from the end if it is negative.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Key {
+enum Key {
     Name(String),
     Index(i64),
 }
@@ -76,7 +76,10 @@ fn follow(root: &Value, value: &Value, step: &Step) -> Vec<Value> {
             Value::Array(items) => slice(items, *start, *end, *step),
             _ => Vec::new(),
         },
-        Step::Where(filter) => children(value).into_iter().filter(|item| filter.holds(root, item)).collect(),
+        Step::Where(filter) => children(value)
+            .into_iter()
+            .filter(|item| filter.holds(root, item))
+            .collect(),
     }
 }
 
@@ -84,7 +87,11 @@ fn select(value: &Value, key: &Key) -> Option<Value> {
     match (value, key) {
         (Value::Object(object), Key::Name(name)) => object.get(name).cloned(),
         (Value::Array(items), Key::Index(index)) => {
-            let at = if *index < 0 { index.checked_add(items.len() as i64)? } else { *index };
+            let at = if *index < 0 {
+                index.checked_add(items.len() as i64)?
+            } else {
+                *index
+            };
             items.get(usize::try_from(at).ok()?).cloned()
         }
         _ => None,
@@ -97,7 +104,10 @@ fn slice(items: &[Value], start: Option<i64>, end: Option<i64>, step: i64) -> Ve
     let at = |bound: i64| if bound < 0 { bound.saturating_add(length) } else { bound };
     let (mut from, to) = match step > 0 {
         true => (at(start.unwrap_or(0)).max(0), end.map_or(length, at).min(length)),
-        false => (at(start.unwrap_or(length - 1)).min(length - 1), end.map_or(-1, |end| at(end).max(-1))),
+        false => (
+            at(start.unwrap_or(length - 1)).min(length - 1),
+            end.map_or(-1, |end| at(end).max(-1)),
+        ),
     };
     let mut out = Vec::new();
     while (step > 0 && from < to) || (step < 0 && from > to) {

@@ -166,7 +166,9 @@ impl<'a> Parser<'a> {
 
     fn integer(&mut self) -> Result<i64, String> {
         let digits = self.while_(|c| c.is_ascii_digit() || c == '-');
-        digits.parse().map_err(|_| self.error("expected a name in quotes or an index"))
+        digits
+            .parse()
+            .map_err(|_| self.error("expected a name in quotes or an index"))
     }
 
     fn quoted(&mut self) -> Result<String, String> {
@@ -241,7 +243,9 @@ impl<'a> Parser<'a> {
             ("<", Comparison::Lt),
             (">", Comparison::Gt),
         ];
-        all.into_iter().find(|(token, _)| self.take_next(token)).map(|(_, comparison)| comparison)
+        all.into_iter()
+            .find(|(token, _)| self.take_next(token))
+            .map(|(_, comparison)| comparison)
     }
 
     fn operand(&mut self) -> Result<Operand, String> {
@@ -289,7 +293,10 @@ mod tests {
 
     fn check(path: &str, expect: &str) {
         let found = json_path(&[Value::string(STORE), Value::string(path)]);
-        let text = found.map_or_else(|error| format!("{:?}: {}", error.path, error.message), |value| value::to_text(&value));
+        let text = found.map_or_else(
+            |error| format!("{:?}: {}", error.path, error.message),
+            |value| value::to_text(&value),
+        );
         assert_eq!(text, expect, "{path}");
     }
 
@@ -305,7 +312,10 @@ mod tests {
         check("$.store.book[0]['title','price']", r#"["A", 8.95]"#);
         check("$.store.book[0].tags.*", r#"["x", "y"]"#);
         check("$..title", r#"["A", "B", "C"]"#);
-        check("$..[0]", "[{\n\tprice = 8.95,\n\ttags  = [\"x\", \"y\"],\n\ttitle = \"A\",\n}, \"x\"]");
+        check(
+            "$..[0]",
+            "[{\n\tprice = 8.95,\n\ttags  = [\"x\", \"y\"],\n\ttitle = \"A\",\n}, \"x\"]",
+        );
         check("$.max", "[10]");
         check("$.nothing.here[3]", "[]");
         check("$.max[0]", "[]");
@@ -335,12 +345,30 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        check("$.store[", "[Argument(1)]: is not a valid JSONPath: expected a name in quotes or an index at byte 8");
-        check("$.store.", "[Argument(1)]: is not a valid JSONPath: expected a name at byte 8");
-        check("$['a", "[Argument(1)]: is not a valid JSONPath: a string that does not end at byte 3");
-        check("$ x", "[Argument(1)]: is not a valid JSONPath: unexpected ' ' at byte 1");
-        check("$[::0]", "[Argument(1)]: is not a valid JSONPath: a step of 0 at byte 5");
-        check("$[?(@.a ==)]", "[Argument(1)]: is not a valid JSONPath: expected a path or a constant at byte 10");
+        check(
+            "$.store[",
+            "[Argument(1)]: is not a valid JSONPath: expected a name in quotes or an index at byte 8",
+        );
+        check(
+            "$.store.",
+            "[Argument(1)]: is not a valid JSONPath: expected a name at byte 8",
+        );
+        check(
+            "$['a",
+            "[Argument(1)]: is not a valid JSONPath: a string that does not end at byte 3",
+        );
+        check(
+            "$ x",
+            "[Argument(1)]: is not a valid JSONPath: unexpected ' ' at byte 1",
+        );
+        check(
+            "$[::0]",
+            "[Argument(1)]: is not a valid JSONPath: a step of 0 at byte 5",
+        );
+        check(
+            "$[?(@.a ==)]",
+            "[Argument(1)]: is not a valid JSONPath: expected a path or a constant at byte 10",
+        );
         let deep = format!("$[?{}", "(".repeat(100_000));
         assert!(path(&deep).is_err_and(|error| error.contains("nested too deeply")));
     }

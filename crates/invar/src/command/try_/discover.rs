@@ -5,7 +5,8 @@ mod walk;
 
 pub use sniff::Kind;
 
-use globset::{GlobBuilder, GlobMatcher};
+use glob::Pattern;
+use host::RealFs;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -117,27 +118,28 @@ pub fn expand(patterns: &[String], base: &Path, places: &Places) -> Result<Found
         if given.is_empty() {
             return Err(bad("an empty pattern matches nothing".to_owned()));
         }
-        let mut path = absolute(&base.join(given));
-        if path.is_dir() {
-            path.push("*.log");
-        }
-        let pattern = path.to_str().ok_or_else(|| bad("it is not UTF-8".to_owned()))?.to_owned();
+        let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| bad("the current folder is not UTF-8".to_owned()));
+        let named = absolute(&base.join(given));
+        let pattern = if named.is_dir() {
+            format!("{}/*.log", escape(&text(&named)?))
+        } else if named.is_file() {
+            escape(&text(&named)?)
+        } else {
+            // What the current folder is called is no pattern.
+            text(&absolute(&Path::new(&escape(&text(base)?)).join(given)))?
+        };
         if !known.insert(pattern.clone()) {
             continue;
         }
-        let matcher = compile(&pattern).map_err(|error| bad(error.kind().to_string()))?;
-        let root = literal_root(&pattern);
+        let files = Pattern::new(&pattern).map_err(|error| bad(error.to_string()))?.expand(&RealFs, &mut |_, _| {});
         let mut target = Target {
-            job: job(places, &root),
+            job: job(places, &literal_folder(&pattern)),
             pattern,
             kind: Kind::Plain,
             files: Vec::new(),
         };
-        let mut seen: Vec<Seen> =
-            Walk::named(&root, depth(&target.pattern, &root)).filter(|seen| matcher.is_match(&seen.path)).collect();
-        seen.sort_by(|a, b| (Reverse(a.modified), &a.path).cmp(&(Reverse(b.modified), &b.path)));
         let mut kinds = BTreeMap::<Kind, usize>::new();
-        for Seen { path, .. } in seen {
+        for path in files.into_iter().filter(|path| path.is_file()) {
             match sniff::kind(&path) {
                 Ok(Some(kind)) => {
                     *kinds.entry(kind).or_default() += 1;
@@ -222,15 +224,10 @@ fn has_log_name(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "log")
 }
 
-fn compile(pattern: &str) -> Result<GlobMatcher, globset::Error> {
-    let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build()?;
-    Ok(glob.compile_matcher())
-}
-
 const META: [char; 5] = ['*', '?', '[', '{', '\\'];
 
 /// The folder that a pattern starts in: all before its first segment with a special character, or before its last one.
-fn literal_root(pattern: &str) -> PathBuf {
+fn literal_folder(pattern: &str) -> PathBuf {
     let root: PathBuf = Path::new(pattern)
         .components()
         .take_while(|part| !part.as_os_str().to_str().is_none_or(|text| text.contains(META)))
@@ -240,16 +237,6 @@ fn literal_root(pattern: &str) -> PathBuf {
     } else {
         root
     }
-}
-
-/// How many folders below `root` a pattern can reach.
-fn depth(pattern: &str, root: &Path) -> usize {
-    // `**` is any number of folders, alternatives may hold some.
-    if pattern.contains("**") || pattern.contains('{') {
-        return usize::MAX;
-    }
-    let segments = |path: &Path| path.components().count();
-    segments(Path::new(pattern)).saturating_sub(segments(root) + 1)
 }
 
 /// A pattern that matches this path alone.

@@ -166,6 +166,14 @@ fn patterns_are_taken_as_they_are_given() {
     check(&["*/*.log"], &[("/*/*.log", tree.root.file_name().and_then(|n| n.to_str()).expect("it has a name"), Kind::Plain, 2)]);
     check(&["c/*"], &[("/c/*", "c", Kind::Cri, 1)]);
 
+    let odd = tree.root.join("o{d}[d]");
+    fs::create_dir(&odd).expect("folders can be made");
+    fs::write(odd.join("x[1].log"), "a\n").expect("files can be written");
+    for given in ["x[1].log", "*.log", "."] {
+        let found = expand(&[given.to_owned()], &odd, &tree.places).expect("the pattern is good");
+        assert_eq!(found.files(), 1, "{found:?}");
+    }
+
     let error = expand(&["a/[".to_owned()], &tree.root, &tree.places).expect_err("it is not closed");
     assert!(error.to_string().starts_with("--path \"a/[\": "), "{error}");
 }
@@ -173,8 +181,8 @@ fn patterns_are_taken_as_they_are_given() {
 #[test]
 fn escaped_paths_match_themselves() {
     for path in ["/a/b.log", "/a/[x].log", "/a/{x,y}.log", "/a/*?.log", "/a/b\\c.log", "/a/x,y.log"] {
-        let matcher = compile(&escape(path)).expect("an escaped path is a pattern");
-        assert!(matcher.is_match(path), "{path}: {}", escape(path));
+        let matcher = Pattern::new(&escape(path)).expect("an escaped path is a pattern");
+        assert!(matcher.matches(Path::new(path)), "{path}: {}", escape(path));
     }
-    assert!(!compile(&escape("/a/*.log")).expect("it is a pattern").is_match("/a/b.log"));
+    assert!(!Pattern::new(&escape("/a/*.log")).expect("it is a pattern").matches(Path::new("/a/b.log")));
 }

@@ -23,28 +23,18 @@ pub struct Seen {
 pub struct Walk {
     folders: Vec<(PathBuf, usize)>,
     entries: Option<(fs::ReadDir, usize)>,
-    depth: usize,
     names: usize,
-    until: Option<Instant>,
+    until: Instant,
 }
 
 impl Walk {
-    /// A walk through a place that nobody named, within a second.
+    /// A walk through a place that nobody named.
     pub fn new(root: &Path) -> Self {
-        Walk {
-            until: Some(Instant::now() + MAX_TIME),
-            ..Walk::named(root, MAX_DEPTH)
-        }
-    }
-
-    /// A walk through a place that was named and at most `depth` folders below it.
-    pub fn named(root: &Path, depth: usize) -> Self {
         Walk {
             folders: vec![(root.to_path_buf(), 0)],
             entries: None,
-            depth: depth.min(MAX_DEPTH),
             names: MAX_NAMES,
-            until: None,
+            until: Instant::now() + MAX_TIME,
         }
     }
 }
@@ -65,13 +55,13 @@ impl Iterator for Walk {
             };
             let depth = *depth;
             self.names = self.names.checked_sub(1)?;
-            if self.until.is_some_and(|until| Instant::now() > until) {
+            if Instant::now() > self.until {
                 return None;
             }
             let Ok(entry) = entry else { continue };
             let path = entry.path();
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if depth < self.depth {
+                if depth < MAX_DEPTH {
                     self.folders.push((path, depth + 1));
                 }
                 continue;

@@ -1,0 +1,397 @@
+//! A shard: some of the streams of an endpoint, sent in their order by one worker.
+
+use super::endpoint::Endpoint;
+use super::metrics::{INGESTER_ERROR, RATE_LIMITED, TenantMetrics};
+use super::push::{Outcome, Verdict};
+use super::request::{Added, Encoding, Item, Request};
+use net::Backoff;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// How often someone looks whether a source waits for memory while entries are collected.
+const LOOK_AT_BUDGET: Duration = Duration::from_millis(50);
+/// Buffers are given back when nothing came for so long.
+const IDLE: Duration = Duration::from_secs(5);
+/// A server may ask for a pause of at most so long, or of `max_backoff_period` if that is longer.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+/// How often a refused request may be split to find out which entries are at fault. Enough for dozens of bad ones among thousands.
+const MOST_SPLITS: u32 = 512;
+/// Least splits, after requests in which even the most did not suffice.
+const LEAST_SPLITS: u32 = 8;
+/// Requests do not become smaller than so many bytes because a server found one too large.
+const LEAST_BATCH: u64 = 16 << 10;
+
+/// What the worker is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Order {
+    /// Collect and send.
+    Work,
+    /// Send what is there without collecting, then end.
+    Drain,
+    /// End after the attempt that is on its way; someone else takes what is left.
+    Leave,
+    /// End at once; what is on its way may have arrived or not.
+    Abort,
+}
+
+/// Where parts wait for the worker, in order.
+#[derive(Default)]
+pub(super) struct Shard {
+    inbox: Mutex<VecDeque<Item>>,
+    wake: Notify,
+    /// Bytes from the inbox to the answer.
+    pending: AtomicU64,
+}
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Item>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a part.
+    pub(super) fn push(&self, item: Item) {
+        self.pending.fetch_add(item.part.bytes(), Ordering::Relaxed);
+        self.lock().push_back(item);
+        self.wake.notify_one();
+    }
+
+    /// Puts parts in front, in their order.
+    pub(super) fn push_front(&self, items: Vec<Item>) {
+        let bytes: u64 = items.iter().map(|item| item.part.bytes()).sum();
+        self.pending.fetch_add(bytes, Ordering::Relaxed);
+        let mut inbox = self.lock();
+        for item in items.into_iter().rev() {
+            inbox.push_front(item);
+        }
+    }
+
+    /// Takes everything that waits.
+    pub(super) fn take(&self) -> VecDeque<Item> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Bytes that are not settled yet.
+    pub(super) fn pending(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed)
+    }
+}
+
+/// Sends what comes to a shard.
+pub(super) struct Worker {
+    endpoint: Arc<Endpoint>,
+    number: usize,
+    orders: watch::Receiver<Order>,
+    /// One for each tenant, being filled.
+    open: Vec<Request>,
+    /// Full, in order.
+    ready: VecDeque<Request>,
+    encoding: Encoding,
+    backoff: Backoff,
+    tenants: HashMap<Arc<str>, TenantMetrics>,
+    max_bytes: u64,
+    splits: u32,
+}
+
+/// What became of a request.
+enum Attempted {
+    Settled,
+    Refused { request: Request, outcome: Outcome, too_large: bool },
+    Leave(Request),
+}
+
+impl Worker {
+    pub(super) fn new(endpoint: Arc<Endpoint>, number: usize, orders: watch::Receiver<Order>) -> Self {
+        let args = &endpoint.spec().args;
+        Worker {
+            number,
+            orders,
+            open: Vec::new(),
+            ready: VecDeque::new(),
+            encoding: Encoding::default(),
+            backoff: Backoff::new(args.min_backoff_period.as_std(), args.max_backoff_period.as_std()),
+            tenants: HashMap::new(),
+            max_bytes: args.batch_size.0,
+            splits: MOST_SPLITS,
+            endpoint,
+        }
+    }
+
+    fn shard(&self) -> &Shard {
+        self.endpoint.shard(self.number)
+    }
+
+    fn order(&self) -> Order {
+        *self.orders.borrow()
+    }
+
+    /// Works until it is told to leave, or everything is sent after it was told to drain. Returns what is left, in order.
+    pub(super) async fn run(mut self) -> Vec<Item> {
+        loop {
+            self.pull();
+            let order = self.order();
+            if order >= Order::Leave {
+                return self.leave(Vec::new());
+            }
+            self.cut(order == Order::Drain);
+            if let Some(request) = self.ready.pop_front() {
+                let left = self.deliver(request).await;
+                if !left.is_empty() {
+                    return self.leave(left);
+                }
+            } else if order == Order::Drain {
+                return self.leave(Vec::new());
+            } else {
+                self.wait().await;
+            }
+        }
+    }
+
+    /// Waits until there may be something to do.
+    async fn wait(&mut self) {
+        let until = match self.open.iter().map(Request::oldest).min() {
+            Some(oldest) => {
+                let full_age = oldest + self.endpoint.spec().args.batch_wait.as_std();
+                if self.endpoint.budget().limit() == u64::MAX {
+                    full_age
+                } else {
+                    full_age.min(Instant::now() + LOOK_AT_BUDGET)
+                }
+            }
+            None => Instant::now() + IDLE,
+        };
+        let endpoint = self.endpoint.clone();
+        tokio::select! {
+            () = endpoint.shard(self.number).wake.notified() => {}
+            // The sender lives as long as the endpoint.
+            _ = self.orders.changed() => {}
+            () = tokio::time::sleep_until(until) => {
+                if self.open.is_empty() {
+                    self.encoding.shrink(0);
+                    self.idle().await;
+                }
+            }
+        }
+    }
+
+    /// Waits without a timer until something comes.
+    async fn idle(&mut self) {
+        let endpoint = self.endpoint.clone();
+        tokio::select! {
+            () = endpoint.shard(self.number).wake.notified() => {}
+            _ = self.orders.changed() => {}
+        }
+    }
+
+    /// Moves what came into requests.
+    fn pull(&mut self) {
+        let items = self.shard().take();
+        let max_streams = self.endpoint.spec().max_streams.unwrap_or(usize::MAX);
+        for mut item in items {
+            let tenant = item.stream.tenant.as_ref().unwrap_or_else(|| self.endpoint.tenant()).clone();
+            let at = self.open.iter().position(|request| request.tenant == tenant).unwrap_or_else(|| {
+                self.open.push(Request::new(tenant, item.part.arrived));
+                self.open.len() - 1
+            });
+            while let Added::Full(rest) = self.open[at].add(item, self.max_bytes, max_streams) {
+                let next = Request::new(self.open[at].tenant.clone(), rest.part.arrived);
+                self.ready.push_back(std::mem::replace(&mut self.open[at], next));
+                item = rest;
+            }
+            if self.open[at].bytes() >= self.max_bytes {
+                self.ready.push_back(self.open.swap_remove(at));
+            }
+        }
+    }
+
+    /// Completes the requests that were collected long enough.
+    fn cut(&mut self, drain: bool) {
+        let wait = self.endpoint.spec().args.batch_wait.as_std();
+        // Whoever waits for memory waits for these entries to go.
+        let now = drain || (self.ready.is_empty() && self.endpoint.budget().waiting() > 0);
+        let mut at = 0;
+        while at < self.open.len() {
+            if now || self.open[at].oldest().elapsed() >= wait {
+                self.ready.push_back(self.open.swap_remove(at));
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Everything that is not sent, in the order of its streams.
+    fn leave(self, first: Vec<Request>) -> Vec<Item> {
+        let requests = first.into_iter().chain(self.ready).chain(self.open);
+        let mut items: Vec<Item> = requests.flat_map(Request::into_items).collect();
+        items.extend(self.endpoint.shard(self.number).take());
+        items
+    }
+
+    /// Sends a request until all of its entries have their fate; what is left if the worker is to leave.
+    async fn deliver(&mut self, request: Request) -> Vec<Request> {
+        let mut stack = vec![request];
+        let mut splits = self.splits;
+        let (mut refused, mut given_up) = (false, false);
+        while let Some(request) = stack.pop() {
+            let (request, outcome, too_large) = match self.attempt(request).await {
+                Attempted::Settled => continue,
+                Attempted::Leave(request) => {
+                    stack.push(request);
+                    stack.reverse();
+                    return stack;
+                }
+                Attempted::Refused { request, outcome, too_large } => (request, outcome, too_large),
+            };
+            refused = true;
+            if too_large && request.entries() > 1 {
+                self.send_less(&request);
+            } else if request.entries() > 1 && splits > 0 {
+                splits -= 1;
+            } else {
+                given_up |= request.entries() > 1;
+                self.reject(request, INGESTER_ERROR, &outcome.message);
+                continue;
+            }
+            let (first, second) = request.split();
+            stack.push(second);
+            stack.push(first);
+        }
+        if given_up {
+            // A server that refuses nearly everything is not asked a thousand times for each request.
+            self.splits = (self.splits / 2).max(LEAST_SPLITS);
+        } else if !refused {
+            self.splits = (self.splits * 2).min(MOST_SPLITS);
+        }
+        Vec::new()
+    }
+
+    /// Makes later requests smaller after one was too large.
+    fn send_less(&mut self, request: &Request) {
+        let less = (request.bytes() / 2).max(LEAST_BATCH);
+        if less < self.max_bytes {
+            tracing::warn!(
+                endpoint = self.endpoint.name(),
+                bytes = request.bytes(),
+                "the endpoint finds requests too large, smaller ones are sent; set batch_size to its limit"
+            );
+            self.max_bytes = less;
+        }
+    }
+
+    /// Sends a request until it is delivered, refused or given up.
+    async fn attempt(&mut self, mut request: Request) -> Attempted {
+        let before = request.bytes();
+        request.forget_unwanted();
+        self.shard().pending.fetch_sub(before - request.bytes(), Ordering::Relaxed);
+        if request.entries() == 0 {
+            return Attempted::Settled;
+        }
+        let encoded = self.encoding.encode(&request);
+        let body = match encoded {
+            Ok(body) => body,
+            Err(error) => {
+                let outcome = Outcome {
+                    status: None,
+                    message: format!("cannot be sent the request: {error}"),
+                    verdict: Verdict::Refused { too_large: true },
+                };
+                return Attempted::Refused { request, outcome, too_large: true };
+            }
+        };
+        let keep = usize::try_from(self.max_bytes).unwrap_or(usize::MAX).saturating_mul(4);
+        self.encoding.shrink(keep.max(1));
+        let size = body.len() as u64;
+        let args = &self.endpoint.spec().args;
+        let bound = args.max_backoff_retries.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0);
+        let longest = LONGEST_RETRY_AFTER.max(args.max_backoff_period.as_std());
+        let mut attempts = 0;
+        self.backoff.reset();
+        self.metrics(&request.tenant).request_size.observe(size as f64);
+        loop {
+            attempts += 1;
+            let started = Instant::now();
+            let outcome = tokio::select! {
+                outcome = self.endpoint.push(&request.tenant, body.clone()) => outcome,
+                _ = self.orders.wait_for(|order| *order == Order::Abort) => return Attempted::Leave(request),
+            };
+            let status = outcome.status.map(|status| status.as_u16());
+            self.metrics(&request.tenant).attempted(status, started.elapsed().as_secs_f64());
+            let (hold, wait) = match outcome.verdict {
+                Verdict::Delivered => {
+                    self.delivered(request, size);
+                    return Attempted::Settled;
+                }
+                Verdict::Refused { too_large } => return Attempted::Refused { request, outcome, too_large },
+                Verdict::Limited => {
+                    self.reject(request, RATE_LIMITED, &outcome.message);
+                    return Attempted::Settled;
+                }
+                Verdict::Later(_) if bound.is_some_and(|bound| attempts >= bound) => {
+                    let reason = if status == Some(429) { RATE_LIMITED } else { INGESTER_ERROR };
+                    let message = format!("{}; max_backoff_retries = {attempts} is reached", outcome.message);
+                    self.reject(request, reason, &message);
+                    return Attempted::Settled;
+                }
+                Verdict::Later(wait) => (false, wait),
+                Verdict::Hold => (true, None),
+            };
+            let mut pause = self.backoff.next(&*self.endpoint.host().random);
+            if let Some(wait) = wait {
+                // Not all at once when the time is over.
+                let spread = wait.mul_f64(0.1 * self.endpoint.host().random.unit());
+                pause = if wait.is_zero() { pause } else { (wait + spread).min(longest) };
+            }
+            let now = self.endpoint.host().clock.now();
+            self.endpoint.troubles().failed(self.endpoint.name(), self.number, &outcome.message, hold, pause, now);
+            self.pause(pause).await;
+            if self.order() >= Order::Leave {
+                return Attempted::Leave(request);
+            }
+            if !request.is_wanted() {
+                self.shard().pending.fetch_sub(request.bytes(), Ordering::Relaxed);
+                self.endpoint.troubles().over(self.endpoint.name(), self.number);
+                return Attempted::Settled;
+            }
+            self.metrics(&request.tenant).batch_retries.inc();
+        }
+    }
+
+    /// Sleeps; shorter if the order changes meanwhile.
+    async fn pause(&mut self, pause: Duration) {
+        let before = self.order();
+        tokio::select! {
+            _ = self.orders.wait_for(|order| *order > before) => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
+    fn metrics(&mut self, tenant: &Arc<str>) -> &TenantMetrics {
+        if !self.tenants.contains_key(tenant) {
+            let metrics = self.endpoint.metrics(tenant);
+            self.tenants.insert(tenant.clone(), metrics);
+        }
+        &self.tenants[tenant]
+    }
+
+    fn delivered(&mut self, request: Request, size: u64) {
+        self.shard().pending.fetch_sub(request.bytes(), Ordering::Relaxed);
+        let metrics = self.metrics(&request.tenant);
+        metrics.sent_bytes.add(size);
+        metrics.sent_entries.add(request.entries() as u64);
+        request.delivered(|arrived| metrics.latency.observe(arrived.elapsed().as_secs_f64()));
+        self.endpoint.troubles().over(self.endpoint.name(), self.number);
+    }
+
+    fn reject(&mut self, request: Request, reason: &'static str, message: &str) {
+        self.shard().pending.fetch_sub(request.bytes(), Ordering::Relaxed);
+        let entries = request.entries() as u64;
+        let metrics = self.metrics(&request.tenant);
+        metrics.dropped(reason, entries, request.bytes());
+        self.endpoint.troubles().over(self.endpoint.name(), self.number);
+        self.endpoint.troubles().rejected(self.endpoint.name(), message, entries);
+        request.rejected(reason);
+    }
+}

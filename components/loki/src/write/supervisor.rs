@@ -1,0 +1,143 @@
+//! Keeps the workers of all endpoints running, and sees to it that they end in order.
+
+use super::endpoint::Endpoint;
+use super::intake::Intake;
+use super::request::Item;
+use super::shard::Order;
+use component::CancellationToken;
+use futures_util::future::join_all;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
+/// A change of the endpoints.
+pub(super) enum Command {
+    /// A new endpoint starts, with what is left of those before it.
+    Start {
+        /// The new one.
+        endpoint: Arc<Endpoint>,
+        /// Those whose place it takes.
+        before: Vec<Arc<Endpoint>>,
+    },
+    /// An endpoint goes and has no successor.
+    Remove {
+        /// The one that goes.
+        endpoint: Arc<Endpoint>,
+    },
+}
+
+/// The workers of an endpoint. Dropping it ends them at once and hands back what they hold.
+struct Task {
+    endpoint: Arc<Endpoint>,
+    /// Endpoints that may still be on their last attempt.
+    before: Vec<Arc<Endpoint>>,
+    handle: AbortOnDropHandle<Vec<Item>>,
+}
+
+impl Task {
+    /// What is left when the workers have ended.
+    async fn ended(&mut self) -> Vec<Item> {
+        let mut left = (&mut self.handle).await.unwrap_or_default();
+        left.extend(self.endpoint.clear());
+        left
+    }
+
+    /// Sends what is there for at most the drain time. Returns what is left then.
+    async fn drain(&mut self) -> Vec<Item> {
+        self.endpoint.order(Order::Drain);
+        if let Ok(left) = tokio::time::timeout(self.endpoint.drain_timeout(), self.ended()).await {
+            return left;
+        }
+        for endpoint in self.before.iter().chain([&self.endpoint]) {
+            endpoint.order(Order::Abort);
+        }
+        self.ended().await
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.endpoint.clear();
+    }
+}
+
+pub(super) struct Supervisor {
+    intake: Arc<Intake>,
+    tasks: Vec<Task>,
+    /// Endpoints without a successor that still send what they have.
+    farewells: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Supervisor {
+    pub(super) fn new(intake: Arc<Intake>) -> Self {
+        Supervisor {
+            intake,
+            tasks: Vec::new(),
+            farewells: Vec::new(),
+        }
+    }
+
+    /// Follows commands until `stop`; then sends what is there within each endpoint's drain time and hands the rest back.
+    pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                Some(command) = commands.recv() => self.follow(command),
+                () = stop.cancelled() => break,
+            }
+        }
+        self.intake.close();
+        // A change that came at the same time: its endpoints take over, to drain as well.
+        while let Ok(command) = commands.try_recv() {
+            self.follow(command);
+        }
+        join_all(self.tasks.iter_mut().map(Task::drain)).await;
+        join_all(&mut self.farewells).await;
+    }
+
+    fn follow(&mut self, command: Command) {
+        self.farewells.retain(|farewell| !farewell.is_finished());
+        match command {
+            Command::Start { endpoint, before } => {
+                let mut predecessors: Vec<Task> = before.iter().filter_map(|old| self.take(old)).collect();
+                for predecessor in &predecessors {
+                    predecessor.endpoint.order(Order::Leave);
+                }
+                let successor = endpoint.clone();
+                let work = async move {
+                    let mut inherited = Vec::new();
+                    for predecessor in &mut predecessors {
+                        inherited.extend(predecessor.ended().await);
+                    }
+                    drop(predecessors);
+                    successor.work(inherited).await
+                };
+                let handle = AbortOnDropHandle::new(tokio::spawn(work.instrument(endpoint.span().clone())));
+                self.tasks.push(Task { endpoint, before, handle });
+            }
+            Command::Remove { endpoint } => {
+                if let Some(mut task) = self.take(&endpoint) {
+                    let span = endpoint.span().clone();
+                    let farewell = async move {
+                        let left = task.drain().await;
+                        endpoint.give_up(left);
+                    };
+                    self.farewells.push(AbortOnDropHandle::new(tokio::spawn(farewell.instrument(span))));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, endpoint: &Arc<Endpoint>) -> Option<Task> {
+        let at = self.tasks.iter().position(|task| Arc::ptr_eq(&task.endpoint, endpoint))?;
+        Some(self.tasks.swap_remove(at))
+    }
+}
+
+impl Drop for Supervisor {
+    /// If `run` is cancelled, nobody would send what still comes.
+    fn drop(&mut self) {
+        self.intake.close();
+    }
+}

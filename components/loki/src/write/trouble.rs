@@ -1,0 +1,120 @@
+//! What is wrong with an endpoint, for health and for the log.
+
+use super::endpoint::Endpoint;
+use component::{Health, HealthState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often the log repeats that something is still wrong.
+const REMIND: Duration = Duration::from_secs(60);
+
+/// What keeps the shards of an endpoint from delivering.
+pub(super) struct Troubles {
+    shards: Mutex<Vec<Option<Trouble>>>,
+    reminded: Mutex<Reminded>,
+}
+
+#[derive(Default)]
+struct Reminded {
+    trouble: Option<Instant>,
+    rejected: Option<Instant>,
+    rejected_since: u64,
+}
+
+#[derive(Clone)]
+struct Trouble {
+    /// Nanoseconds since the Unix epoch.
+    since: i64,
+    message: String,
+    failures: u32,
+    /// It takes a person to end it.
+    hold: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether `last` is long enough ago; if so it is now.
+fn due(last: &mut Option<Instant>) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= REMIND);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
+}
+
+impl Troubles {
+    pub(super) fn new(shards: usize) -> Self {
+        Troubles {
+            shards: Mutex::new(vec![None; shards]),
+            reminded: Mutex::default(),
+        }
+    }
+
+    /// An attempt of a shard failed and will be repeated after `pause`.
+    pub(super) fn failed(&self, endpoint: &str, shard: usize, message: &str, hold: bool, pause: Duration, now: i64) {
+        {
+            let mut shards = lock(&self.shards);
+            let Some(slot) = shards.get_mut(shard) else { return };
+            let trouble = slot.get_or_insert_with(|| Trouble {
+                since: now,
+                message: String::new(),
+                failures: 0,
+                hold,
+            });
+            trouble.message = message.to_owned();
+            trouble.failures += 1;
+            trouble.hold = hold;
+        }
+        if due(&mut lock(&self.reminded).trouble) {
+            tracing::warn!(endpoint, retry_in = ?pause, "the endpoint {message}; entries are kept and sent again");
+        }
+    }
+
+    /// A shard delivers, or gave up what it could not deliver.
+    pub(super) fn over(&self, endpoint: &str, shard: usize) {
+        let ended = match lock(&self.shards).get_mut(shard) {
+            Some(slot) => slot.take(),
+            None => None,
+        };
+        if let Some(trouble) = ended {
+            let mut reminded = lock(&self.reminded);
+            if reminded.trouble.take().is_some() {
+                tracing::info!(endpoint, failures = trouble.failures, "the endpoint takes entries again");
+            }
+        }
+    }
+
+    /// Entries were refused for good.
+    pub(super) fn rejected(&self, endpoint: &str, message: &str, entries: u64) {
+        let mut reminded = lock(&self.reminded);
+        reminded.rejected_since += entries;
+        if due(&mut reminded.rejected) {
+            let entries = std::mem::take(&mut reminded.rejected_since);
+            tracing::error!(endpoint, entries, "entries are dropped, the endpoint {message}");
+        }
+    }
+
+    /// Since when and why, if the endpoint does not do its job. A single failed attempt is everyday life.
+    fn worst(&self) -> Option<(i64, String)> {
+        let shards = lock(&self.shards);
+        let visible = shards.iter().flatten().filter(|trouble| trouble.hold || trouble.failures > 1);
+        visible.min_by_key(|trouble| trouble.since).map(|trouble| (trouble.since, trouble.message.clone()))
+    }
+}
+
+/// The health of a component with these endpoints; `None` if there is nothing to say.
+pub(super) fn health(endpoints: &[Arc<Endpoint>]) -> Option<Health> {
+    let mut messages = Vec::new();
+    let mut first = i64::MAX;
+    for endpoint in endpoints {
+        if let Some((since, message)) = endpoint.troubles().worst() {
+            first = first.min(since);
+            let since = gotime::format_rfc3339_nano(since - since.rem_euclid(1_000_000_000));
+            messages.push(format!("endpoint {:?} {message} (since {since})", endpoint.name()));
+        }
+    }
+    (!messages.is_empty()).then(|| Health::new(HealthState::Unhealthy, messages.join("; "), first))
+}

@@ -9,6 +9,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub struct Error {
     message: String,
+    argument: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -17,8 +18,22 @@ impl Error {
     pub fn new(message: impl Into<String>) -> Self {
         Error {
             message: message.into(),
+            argument: None,
             source: None,
         }
+    }
+
+    /// An error for which one argument is to blame.
+    pub fn about(argument: impl Into<String>, message: impl Into<String>) -> Self {
+        Error {
+            argument: Some(argument.into()),
+            ..Error::new(message)
+        }
+    }
+
+    /// The argument to blame, if one is.
+    pub fn argument(&self) -> Option<&str> {
+        self.argument.as_deref()
     }
 
     /// An error with its cause; prints as `message: cause`.
@@ -28,6 +43,7 @@ impl Error {
     ) -> Self {
         Error {
             message: message.into(),
+            argument: None,
             source: Some(source.into()),
         }
     }
@@ -46,6 +62,15 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().and_then(|source| source.source())
+    }
+}
+
+impl From<Error> for value::Invalid {
+    fn from(error: Error) -> Self {
+        value::Invalid {
+            message: error.to_string(),
+            argument: error.argument,
+        }
     }
 }
 

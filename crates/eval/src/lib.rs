@@ -23,4 +23,4 @@ pub use expr::{convert, evaluate_expr};
 pub use plain::{PlainJsonError, to_plain_json};
 pub use references::{StdlibUse, Traversal, references, stdlib_uses};
 pub use scope::Scope;
-pub use stdlib::{HostFacts, Stdlib, is_stdlib_name};
+pub use stdlib::{HostFacts, Stdlib, is_stdlib_name, stdlib_members};

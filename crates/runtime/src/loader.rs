@@ -333,6 +333,7 @@ impl Loader<'_> {
     fn unresolved(&mut self, from: &str, source: &Source, traversal: &eval::Traversal) {
         let first = traversal.parts.first().map_or("", String::as_str);
         if eval::is_stdlib_name(first) {
+            self.check_member(source, traversal);
             return;
         }
         let path = traversal.parts.join(".");
@@ -356,6 +357,23 @@ impl Loader<'_> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// `sys.environ`: the library has `sys`, and in it no `environ`.
+    fn check_member(&mut self, source: &Source, traversal: &eval::Traversal) {
+        let [namespace, member, ..] = traversal.parts.as_slice() else { return };
+        let members = eval::stdlib_members(namespace);
+        if members.is_empty() || members.contains(&member.as_str()) {
+            return;
+        }
+        let start = traversal.span.start + namespace.len() as u32 + 1;
+        let span = Span::new(start, start + member.len() as u32);
+        let mut diagnostic = Diagnostic::error(format!("field \"{member}\" does not exist")).at(source, span);
+        diagnostic = match syntax::diag::suggest(member, members.iter().copied()) {
+            Some(near) => diagnostic.with_hint(format!("did you mean \"{near}\"?")),
+            None => diagnostic.with_hint(format!("\"{namespace}\" has {}", members.join(", "))),
+        };
+        self.diagnostics.push(diagnostic);
+    }
+
     fn check_functions(&mut self, source: &Source, block: &Block) {
         for used in eval::stdlib_uses(&block.body) {
             let minimum = self.catalogue.allowed.stability;
@@ -363,8 +381,11 @@ impl Loader<'_> {
                 self.error(source, used.span, gate_function(&used.name, Stability::Experimental, minimum));
             }
             if used.deprecated {
-                let message = format!("this stdlib function is deprecated; please refer to the documentation for the replacement of \"{}\"", used.name);
-                self.diagnostics.push(Diagnostic::warning(message).at(source, used.span));
+                let mut warning = Diagnostic::warning(format!("the function \"{}\" is deprecated", used.name)).at(source, used.span);
+                if let Some(replacement) = used.replacement {
+                    warning = warning.with_hint(format!("use \"{replacement}\""));
+                }
+                self.diagnostics.push(warning);
             }
         }
     }

@@ -34,6 +34,18 @@ pub enum Mode {
         /// Text of the answer.
         body: String,
     },
+    /// Not stored and answered with this status if one of the lines contains these bytes; otherwise stored, 204.
+    RejectContaining {
+        /// HTTP status.
+        code: u16,
+        /// What a line must not contain.
+        bytes: Bytes,
+    },
+    /// Not stored and answered with 413 if there are more than so many entries; otherwise stored, 204.
+    RejectBeyond {
+        /// Most entries of a push.
+        entries: usize,
+    },
     /// Not stored; read to the end, then the connection is closed.
     Close,
     /// Not stored; read to the end, then nothing, until the client gives up.
@@ -53,6 +65,14 @@ impl Mode {
             code,
             retry_after: None,
             body: format!("status {code}, as the test wants it"),
+        }
+    }
+
+    /// Refuses pushes with a line that contains `text`, with this status.
+    pub fn reject_containing(code: u16, text: &str) -> Self {
+        Mode::RejectContaining {
+            code,
+            bytes: Bytes::copy_from_slice(text.as_bytes()),
         }
     }
 

@@ -41,7 +41,7 @@ pub fn derive(input: DeriveInput) -> Result<TokenStream> {
     let validate = match validate {
         Some(function) => quote!(|any| {
             let this: &#name = any.downcast_ref().expect("a schema is used with its own type");
-            #function(this)
+            #function(this).map_err(::std::convert::Into::into)
         }),
         None => quote!(|_| Ok(())),
     };

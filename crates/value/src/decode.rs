@@ -2,7 +2,7 @@
 
 use crate::body::{Body, Item, Place, Poison};
 use crate::error::ValueError;
-use crate::schema::{Block, Field, FieldKind, Schema};
+use crate::schema::{Block, Field, FieldKind, Invalid, Schema};
 use std::any::Any;
 use std::fmt;
 
@@ -172,7 +172,7 @@ pub(crate) fn reach<'a>(mut value: &'a mut dyn Any, through: &[&'static Field]) 
 }
 
 /// The checks that concern more than one field, of flattened structs first.
-pub(crate) fn validate(schema: &'static Schema, value: &dyn Any) -> Result<(), String> {
+pub(crate) fn validate(schema: &'static Schema, value: &dyn Any) -> Result<(), Invalid> {
     for field in schema.fields {
         if let FieldKind::Flatten { schema, inner_ref, .. } = &field.kind {
             validate(schema(), inner_ref(value))?;
@@ -284,9 +284,9 @@ impl Walk {
         }
         if self.errors.len() == start
             && known == Known::All
-            && let Err(message) = validate(schema, value)
+            && let Err(invalid) = validate(schema, value)
         {
-            self.errors.push(DecodeError::at(place, message));
+            self.errors.push(blame(invalid, body, place));
         }
         known
     }
@@ -398,5 +398,20 @@ impl Walk {
                 ..error
             }),
         }
+    }
+}
+
+/// An attribute that is to blame and was written is where the error belongs; else it is the block.
+fn blame(invalid: Invalid, body: &Body, place: Option<Place>) -> DecodeError {
+    let written = body.items.iter().find(|item| {
+        matches!(item, Item::Attr { .. }) && invalid.argument.as_deref() == Some(item.name())
+    });
+    match written {
+        Some(item) => DecodeError {
+            place: Some(item.place()),
+            problem: Problem::Value(ValueError::new(invalid.message)),
+            candidates: Vec::new(),
+        },
+        None => DecodeError::at(place, invalid.message),
     }
 }

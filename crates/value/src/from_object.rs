@@ -17,7 +17,7 @@ pub fn decode_object<T: Block>(value: &Value) -> Result<T, ValueError> {
         return Ok(made);
     }
     fill(T::schema(), &mut made, "", &*fields(value)?)?;
-    validate(T::schema(), &made).map_err(ValueError::new)?;
+    validate(T::schema(), &made).map_err(|invalid| ValueError::new(invalid.message))?;
     Ok(made)
 }
 

@@ -30,7 +30,7 @@ pub use from_object::{decode_object, decode_objects, decode_variants};
 pub use json::{body_json, to_json};
 pub use number::Number;
 pub use object::Object;
-pub use schema::{Block, BlockEnum, Field, FieldKind, Schema, Variant};
+pub use schema::{Block, BlockEnum, Field, FieldKind, Invalid, Schema, Variant};
 pub use secret::{OptionalSecret, Secret};
 pub use text::to_text;
 pub use types::{ByteSize, Bytes, GoDuration, Type};

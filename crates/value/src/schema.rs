@@ -37,6 +37,34 @@ pub struct Variant {
     pub schema: fn() -> &'static Schema,
 }
 
+/// Why a block that decodes does not hold together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// The attribute to blame, if one is.
+    pub argument: Option<String>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Invalid {
+    /// One attribute is to blame.
+    pub fn argument(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Invalid {
+            argument: Some(name.into()),
+            message: message.into(),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Invalid {
+    fn from(message: T) -> Self {
+        Invalid {
+            argument: None,
+            message: message.into(),
+        }
+    }
+}
+
 /// The fields of a block.
 pub struct Schema {
     /// Name of the Rust type.
@@ -46,7 +74,7 @@ pub struct Schema {
     /// The fields in their order.
     pub fields: &'static [Field],
     /// Checks that concern more than one field.
-    pub validate: fn(&dyn Any) -> Result<(), String>,
+    pub validate: fn(&dyn Any) -> Result<(), Invalid>,
     /// A fresh value with the defaults.
     pub defaults: fn() -> Box<dyn Any>,
 }

@@ -749,10 +749,17 @@ impl Follower {
     }
 
     /// Whether the content of a rotated file is known from elsewhere.
-    fn is_known(&self, sibling: &Sibling, source: &Source, len: u64, after_truncation: bool) -> io::Result<bool> {
-        for generation in &self.queue {
+    fn is_known(
+        &mut self,
+        sibling: &Sibling,
+        source: &Source,
+        len: u64,
+        after_truncation: bool,
+    ) -> io::Result<bool> {
+        for generation in &mut self.queue {
             let content = lock(&generation.content).clone();
             if holds(source, len, &content, after_truncation)? {
+                generation.form = Some(sibling.key);
                 return Ok(true);
             }
         }
@@ -773,9 +780,9 @@ impl Follower {
     /// Puts missed files into the queue: ahead of what nothing was read of yet and that is newer by the survey.
     fn insert(&mut self, missed: Vec<(Source, Meta, PathBuf)>, survey: &Survey, now: i64) -> io::Result<()> {
         let here = survey.here.as_ref().map(FileKey::of);
-        let age = |key: FileKey| match survey.siblings.iter().position(|sibling| sibling.key == key) {
-            None if here == Some(key) => Some(usize::MAX),
-            at => at,
+        let age = |key: FileKey, form: Option<FileKey>| {
+            let at = survey.siblings.iter().position(|sibling| sibling.key == key || form == Some(sibling.key));
+            if here == Some(key) { Some(usize::MAX) } else { at }
         };
         for (source, meta, path) in missed {
             let key = FileKey::of(&meta);
@@ -786,7 +793,9 @@ impl Follower {
             self.events.push(Event::Missed { path });
             let Some(mut generation) = self.queue.pop_back() else { continue };
             generation.rotated_at = Some(now);
-            let newer = |other: &Generation| other.read == 0 && !other.closed && age(other.key) > age(key);
+            let newer = |other: &Generation| {
+                other.read == 0 && !other.closed && age(other.key, other.form) > age(key, None)
+            };
             let at = self.queue.iter().position(newer).unwrap_or(self.queue.len());
             self.queue.insert(at, generation);
         }

@@ -67,6 +67,8 @@ pub(crate) struct Generation {
     /// Whether what was not read of it is out of reach.
     pub(crate) closed: bool,
     pub(crate) torn_at: Option<i64>,
+    /// A copy or compressed form of it that was seen.
+    pub(crate) form: Option<FileKey>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -110,6 +112,7 @@ impl Generation {
             finished_at: None,
             closed: false,
             torn_at: None,
+            form: None,
         };
         if offset > 0 {
             let from = offset.saturating_sub(CHECK as u64);

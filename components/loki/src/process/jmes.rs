@@ -1,7 +1,7 @@
 //! JMESPath beyond plain paths, in the dialect of its community.
 //!
 //! The `jmespath` crate has the language of 2016 and most functions; the functions that the community's dialect added are
-//! here. Its `let` expressions, arithmetic and slices of strings are not supported.
+//! here. Its `let` expressions and arithmetic do not compile, and slices of strings are null.
 
 use super::extracted::Extracted;
 use super::json::print_value;
@@ -252,6 +252,7 @@ mod tests {
         check("from_items(items(a))", r#"{"a":{"k":1}}"#, r#"{"k":1}"#);
         check("zip(a, b)", r#"{"a":[1,2,3],"b":["x","y"]}"#, r#"[[1,"x"],[2,"y"]]"#);
         check("group_by(a, &k)", r#"{"a":[{"k":"x"},{"k":"y"},{"k":"x"}]}"#, r#"{"x":[{"k":"x"},{"k":"x"}],"y":[{"k":"y"}]}"#);
+        check("a[0:1]", r#"{"a":"text"}"#, "null");
         check("a.b || 'none'", r#"{"a":{}}"#, "none");
     }
 
@@ -261,5 +262,7 @@ mod tests {
         assert!(Expression::compile("b.[").is_err());
         assert!(Expression::compile("x == `\"foo\"`").is_ok());
         assert!(Expression::compile("x == '`foo`'").is_ok());
+        assert!(Expression::compile("let $x = a in $x").is_err());
+        assert!(Expression::compile("a + b").is_err());
     }
 }

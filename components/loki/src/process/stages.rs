@@ -140,16 +140,16 @@ impl Compile for Stage {
 
 /// A regular expression of a block's argument.
 fn expression(argument: &str, pattern: &str) -> Result<goregex::Regex, Error> {
-    goregex::Regex::new(pattern).map_err(|error| Error::new(format!("{argument} = {pattern:?}: {error}")))
+    goregex::Regex::new(pattern).map_err(|error| Error::about(argument, format!("{argument} = {pattern:?}: {error}")))
 }
 
 /// Checks a block alone, so that an error is reported where the block is.
-fn check<C: Compile>(config: &C) -> Result<(), String> {
+fn check<C: Compile>(config: &C) -> Result<(), value::Invalid> {
     let metrics = Metrics::unseen().map_err(|error| error.to_string())?;
     let options = CompileOptions {
         keep_all: false,
         host: Host::real(),
         metrics: Arc::new(metrics),
     };
-    config.compile(&mut Compiler::new(Names::default(), options)).map_err(|error| error.to_string())
+    Ok(config.compile(&mut Compiler::new(Names::default(), options))?)
 }

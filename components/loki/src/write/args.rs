@@ -9,7 +9,7 @@ use value::{Block, ByteSize, GoDuration};
 #[derive(Block, Clone, Debug, PartialEq)]
 pub struct Arguments {
     /// Where entries go: each endpoint gets all of them.
-    #[arg(name = "endpoint", block, many, default)]
+    #[arg(name = "endpoint", block, many, required)]
     pub endpoints: Vec<EndpointArgs>,
     /// Labels that entries get which do not have them.
     #[arg(default)]

@@ -262,13 +262,13 @@ const STAGES: &[&str] = &[
     r#"stage.metrics { metric.counter { name = "c"; match_all = true; action = "inc" } }"#,
 ];
 
-fn line(random: &mut fastrand::Rng, i: usize) -> String {
+fn line(random: &mut fastrand::Rng, mark: &str) -> String {
     match random.u8(0..5) {
-        0 => format!("{{\"level\":\"{}\",\"n\":{i}}}", random.choice(["info", "debug"]).unwrap()),
-        1 => format!("2024-05-06T07:08:09Z stdout {} piece {i}", random.choice(["P", "F"]).unwrap()),
-        2 => format!("  continued {i}"),
-        3 => format!("{{broken {i}"),
-        _ => format!("plain {i}"),
+        0 => format!("{{ \"level\":\"{}\",\"n\":\"{mark}\"}}", random.choice(["info", "debug"]).unwrap()),
+        1 => format!("2024-05-06T07:08:09Z stdout {} piece {mark}", random.choice(["P", "F"]).unwrap()),
+        2 => format!("  continued {mark}"),
+        3 => format!("{{broken {mark}"),
+        _ => format!("plain {mark}"),
     }
 }
 
@@ -283,11 +283,16 @@ async fn the_ledger_balances_over_random_pipelines() {
             _ => Step::Take(Duration::from_millis(random.u64(0..30))),
         }));
         let mut senders = Vec::new();
+        let mut marks = Vec::new();
         for stream in ["a", "b", "c"] {
             let mut random = random.fork();
             let batches: Vec<_> = (0..10)
-                .map(|_| {
-                    let lines: Vec<String> = (0..random.usize(1..8)).map(|i| line(&mut random, i)).collect();
+                .map(|batch| {
+                    let lines = (0..random.usize(1..8)).map(|i| {
+                        marks.push(format!("#{stream}.{batch}.{i}#"));
+                        line(&mut random, &marks[marks.len() - 1])
+                    });
+                    let lines: Vec<String> = lines.collect();
                     rig.batch(stream, &lines)
                 })
                 .collect();
@@ -323,6 +328,10 @@ async fn the_ledger_balances_over_random_pipelines() {
         let filtered: u64 = edge.filtered.values().map(|amount| amount.items).sum();
         assert_eq!(edge.entered.items, edge.delivered.items + filtered + edge.returned.items, "seed {seed}");
         assert_eq!(rig.budget.used(), 0, "seed {seed}");
+        // What did not arrive was dropped by a rule.
+        let arrived = rig.sink.lines().concat();
+        let missing: Vec<&String> = marks.iter().filter(|mark| !arrived.contains(mark.as_str())).collect();
+        assert!(missing.len() as u64 <= filtered, "seed {seed}: {missing:?} of {stages:#?}");
     }
 }
 

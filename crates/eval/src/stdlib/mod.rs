@@ -11,7 +11,7 @@ mod strings;
 mod table;
 mod yaml;
 
-pub use table::is_stdlib_name;
+pub use table::{is_stdlib_name, stdlib_members};
 pub(crate) use table::{is_experimental, replacement};
 
 use args::arg;

@@ -109,3 +109,14 @@ pub(crate) fn replacement(alias: &str) -> Option<&'static str> {
 pub(crate) fn is_experimental(dotted: &str) -> bool {
     FUNCTIONS.iter().any(|entry| entry.experimental && entry.name == dotted)
 }
+
+/// Members of namespaces that are not functions of the table.
+const OTHERS: &[&str] = &["sys.env", "constants.hostname", "constants.os", "constants.arch", "constants.version"];
+
+/// Names of the members of a namespace of the library; none if it is no namespace.
+pub fn stdlib_members(namespace: &str) -> Vec<&'static str> {
+    let names = FUNCTIONS.iter().map(|entry| entry.name).chain(OTHERS.iter().copied());
+    names
+        .filter_map(|name| name.strip_prefix(namespace)?.strip_prefix('.'))
+        .collect()
+}

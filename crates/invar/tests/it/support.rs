@@ -177,7 +177,6 @@ impl Drop for Running {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    pub head: String,
     pub body: String,
 }
 
@@ -199,7 +198,6 @@ pub fn request(port: u16, method: &str, path: &str) -> Option<Answer> {
     };
     Some(Answer {
         status,
-        head: head.to_owned(),
         body,
     })
 }

@@ -157,6 +157,17 @@ async fn push(connection: &mut Connection, shared: &Shared, incoming: Incoming) 
             retry_after,
             body,
         } => (Some(code), retry_after, body),
+        Mode::RejectContaining { code, bytes } => {
+            let holds = |line: &[u8]| line.windows(bytes.len().max(1)).any(|window| window == bytes);
+            match content.kept.iter().any(|entry| holds(&entry.line)) {
+                true => (Some(code), None, "a line is not acceptable".to_owned()),
+                false => (Some(204), None, String::new()),
+            }
+        }
+        Mode::RejectBeyond { entries } => match content.entries > entries {
+            true => (Some(413), None, format!("more than {entries} entries")),
+            false => (Some(204), None, String::new()),
+        },
         Mode::LoseResponse => {
             request.stored = true;
             (None, None, String::new())

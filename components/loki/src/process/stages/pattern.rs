@@ -86,7 +86,7 @@ impl Compile for Config {
             return Err(Error::new("source must not be empty: leave it out to match the line"));
         }
         let (first, captures) =
-            parse(&self.pattern).map_err(|error| Error::new(format!("pattern = {:?}: {error}", self.pattern)))?;
+            parse(&self.pattern).map_err(|error| Error::about("pattern", format!("pattern = {:?}: {error}", self.pattern)))?;
         let named: Vec<usize> = (0..captures.len()).filter(|i| !captures[*i].name.is_empty()).collect();
         let stage = Pattern {
             source: self.source.as_deref().map(|source| compiler.read(source)),

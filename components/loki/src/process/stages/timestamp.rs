@@ -60,7 +60,7 @@ impl Compile for Config {
         let location = match &self.location {
             None => None,
             Some(name) => Some(
-                Location::load(name).map_err(|error| Error::new(format!("location = {name:?}: {error}")))?,
+                Location::load(name).map_err(|error| Error::about("location", format!("location = {name:?}: {error}")))?,
             ),
         };
         let formats = std::iter::once(&self.format).chain(&self.fallback_formats);

@@ -1,0 +1,6 @@
+//! The HTTP client against real servers on loopback.
+
+mod auth;
+mod config;
+mod kit;
+mod tls;

@@ -74,7 +74,12 @@ impl Component for Process {
         let metrics = Arc::new(metrics);
         let pipeline = compile(cx, &metrics, &args.stages)?;
         pipeline.show_metrics();
-        let flow = Arc::new(Flow::new(cx.id().clone(), cx.fan_out(), pipeline, cx.inspector().cloned()));
+        let flow = Arc::new(Flow::new(
+            cx.id().clone(),
+            cx.fan_out(),
+            pipeline,
+            cx.inspector().cloned(),
+        ));
         flow.out.set(LogsReceiver::present(&args.forward_to));
         let receiver = Receiver {
             owner: cx.id().clone(),

@@ -182,7 +182,7 @@ impl Generation {
             return Ok(true);
         }
         let head = lock(&self.content).head;
-        if self.read < u64::from(head.len) && !head.begins(&self.source.peek(0, HEAD)?) {
+        if head.len > 0 && !head.begins(&self.source.peek(0, HEAD)?) {
             return Ok(false);
         }
         let tail = self.tail(unread);

@@ -49,7 +49,9 @@ impl Compiler {
     /// Compiles stages, one after the other.
     pub fn stages(&mut self, stages: &[Stage]) -> Result<(), Error> {
         for stage in stages {
-            stage.compile(self).map_err(|error| Error::new(format!("{}: {error}", stage.name())))?;
+            stage
+                .compile(self)
+                .map_err(|error| Error::new(format!("{}: {error}", stage.name())))?;
         }
         Ok(())
     }
@@ -57,7 +59,13 @@ impl Compiler {
     pub(super) fn finish(mut self) -> Compiler {
         if self.keep_all {
             // Values may come from outside under any name.
-            let all: Vec<Slot> = self.names.slots().to_vec().iter().map(|name| self.names.read(name)).collect();
+            let all: Vec<Slot> = self
+                .names
+                .slots()
+                .to_vec()
+                .iter()
+                .map(|name| self.names.read(name))
+                .collect();
             for instr in &mut self.code {
                 if let Instr::Match { written, .. } = instr {
                     written.clone_from(&all);
@@ -112,7 +120,10 @@ impl Compiler {
             if *known.definition() == definition {
                 return Ok(known.clone());
             }
-            return Err(format!("a metric {:?} with another definition is there already", definition.name));
+            return Err(format!(
+                "a metric {:?} with another definition is there already",
+                definition.name
+            ));
         }
         let family = self.metrics.family(definition, &self.host.clock);
         self.families.push(family.clone());
@@ -130,7 +141,11 @@ impl Compiler {
     }
 
     fn named_rule(&mut self, name: &str, counted: bool) -> RuleId {
-        if let Some(known) = self.rules.iter().position(|rule| &*rule.name == name && rule.counted == counted) {
+        if let Some(known) = self
+            .rules
+            .iter()
+            .position(|rule| &*rule.name == name && rule.counted == counted)
+        {
             return known;
         }
         self.rules.push(Rule {

@@ -115,7 +115,8 @@ impl Flow {
     pub fn replace(&self, pipeline: Arc<Pipeline>) {
         pipeline.show_metrics();
         self.outdated.store(true, Ordering::SeqCst);
-        self.pipeline.store(pipeline);
+        let old = self.pipeline.swap(pipeline);
+        old.retired.cancel();
         self.wake.notify_one();
     }
 
@@ -206,9 +207,13 @@ impl Flow {
                         let sleep = tokio::time::sleep(duration);
                         tokio::pin!(sleep);
                         loop {
+                            let started = !offers.is_empty() || !settlements.is_empty();
                             tokio::select! {
                                 biased;
+                                // What was begun is finished at once, so that nothing has to be repeated.
+                                () = self.stop.cancelled(), if started => break,
                                 () = self.stop.cancelled() => return Err(Refused::retry(STOPPING)),
+                                () = pipeline.retired.cancelled() => break,
                                 Some(settled) = offers.next(), if !offers.is_empty() => settlements.push(settled?),
                                 () = &mut sleep => break,
                             }
@@ -329,7 +334,11 @@ impl Flow {
         let now = Instant::now();
         for holding in 0..gate.held.len() {
             // One stage after the other, because one may pass records on to the next that holds some.
-            let blocks = if all { gate.held[holding].drain() } else { gate.held[holding].due(now) };
+            let blocks = if all {
+                gate.held[holding].drain()
+            } else {
+                gate.held[holding].due(now)
+            };
             for block in blocks {
                 let mut cx = Cx::new(pipeline.names(), &mut tools, &mut gate.held, pipeline.host(), call);
                 cx.watch = inspection.as_mut().map(|inspection| inspection as _);
@@ -421,7 +430,10 @@ struct Parts {
 
 impl Parts {
     fn custody(&self) -> Option<&Custody> {
-        self.delivered.iter().chain(self.dropped.iter().map(|(_, part)| part)).find_map(Part::custody)
+        self.delivered
+            .iter()
+            .chain(self.dropped.iter().map(|(_, part)| part))
+            .find_map(Part::custody)
     }
 
     fn settle(self, pipeline: &Pipeline) {
@@ -433,7 +445,10 @@ impl Parts {
 
     fn refuse(self, why: &Refused) {
         let dropped = self.dropped.into_iter().map(|(_, part)| part);
-        self.delivered.into_iter().chain(dropped).for_each(|part| part.refuse(why));
+        self.delivered
+            .into_iter()
+            .chain(dropped)
+            .for_each(|part| part.refuse(why));
     }
 }
 
@@ -447,7 +462,8 @@ struct Settlement {
 impl Settlement {
     fn merge(&mut self, other: Settlement) {
         if self.dropped.len() < other.dropped.len() {
-            self.dropped.resize(other.dropped.len(), super::step::Dropped::default());
+            self.dropped
+                .resize(other.dropped.len(), super::step::Dropped::default());
         }
         for (sum, dropped) in self.dropped.iter_mut().zip(other.dropped) {
             sum.lines += dropped.lines;
@@ -469,7 +485,12 @@ impl Settlement {
 
     /// Counts in metrics and in the ledger.
     fn settle(self, pipeline: &Pipeline, mut custody: Custody) {
-        for (rule, dropped) in self.dropped.iter().enumerate().filter(|(_, dropped)| dropped.amount.items > 0) {
+        for (rule, dropped) in self
+            .dropped
+            .iter()
+            .enumerate()
+            .filter(|(_, dropped)| dropped.amount.items > 0)
+        {
             custody.filter(pipeline.rule(rule).0, dropped.amount);
         }
         custody.deliver_rest();

@@ -198,8 +198,11 @@ impl Blocks {
 
     /// Removes the blocks that are due, oldest first.
     pub fn due(&mut self, now: Instant) -> Vec<Block> {
-        let mut due: Vec<Block> =
-            self.blocks.extract_if(|_, block| block.deadline <= now).map(|(_, block)| block).collect();
+        let mut due: Vec<Block> = self
+            .blocks
+            .extract_if(|_, block| block.deadline <= now)
+            .map(|(_, block)| block)
+            .collect();
         due.sort_by_key(|block| block.number);
         due
     }
@@ -211,13 +214,16 @@ impl Blocks {
 
     /// Gives up every block that one of these calls contributed to.
     pub fn give_up(&mut self, accepts: &[u64]) {
-        self.blocks.retain(|_, block| !block.parts.iter().any(|part| accepts.contains(&part.accept)));
+        self.blocks
+            .retain(|_, block| !block.parts.iter().any(|part| accepts.contains(&part.accept)));
     }
 
     /// Takes what the `accept` under work leaves behind into custodies of its own.
     pub fn take_over(&mut self, mut take: impl FnMut(Amount) -> Taken) {
         for labels in std::mem::take(&mut self.touched) {
-            let Some(block) = self.blocks.get_mut(&labels) else { continue };
+            let Some(block) = self.blocks.get_mut(&labels) else {
+                continue;
+            };
             for part in &mut block.parts {
                 if part.taken.is_none() {
                     part.taken = Some(take(part.amount));

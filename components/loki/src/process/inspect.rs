@@ -38,7 +38,10 @@ impl Inspection {
     }
 
     fn report(&self, stage: &str, members: Members) {
-        let event: Object = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let event: Object = members
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         self.inspector.event(&self.component, stage, Value::object(event));
     }
 }
@@ -48,7 +51,9 @@ fn text(text: &[u8]) -> Value {
 }
 
 fn pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
-    let object: Object = pairs.map(|(name, value)| (name.to_owned(), text(value.as_bytes()))).collect();
+    let object: Object = pairs
+        .map(|(name, value)| (name.to_owned(), text(value.as_bytes())))
+        .collect();
     Value::object(object)
 }
 
@@ -64,10 +69,25 @@ fn value(seen: Seen<'_>) -> Value {
 fn state(record: &Record, names: &Names) -> State {
     State {
         line: record.line.to_vec(),
-        labels: pairs(record.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+        labels: pairs(
+            record
+                .labels
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        ),
         timestamp: record.timestamp,
-        metadata: pairs(record.metadata.pairs().iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-        extracted: record.all(names).into_iter().map(|(name, seen)| (name.to_owned(), value(seen))).collect(),
+        metadata: pairs(
+            record
+                .metadata
+                .pairs()
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        ),
+        extracted: record
+            .all(names)
+            .into_iter()
+            .map(|(name, seen)| (name.to_owned(), value(seen)))
+            .collect(),
     }
 }
 
@@ -102,8 +122,14 @@ impl Watch for Inspection {
         if after.metadata != before.metadata {
             changes.push(("structured_metadata", after.metadata));
         }
-        let changed = after.extracted.iter().filter(|(name, value)| before.extracted.get(*name) != Some(*value));
-        let removed = before.extracted.keys().filter(|name| !after.extracted.contains_key(*name));
+        let changed = after
+            .extracted
+            .iter()
+            .filter(|(name, value)| before.extracted.get(*name) != Some(*value));
+        let removed = before
+            .extracted
+            .keys()
+            .filter(|name| !after.extracted.contains_key(*name));
         let extracted: Object = changed
             .map(|(name, value)| (name.clone(), value.clone()))
             .chain(removed.map(|name| (name.clone(), Value::Null)))

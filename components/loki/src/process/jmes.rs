@@ -19,7 +19,10 @@ impl Expression {
     /// Compiles an expression; the error says what is wrong with it.
     pub fn compile(expression: &str) -> Result<Expression, String> {
         literals(expression)?;
-        RUNTIME.compile(expression).map(Expression).map_err(|error| error.to_string())
+        RUNTIME
+            .compile(expression)
+            .map(Expression)
+            .map_err(|error| error.to_string())
     }
 
     /// A document to search. `None` if it is nested deeper than 128 levels.
@@ -56,7 +59,9 @@ fn literals(expression: &str) -> Result<(), String> {
         {
             end += if *byte == b'\\' { 2 } else { 1 };
         }
-        let Some(literal) = content.get(..end) else { return Ok(()) };
+        let Some(literal) = content.get(..end) else {
+            return Ok(());
+        };
         if quote == '`' && serde_json::from_str::<serde_json::Value>(&literal.replace("\\`", "`")).is_err() {
             return Err(format!("`{literal}` is not JSON; write '{literal}' for a string"));
         }
@@ -93,19 +98,38 @@ fn runtime() -> Runtime {
     use ArgumentType::{Array, Expref, Number, Object, String as Text};
     let mut runtime = Runtime::new();
     runtime.register_builtin_functions();
-    let mut add = |name: &str, required: Vec<ArgumentType>, optional: Option<ArgumentType>, f: fn(Args<'_>, &mut Context<'_>) -> Outcome| {
+    let mut add = |name: &str,
+                   required: Vec<ArgumentType>,
+                   optional: Option<ArgumentType>,
+                   f: fn(Args<'_>, &mut Context<'_>) -> Outcome| {
         let signature = Signature::new(required, optional);
         runtime.register_function(name, Box::new(CustomFunction::new(signature, Box::new(f))));
     };
-    add("lower", vec![Text], None, |args, _| text(string(args, 0).to_lowercase()));
-    add("upper", vec![Text], None, |args, _| text(string(args, 0).to_uppercase()));
+    add("lower", vec![Text], None, |args, _| {
+        text(string(args, 0).to_lowercase())
+    });
+    add("upper", vec![Text], None, |args, _| {
+        text(string(args, 0).to_uppercase())
+    });
     add("trim", vec![Text], Some(Text), |args, _| text(trim(args, true, true)));
-    add("trim_left", vec![Text], Some(Text), |args, _| text(trim(args, true, false)));
-    add("trim_right", vec![Text], Some(Text), |args, _| text(trim(args, false, true)));
-    add("find_first", vec![Text, Text], Some(Number), |args, cx| find(args, cx, false));
-    add("find_last", vec![Text, Text], Some(Number), |args, cx| find(args, cx, true));
-    add("pad_left", vec![Text, Number], Some(Text), |args, cx| pad(args, cx, true));
-    add("pad_right", vec![Text, Number], Some(Text), |args, cx| pad(args, cx, false));
+    add("trim_left", vec![Text], Some(Text), |args, _| {
+        text(trim(args, true, false))
+    });
+    add("trim_right", vec![Text], Some(Text), |args, _| {
+        text(trim(args, false, true))
+    });
+    add("find_first", vec![Text, Text], Some(Number), |args, cx| {
+        find(args, cx, false)
+    });
+    add("find_last", vec![Text, Text], Some(Number), |args, cx| {
+        find(args, cx, true)
+    });
+    add("pad_left", vec![Text, Number], Some(Text), |args, cx| {
+        pad(args, cx, true)
+    });
+    add("pad_right", vec![Text, Number], Some(Text), |args, cx| {
+        pad(args, cx, false)
+    });
     add("replace", vec![Text, Text, Text], Some(Number), |args, cx| {
         let (subject, old, new) = (string(args, 0), string(args, 1), string(args, 2));
         match integer(args, 3, cx)? {
@@ -125,9 +149,17 @@ fn runtime() -> Runtime {
         let parts: Vec<String> = if separator.is_empty() {
             subject.chars().map(String::from).collect()
         } else {
-            subject.splitn(limit.saturating_add(1), separator).map(str::to_owned).collect()
+            subject
+                .splitn(limit.saturating_add(1), separator)
+                .map(str::to_owned)
+                .collect()
         };
-        Ok(Rcvar::new(Variable::Array(parts.into_iter().map(|part| Rcvar::new(Variable::String(part))).collect())))
+        Ok(Rcvar::new(Variable::Array(
+            parts
+                .into_iter()
+                .map(|part| Rcvar::new(Variable::String(part)))
+                .collect(),
+        )))
     });
     add("items", vec![Object], None, |args, _| {
         let pairs = args[0].as_object().into_iter().flatten();
@@ -156,7 +188,9 @@ fn runtime() -> Runtime {
         Ok(Rcvar::new(Variable::Array(rows.collect())))
     });
     add("group_by", vec![Array, Expref], None, |args, cx| {
-        let Some(key) = args[1].as_expref() else { return Err(fail(cx, "an expression was expected")) };
+        let Some(key) = args[1].as_expref() else {
+            return Err(fail(cx, "an expression was expected"));
+        };
         let mut groups: BTreeMap<String, Vec<Rcvar>> = BTreeMap::new();
         for item in args[0].as_array().into_iter().flatten() {
             let group = jmespath::interpret(item, key, cx)?;
@@ -166,7 +200,9 @@ fn runtime() -> Runtime {
                 _ => return Err(fail(cx, "the expression must give a string")),
             }
         }
-        let groups = groups.into_iter().map(|(key, items)| (key, Rcvar::new(Variable::Array(items))));
+        let groups = groups
+            .into_iter()
+            .map(|(key, items)| (key, Rcvar::new(Variable::Array(items))));
         Ok(Rcvar::new(Variable::Object(groups.collect())))
     });
     runtime
@@ -174,7 +210,13 @@ fn runtime() -> Runtime {
 
 fn trim(args: Args<'_>, left: bool, right: bool) -> String {
     let set = string(args, 1);
-    let drop = |c: char| if set.is_empty() { c.is_whitespace() } else { set.contains(c) };
+    let drop = |c: char| {
+        if set.is_empty() {
+            c.is_whitespace()
+        } else {
+            set.contains(c)
+        }
+    };
     let mut subject = string(args, 0);
     if left {
         subject = subject.trim_start_matches(drop);
@@ -191,10 +233,16 @@ fn find(args: Args<'_>, cx: &Context<'_>, last: bool) -> Outcome {
     let sub: Vec<char> = string(args, 1).chars().collect();
     let start = integer(args, 2, cx)?.unwrap_or(0);
     let length = subject.len() as i64;
-    let start = if start < 0 { (length + start).max(0) } else { start.min(length) } as usize;
+    let start = if start < 0 {
+        (length + start).max(0)
+    } else {
+        start.min(length)
+    } as usize;
     let mut hits = (start..subject.len()).filter(|at| !sub.is_empty() && subject[*at..].starts_with(&sub));
     let found = if last { hits.next_back() } else { hits.next() };
-    Ok(Rcvar::new(found.map_or(Variable::Null, |at| Variable::Number(at.into()))))
+    Ok(Rcvar::new(
+        found.map_or(Variable::Null, |at| Variable::Number(at.into())),
+    ))
 }
 
 /// Longest text that padding makes.
@@ -212,7 +260,11 @@ fn pad(args: Args<'_>, cx: &Context<'_>, left: bool) -> Outcome {
     }
     let missing = (width as usize).saturating_sub(subject.chars().count());
     let fill = fill.repeat(missing);
-    text(if left { fill + subject } else { subject.to_owned() + &fill })
+    text(if left {
+        fill + subject
+    } else {
+        subject.to_owned() + &fill
+    })
 }
 
 #[cfg(test)]
@@ -251,7 +303,11 @@ mod tests {
         check("items(a)", r#"{"a":{"k":1}}"#, r#"[["k",1]]"#);
         check("from_items(items(a))", r#"{"a":{"k":1}}"#, r#"{"k":1}"#);
         check("zip(a, b)", r#"{"a":[1,2,3],"b":["x","y"]}"#, r#"[[1,"x"],[2,"y"]]"#);
-        check("group_by(a, &k)", r#"{"a":[{"k":"x"},{"k":"y"},{"k":"x"}]}"#, r#"{"x":[{"k":"x"},{"k":"x"}],"y":[{"k":"y"}]}"#);
+        check(
+            "group_by(a, &k)",
+            r#"{"a":[{"k":"x"},{"k":"y"},{"k":"x"}]}"#,
+            r#"{"x":[{"k":"x"},{"k":"x"}],"y":[{"k":"y"}]}"#,
+        );
         check("a[0:1]", r#"{"a":"text"}"#, "null");
         check("a.b || 'none'", r#"{"a":{}}"#, "none");
     }

@@ -55,13 +55,21 @@ impl LabelCache {
         edit: impl Fn(usize) -> Edit<'e>,
     ) -> Labels {
         let fits = |known: &Known, same: bool| {
-            known.site == site && (if same { known.before.same(before) } else { known.before == *before })
-                && names.iter().enumerate().all(|(i, name)| match (edit(i), known.after.get(name)) {
-                    (Edit::Set(value), Some(after)) => after.as_bytes() == &*value,
-                    (Edit::Set(_), None) => false,
-                    (Edit::Remove, after) => after.is_none(),
-                    (Edit::Keep, after) => after == before.get(name),
+            known.site == site
+                && (if same {
+                    known.before.same(before)
+                } else {
+                    known.before == *before
                 })
+                && names
+                    .iter()
+                    .enumerate()
+                    .all(|(i, name)| match (edit(i), known.after.get(name)) {
+                        (Edit::Set(value), Some(after)) => after.as_bytes() == &*value,
+                        (Edit::Set(_), None) => false,
+                        (Edit::Remove, after) => after.is_none(),
+                        (Edit::Keep, after) => after == before.get(name),
+                    })
         };
         if let Some(known) = &self.last[site]
             && fits(known, true)

@@ -3,7 +3,9 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use host::Clock;
-use promtext::{Bucket, Collector, Counter, CounterVec, Desc, Family, Kind, Label, Point, RegisterError, Registry, Series};
+use promtext::{
+    Bucket, Collector, Counter, CounterVec, Desc, Family, Kind, Label, Point, RegisterError, Registry, Series,
+};
 use signals::Labels;
 use smol_str::SmolStr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -87,7 +89,10 @@ impl Metrics {
     /// The family of a metric of `stage.metrics`: the one that the component has, if its definition is the same, so that
     /// counts survive a change of other stages.
     pub fn family(&self, definition: Definition, clock: &Arc<dyn Clock>) -> Arc<CustomFamily> {
-        let known = lock(&self.custom.families).iter().find(|family| family.definition == definition).cloned();
+        let known = lock(&self.custom.families)
+            .iter()
+            .find(|family| family.definition == definition)
+            .cloned();
         known.unwrap_or_else(|| {
             Arc::new(CustomFamily {
                 definition,
@@ -182,7 +187,9 @@ impl CustomFamily {
         let now = self.clock.now();
         let mut all = lock(&self.series);
         let series = all.entry(labels.clone()).or_insert_with(|| CustomSeries {
-            labels: shown(labels).map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
+            labels: shown(labels)
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
             ..CustomSeries::default()
         });
         series.updated = now;
@@ -222,7 +229,9 @@ impl CustomFamily {
 
 /// Labels of a record that become labels of its metrics.
 fn shown(labels: &Labels) -> impl Iterator<Item = (&SmolStr, &SmolStr)> {
-    labels.iter().filter(|(name, _)| !name.starts_with("__") && promtext::valid_label_name(name))
+    labels
+        .iter()
+        .filter(|(name, _)| !name.starts_with("__") && promtext::valid_label_name(name))
 }
 
 /// The label set under which a record is counted.
@@ -245,6 +254,10 @@ impl Collector for Custom {
 
     fn collect(&self, families: &mut Vec<Family>) {
         let all = lock(&self.families).clone();
-        families.extend(all.iter().map(|family| family.collect()).filter(|family| !family.series.is_empty()));
+        families.extend(
+            all.iter()
+                .map(|family| family.collect())
+                .filter(|family| !family.series.is_empty()),
+        );
     }
 }

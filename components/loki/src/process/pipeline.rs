@@ -9,10 +9,10 @@ use super::names::{Names, Reads, Slot};
 use super::record::Record;
 use super::stages::{Compile, Stage};
 use super::step::{Cx, Flow, RuleId, Step, Tools};
-use component::Error;
+use component::{CancellationToken, Error};
 use host::Host;
-use promtext::Counter;
 use logql::Selector;
+use promtext::Counter;
 use signals::{Entry, Labels};
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -75,6 +75,8 @@ pub struct Pipeline {
     pub(super) host: Host,
     pub(super) metrics: Arc<Metrics>,
     families: Vec<Arc<CustomFamily>>,
+    /// Cancelled when another pipeline has taken its place.
+    pub(super) retired: CancellationToken,
     tools: Mutex<Vec<Tools>>,
 }
 
@@ -107,6 +109,7 @@ impl Pipeline {
             host: done.host,
             metrics: done.metrics,
             families: done.families,
+            retired: CancellationToken::new(),
             tools: Mutex::default(),
         })
     }
@@ -162,7 +165,7 @@ impl Pipeline {
         idle.unwrap_or_else(|| Tools {
             labels: LabelCache::new(self.label_sites),
             rooms: self.rooms.iter().map(|room| room()).collect(),
-            record: Record::default(),
+            record: None,
         })
     }
 
@@ -184,13 +187,13 @@ impl Pipeline {
         preset: impl IntoIterator<Item = (&'n str, Extracted)>,
         cx: &mut Cx<'_>,
     ) -> Option<Duration> {
-        let mut record = std::mem::take(&mut cx.tools.record);
+        let mut record = cx.tools.record.take().unwrap_or_default();
         record.begin(labels, entry, self.names.slots().len());
         for (name, value) in preset {
             record.set_named(&self.names, name, value);
         }
         let wait = self.execute(0, &mut record, cx);
-        cx.tools.record = record;
+        cx.tools.record = Some(record);
         wait.or_else(|| self.resume(cx))
     }
 
@@ -238,7 +241,11 @@ impl Pipeline {
                 }
                 Instr::Step { step, name } => (step, *name),
             };
-            let flow = if cx.watch.is_some() { watched(step.as_ref(), name, record, cx) } else { step.run(record, cx) };
+            let flow = if cx.watch.is_some() {
+                watched(step.as_ref(), name, record, cx)
+            } else {
+                step.run(record, cx)
+            };
             if !cx.emitted.is_empty() {
                 let emitted = std::mem::take(&mut cx.emitted);
                 match flow {
@@ -246,7 +253,8 @@ impl Pipeline {
                     Flow::Drop(rule) => self.drop_record(rule, record, cx),
                     Flow::Taken => {}
                 }
-                cx.stack.extend(emitted.into_iter().rev().map(|record| (at + 1, record)));
+                cx.stack
+                    .extend(emitted.into_iter().rev().map(|record| (at + 1, record)));
                 return None;
             }
             match flow {

@@ -16,7 +16,10 @@ pub struct Rendering {
 
 /// Tells what a template reads.
 pub fn reads(template: &str, reads: &mut Reads) {
-    match Template::parse(template).ok().map(|template| template.referenced_fields()) {
+    match Template::parse(template)
+        .ok()
+        .map(|template| template.referenced_fields())
+    {
         Some(Some(fields)) => fields.iter().for_each(|field| reads.name(field)),
         Some(None) => reads.all(),
         // Compiling it reports the error.
@@ -43,7 +46,13 @@ impl Rendering {
     }
 
     /// The text for a record; `value` and `entry` are the fields `.Value` and `.Entry`. `None` if rendering failed.
-    pub fn render(&self, record: &Record, names: &Names, value: Option<&[u8]>, entry: Option<&[u8]>) -> Option<Vec<u8>> {
+    pub fn render(
+        &self,
+        record: &Record,
+        names: &Names,
+        value: Option<&[u8]>,
+        entry: Option<&[u8]>,
+    ) -> Option<Vec<u8>> {
         let data = Fields {
             record,
             names,

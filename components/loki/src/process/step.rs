@@ -39,13 +39,16 @@ pub struct Tools {
     pub labels: LabelCache,
     /// Each stage's own room, by the place that the compiler gave it.
     pub rooms: Vec<Box<dyn Any + Send>>,
-    pub(super) record: Record,
+    /// The last run's record, for its buffers.
+    pub(super) record: Option<Record>,
 }
 
 impl Tools {
     /// A stage's own room.
     pub fn room<T: 'static>(&mut self, at: usize) -> &mut T {
-        self.rooms[at].downcast_mut().expect("the compiler made the room for this stage")
+        self.rooms[at]
+            .downcast_mut()
+            .expect("the compiler made the room for this stage")
     }
 }
 
@@ -110,7 +113,8 @@ impl Output {
         }
         self.dropped[rule].lines += 1;
         self.dropped[rule].amount += std::mem::take(&mut record.own);
-        self.dropped_parts.extend(record.parts.drain(..).map(|part| (rule, part)));
+        self.dropped_parts
+            .extend(record.parts.drain(..).map(|part| (rule, part)));
     }
 }
 

@@ -100,12 +100,7 @@ impl Watch for Results {
 impl Trial {
     /// Compiles stages; their metrics are in `registry`. With `keep_all` every extracted value is in the results, otherwise
     /// those that some stage reads.
-    pub fn new(
-        stages: &[Stage],
-        host: Host,
-        registry: &Registry,
-        keep_all: bool,
-    ) -> std::result::Result<Trial, Error> {
+    pub fn new(stages: &[Stage], host: Host, registry: &Registry, keep_all: bool) -> std::result::Result<Trial, Error> {
         let metrics = Metrics::new(registry).map_err(|error| Error::caused("cannot register metrics", error))?;
         let options = CompileOptions {
             keep_all,
@@ -133,7 +128,8 @@ impl Trial {
             (name.as_str(), value)
         });
         let preset: Vec<_> = preset.filter(|(name, _)| given.labels.get(name).is_none()).collect();
-        self.with(|pipeline, cx| pipeline.run_with(&given.labels, &given.entry, preset, cx)).await
+        self.with(|pipeline, cx| pipeline.run_with(&given.labels, &given.entry, preset, cx))
+            .await
     }
 
     /// Passes on what the stages hold.
@@ -153,10 +149,7 @@ impl Trial {
         results
     }
 
-    async fn with(
-        &mut self,
-        start: impl FnOnce(&Pipeline, &mut Cx<'_>) -> Option<std::time::Duration>,
-    ) -> Vec<Result> {
+    async fn with(&mut self, start: impl FnOnce(&Pipeline, &mut Cx<'_>) -> Option<std::time::Duration>) -> Vec<Result> {
         let pipeline = &self.pipeline;
         let mut tools = pipeline.tools();
         let mut cx = Cx::new(pipeline.names(), &mut tools, &mut self.held, pipeline.host(), 0);

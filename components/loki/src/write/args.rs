@@ -3,7 +3,7 @@
 use component::LogsReceiver;
 use net::{HeaderName, HeaderValue, HttpClientConfig, Url};
 use std::collections::BTreeMap;
-use value::{Block, ByteSize, GoDuration};
+use value::{Block, ByteSize, GoDuration, Invalid};
 
 /// Sends entries to Loki.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -68,22 +68,25 @@ pub struct EndpointArgs {
 }
 
 impl EndpointArgs {
-    fn validate(&self) -> Result<(), String> {
+    fn validate(&self) -> Result<(), Invalid> {
         // The text may hold a password and is not repeated as a whole.
         let url = Url::parse(&self.url)
-            .map_err(|error| format!("url: {error}; it looks like \"http://loki:3100/loki/api/v1/push\""))?;
+            .map_err(|error| Invalid::argument("url", format!("should look like \"http://loki:3100/loki/api/v1/push\": {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!("url has the scheme {:?}; use \"http\" or \"https\"", url.scheme()));
+            let message = format!("has the scheme {:?}; use \"http\" or \"https\"", url.scheme());
+            return Err(Invalid::argument("url", message));
         }
         if self.remote_timeout.0 <= 0 {
-            return Err("remote_timeout must be greater than 0".to_owned());
+            return Err(Invalid::argument("remote_timeout", "must be greater than 0"));
         }
         for (name, value) in &self.headers {
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("headers: {name:?} is not the name of a header"))?;
-            HeaderValue::from_str(value)
-                .map_err(|_| format!("headers: the value of {name:?} holds line breaks or control characters"))?;
+            HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| Invalid::argument("headers", format!("has {name:?}, which is not the name of a header")))?;
+            HeaderValue::from_str(value).map_err(|_| {
+                Invalid::argument("headers", format!("has line breaks or control characters in the value of {name:?}"))
+            })?;
         }
-        self.http.validate()
+        Ok(())
     }
 }
 
@@ -106,9 +109,9 @@ pub struct QueueArgs {
 }
 
 impl QueueArgs {
-    fn validate(&self) -> Result<(), String> {
+    fn validate(&self) -> Result<(), Invalid> {
         if !(0..=1024).contains(&self.min_shards) {
-            return Err(format!("min_shards must be between 1 and 1024, got {}", self.min_shards));
+            return Err(Invalid::argument("min_shards", "must be between 1 and 1024"));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A `loki.process` between a source and a sink of the test.
 
-use component::{CancellationToken, ContextParts, Instance, Prepared, Services, Stability};
+use component::{CancellationToken, ContextParts, Inspector, Instance, Prepared, Services, Stability};
 use host::Host;
 use loki::process::{COMPONENT, Exports};
 use promtext::Registry;
@@ -36,14 +36,19 @@ impl Sink {
     pub fn lines(&self) -> Vec<String> {
         let streams = self.streams.lock().unwrap();
         let entries = streams.iter().flat_map(|stream| &stream.entries);
-        entries.map(|entry| String::from_utf8_lossy(&entry.line).into_owned()).collect()
+        entries
+            .map(|entry| String::from_utf8_lossy(&entry.line).into_owned())
+            .collect()
     }
 
     /// The same by label set.
     pub fn by_stream(&self) -> BTreeMap<String, Vec<String>> {
         let mut map: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for stream in self.streams.lock().unwrap().iter() {
-            let lines = stream.entries.iter().map(|entry| String::from_utf8_lossy(&entry.line).into_owned());
+            let lines = stream
+                .entries
+                .iter()
+                .map(|entry| String::from_utf8_lossy(&entry.line).into_owned());
             map.entry(stream.labels.to_string()).or_default().extend(lines);
         }
         map
@@ -54,7 +59,12 @@ impl LogSink for Sink {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let _turn = self.turn.clone().lock_owned().await;
-            let step = self.script.lock().unwrap().pop_front().unwrap_or(Step::Take(Duration::ZERO));
+            let step = self
+                .script
+                .lock()
+                .unwrap()
+                .pop_front()
+                .unwrap_or(Step::Take(Duration::ZERO));
             match step {
                 Step::Take(after) if !after.is_zero() => tokio::time::sleep(after).await,
                 Step::Take(_) => {}
@@ -101,6 +111,15 @@ fn block(config: &str, receiver: &Value) -> value::Body {
 impl Rig {
     /// Builds and runs a component with these stages.
     pub fn new(config: &str) -> Rig {
+        Rig::build(config, None)
+    }
+
+    /// The same, and somebody looks.
+    pub fn inspected(config: &str, inspector: Arc<dyn Inspector>) -> Rig {
+        Rig::build(config, Some(inspector))
+    }
+
+    fn build(config: &str, inspector: Option<Arc<dyn Inspector>>) -> Rig {
         let (ledger, registry, sink) = (Ledger::default(), Registry::new(), Arc::new(Sink::default()));
         let budget = Budget::new(64 << 20);
         let parts = ContextParts {
@@ -114,7 +133,7 @@ impl Rig {
             stability: Stability::GenerallyAvailable,
             span: tracing::Span::none(),
             exported: Arc::new(|| {}),
-            inspector: None,
+            inspector,
         };
         let receiver = component::LogsReceiver(Some(Receiver {
             owner: Arc::from("sink"),
@@ -171,7 +190,9 @@ impl Rig {
     /// A sample of the component's metrics.
     pub fn metric(&self, sample: &str) -> Option<f64> {
         let text = promtext::encode(&self.registry.gather().families, promtext::Format::Text);
-        let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ').map(str::to_owned))?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ').map(str::to_owned))?;
         line.parse().ok()
     }
 

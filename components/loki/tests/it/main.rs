@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+mod echo;
 mod harness;
 mod process_flow;
 mod process_vectors;
+mod write;

@@ -31,9 +31,7 @@ const DIFFERENCES: &[&str] = &[
 ];
 
 /// Stages that Invar does not have yet.
-const ABSENT: &[&str] = &[
-    "luhn", "eventlogmessage", "windowsevent", "geoip",
-];
+const ABSENT: &[&str] = &["luhn", "eventlogmessage", "windowsevent", "geoip"];
 
 /// Arguments of a `loki.process` with these stages.
 pub fn decode(config: &str) -> Result<Arguments, String> {
@@ -65,12 +63,20 @@ pub fn host() -> Host {
 
 fn pairs(value: &Value) -> Vec<(String, String)> {
     let object = value.as_object().into_iter().flatten();
-    object.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+    object
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+        .collect()
 }
 
 fn metadata(value: &Value) -> Vec<(String, String)> {
     let list = value.as_array().into_iter().flatten();
-    list.map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap().to_owned())).collect()
+    list.map(|pair| {
+        (
+            pair[0].as_str().unwrap().to_owned(),
+            pair[1].as_str().unwrap().to_owned(),
+        )
+    })
+    .collect()
 }
 
 fn outcome(value: &Value) -> Outcome {
@@ -135,15 +141,17 @@ fn sort_metadata(result: &mut TrialResult) {
 
 fn samples(registry: &Registry) -> BTreeSet<String> {
     let text = promtext::encode(&registry.gather().families, promtext::Format::Text);
-    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
 }
 
 async fn run(case: &Value, keep_all: bool) -> Result<(), String> {
     let config = case["config"].as_str().unwrap();
     let registry = Registry::new();
-    let built = decode(config).and_then(|args| {
-        Trial::new(&args.stages, host(), &registry, keep_all).map_err(|error| error.to_string())
-    });
+    let built = decode(config)
+        .and_then(|args| Trial::new(&args.stages, host(), &registry, keep_all).map_err(|error| error.to_string()));
     if case["expect_config_error"] == true {
         return match built {
             Err(error) if !error.is_empty() => Ok(()),
@@ -165,8 +173,11 @@ async fn run(case: &Value, keep_all: bool) -> Result<(), String> {
     if any_order {
         results.iter_mut().for_each(sort_metadata);
     }
-    let mut wanted: Vec<TrialResult> =
-        outputs.iter().filter(|output| output["dropped"] != true).map(|output| expected(output, any_order)).collect();
+    let mut wanted: Vec<TrialResult> = outputs
+        .iter()
+        .filter(|output| output["dropped"] != true)
+        .map(|output| expected(output, any_order))
+        .collect();
     if !keep_all {
         // What nobody reads is not extracted then: everything else must be the same.
         for result in results.iter_mut().chain(&mut wanted) {
@@ -229,15 +240,26 @@ async fn vectors() {
             }
         }
     }
-    println!("{} cases, {passed} runs passed, {absent} cases of absent stages", cases.len());
-    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    println!(
+        "{} cases, {passed} runs passed, {absent} cases of absent stages",
+        cases.len()
+    );
+    assert!(
+        failures.is_empty(),
+        "{} failures\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
 fn differences_are_documented() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/differences.md");
     let text = std::fs::read_to_string(path).unwrap();
-    let section = text.split("\n## ").find(|section| section.starts_with("loki.process\n")).unwrap();
+    let section = text
+        .split("\n## ")
+        .find(|section| section.starts_with("loki.process\n"))
+        .unwrap();
     let documented: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     assert_eq!(documented, DIFFERENCES);
 }

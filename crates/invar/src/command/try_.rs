@@ -37,14 +37,21 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3100
 /// How long components may take to stop, and a screen that nobody reads to take the last lines.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The demo log in the temporary folder.
+const DEMO: &str = "demo/shop.log";
+
 /// Finds log files, follows them, shows what is written.
 pub fn run(options: &Try) -> Outcome {
     let (found, demo) = look(options)?;
     if options.print_config {
         // No file of this name is made: the folder has another name each time.
-        let example = std::env::temp_dir().join("invar-try/demo.log");
+        let example = std::env::temp_dir().join("invar-try").join(DEMO);
         let targets = if demo { demo_targets(&example) } else { found.targets };
-        let port = if options.address().port() == 0 { LISTEN.port() } else { options.address().port() };
+        let port = if options.address().port() == 0 {
+            LISTEN.port()
+        } else {
+            options.address().port()
+        };
         let text = configuration(&targets, demo, SocketAddr::new(options.address().ip(), port));
         return Ok(output::write(text.as_bytes())?);
     }
@@ -68,7 +75,10 @@ impl Try {
 fn look(options: &Try) -> Result<(Found, bool), Failure> {
     let places = Places::of_machine();
     if !options.paths.is_empty() {
-        return Ok((discover::expand(&options.paths, &std::env::current_dir()?, &places)?, false));
+        return Ok((
+            discover::expand(&options.paths, &std::env::current_dir()?, &places)?,
+            false,
+        ));
     }
     let found = discover::search(&places);
     let demo = found.files() == 0 && found.unreadable == 0;
@@ -76,15 +86,29 @@ fn look(options: &Try) -> Result<(Found, bool), Failure> {
 }
 
 fn nothing(options: &Try, found: &Found) -> String {
-    let many = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
     if found.unreadable > 0 {
-        let files = many(found.unreadable, "log file");
-        return format!("this user may not read the {files} found: use sudo, or name other files with --path '/folder/*.log'");
+        let files = many(found.unreadable as u64, "log file");
+        return format!(
+            "this user may not read the {files} found: use sudo, or name other files with --path '/folder/*.log'"
+        );
     }
     format!(
         "no file matches --path {}: a relative pattern starts at the current folder, * matches within one name, ** any number of folders",
-        options.paths.iter().map(|path| format!("{path:?}")).collect::<Vec<_>>().join(", ")
+        options
+            .paths
+            .iter()
+            .map(|path| format!("{path:?}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     )
+}
+
+fn many(count: u64, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
 }
 
 fn demo_targets(path: &Path) -> Vec<Target> {
@@ -128,7 +152,11 @@ async fn listen(options: &Try) -> Result<TcpListener, Failure> {
         }
         other => other,
     };
-    bound.map_err(|error| Failure::Message(format!("cannot listen on {address}: {error}; choose another address with --listen")))
+    bound.map_err(|error| {
+        Failure::Message(format!(
+            "cannot listen on {address}: {error}; choose another address with --listen"
+        ))
+    })
 }
 
 async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
@@ -136,12 +164,13 @@ async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
     let stop = stop(options.run_for)?;
     tokio::pin!(stop);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Notices))?;
-    let folder = TempDir::with_prefix("invar-try-").map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let folder =
+        TempDir::with_prefix("invar-try-").map_err(|error| format!("cannot make a temporary folder: {error}"))?;
     let listener = listen(options).await?;
     let address = listener.local_addr()?;
 
     let writer = if demo {
-        let path = folder.path().join("demo.log");
+        let path = folder.path().join(DEMO);
         found.targets = demo_targets(&path);
         Some(Demo::create(&path)?)
     } else {
@@ -181,7 +210,11 @@ async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
         output::complain(error.report(output::color()).trim_end());
         return Err("the configuration above was refused: please report this".into());
     }
-    let mut show = Show { screen, lines, open: true };
+    let mut show = Show {
+        screen,
+        lines,
+        open: true,
+    };
     let outcome = tokio::select! {
         () = &mut stop => Ok(()),
         outcome = show.run() => outcome,
@@ -240,9 +273,9 @@ impl Show {
     /// Shows lines until nobody reads them.
     async fn run(&mut self) -> Outcome {
         while self.open
-            && let Some(batch) = self.lines.recv().await
+            && let Some(mut batch) = self.lines.recv().await
         {
-            let text = self.screen.render(&batch);
+            let text = self.screen.render(&mut batch);
             self.print(text).await?;
         }
         Ok(())
@@ -250,8 +283,8 @@ impl Show {
 
     /// Shows what is there.
     async fn rest(&mut self) -> io::Result<()> {
-        while let Some(batch) = self.lines.try_recv() {
-            let text = self.screen.render(&batch);
+        while let Some(mut batch) = self.lines.try_recv() {
+            let text = self.screen.render(&mut batch);
             self.print(text).await?;
         }
         Ok(())
@@ -260,7 +293,9 @@ impl Show {
     /// Writes on a thread of its own: a terminal that is stopped with Ctrl-S must not keep a signal from being seen.
     async fn print(&mut self, text: String) -> io::Result<()> {
         if self.open {
-            self.open = tokio::task::spawn_blocking(move || screen::write(&text)).await.map_err(io::Error::other)??;
+            self.open = tokio::task::spawn_blocking(move || screen::write(&text))
+                .await
+                .map_err(io::Error::other)??;
         }
         Ok(())
     }
@@ -271,32 +306,60 @@ fn header(options: &Try, found: &Found, demo: bool, address: SocketAddr, screen:
     let title = if demo {
         "Invar: no log files found here: showing a demo log.".to_owned()
     } else {
-        let (files, s) = (found.files(), if found.files() == 1 { "" } else { "s" });
-        format!("Invar follows {files} log file{s} of this machine.")
+        format!(
+            "Invar follows {} of this machine.",
+            many(found.files() as u64, "log file")
+        )
     };
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "{} {value}", screen.paint("2", &format!("{name:>9}")));
     };
     let url = format!("http://{}", reachable(address));
     line("page", &format!("{url}/"));
-    line("query", &format!("curl -sG {url}/loki/api/v1/query_range --data-urlencode 'query={{job=~\".+\"}}'"));
-    let paths: String = options.paths.iter().map(|path| format!(" --path {}", shell(path))).collect();
+    line(
+        "query",
+        &format!("curl -sG {url}/loki/api/v1/query_range --data-urlencode 'query={{job=~\".+\"}}'"),
+    );
+    let paths: String = options
+        .paths
+        .iter()
+        .map(|path| format!(" --path {}", shell(path)))
+        .collect();
     line("config", &format!("invar try --print-config{paths}"));
     line("stop", "Ctrl-C");
     if demo {
         line("files", "name yours with --path '/folder/*.log'");
     }
     if options.listen.is_none() && address.port() != LISTEN.port() {
-        line("note", &format!("port {} is in use, so that the page is on port {}", LISTEN.port(), address.port()));
+        line(
+            "note",
+            &format!(
+                "port {} is in use, so that the page is on port {}",
+                LISTEN.port(),
+                address.port()
+            ),
+        );
     }
     if !address.ip().is_loopback() {
-        line("note", &format!("whoever can reach {address} can read these logs: there is no password"));
+        line(
+            "note",
+            &format!("whoever can reach {address} can read these logs: there is no password"),
+        );
     }
     if found.unreadable > 0 {
-        line("note", &format!("not readable by this user: {}; sudo helps", found.unreadable));
+        line(
+            "note",
+            &format!("not readable by this user: {}; sudo helps", found.unreadable),
+        );
     }
     if found.left_out > 0 {
-        line("note", &format!("not followed, written longer ago: {}; name files with --path", found.left_out));
+        line(
+            "note",
+            &format!(
+                "not followed, written longer ago: {}; name files with --path",
+                found.left_out
+            ),
+        );
     }
     format!("{}\n{text}\n", screen.paint("1", &title))
 }
@@ -309,7 +372,8 @@ fn shell(word: &str) -> String {
 
 fn closing(screen: &Screen, store: &Store) -> String {
     let state = store.state();
-    let mut text = format!("{} lines shown, {} delivered", screen.shown, state.received_entries + state.duplicate_entries);
+    let delivered = state.received_entries + state.duplicate_entries;
+    let mut text = format!("{} shown, {delivered} delivered", many(screen.shown, "line"));
     if screen.skipped > 0 {
         let _ = write!(text, ", {} too fast for the screen", screen.skipped);
     }
@@ -363,7 +427,11 @@ mod tests {
                 text: configuration(&targets, demo, LISTEN).into_bytes(),
             };
             let (diagnostics, sources) = runtime::validate(&catalogue, &[file]);
-            assert!(diagnostics.is_empty(), "{}", runtime::report(&diagnostics, &sources, false));
+            assert!(
+                diagnostics.is_empty(),
+                "{}",
+                runtime::report(&diagnostics, &sources, false)
+            );
         }
     }
 }

@@ -69,7 +69,11 @@ impl Trying {
     fn wait_for(&self, text: &str) {
         let deadline = Instant::now() + PATIENCE;
         while !self.shown().contains(text) {
-            assert!(Instant::now() < deadline, "{text:?} is not on the screen:\n{}", self.shown());
+            assert!(
+                Instant::now() < deadline,
+                "{text:?} is not on the screen:\n{}",
+                self.shown()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -78,7 +82,9 @@ impl Trying {
     fn port(&self) -> u16 {
         self.wait_for("stop Ctrl-C");
         let shown = self.shown();
-        let (_, after) = shown.split_once("page http://127.0.0.1:").expect("the header names the page");
+        let (_, after) = shown
+            .split_once("page http://127.0.0.1:")
+            .expect("the header names the page");
         let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().expect("the page has a port")
     }
@@ -94,14 +100,21 @@ impl Trying {
         assert_eq!(answer.status, 200, "{}", answer.body);
         let answer: Json = serde_json::from_str(&answer.body).expect("the answer is JSON");
         let streams = answer["data"]["result"].as_array().expect("streams are a list");
-        let entries = streams.iter().flat_map(|stream| stream["values"].as_array().expect("values are a list"));
-        let mut lines: Vec<String> = entries.map(|entry| entry[1].as_str().expect("a line is text").to_owned()).collect();
+        let entries = streams
+            .iter()
+            .flat_map(|stream| stream["values"].as_array().expect("values are a list"));
+        let mut lines: Vec<String> = entries
+            .map(|entry| entry[1].as_str().expect("a line is text").to_owned())
+            .collect();
         lines.sort();
         lines
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status();
         assert!(status.expect("kill starts").success());
     }
 
@@ -115,9 +128,18 @@ impl Trying {
             assert!(Instant::now() < deadline, "it does not end:\n{}", self.shown());
             std::thread::sleep(Duration::from_millis(10));
         };
-        self.reader.take().expect("it ends once").join().expect("the reader does not panic");
+        self.reader
+            .take()
+            .expect("it ends once")
+            .join()
+            .expect("the reader does not panic");
         let mut errors = String::new();
-        self.child.stderr.take().expect("standard error is piped").read_to_string(&mut errors).expect("it is text");
+        self.child
+            .stderr
+            .take()
+            .expect("standard error is piped")
+            .read_to_string(&mut errors)
+            .expect("it is text");
         let left: Vec<_> = fs::read_dir(self.temp.path()).expect("it is there").collect();
         assert!(left.is_empty(), "temporary files are left: {left:?}");
         (self.shown(), errors, status.code().unwrap_or(-1))
@@ -133,13 +155,22 @@ impl Drop for Trying {
 }
 
 fn append(path: &Path, text: &str) {
-    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the file can be opened");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .expect("the file can be opened");
     file.write_all(text.as_bytes()).expect("the file can be written");
 }
 
 fn logs() -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let pattern = dir.path().join("*.log").to_str().expect("a temporary path is text").to_owned();
+    let pattern = dir
+        .path()
+        .join("*.log")
+        .to_str()
+        .expect("a temporary path is text")
+        .to_owned();
     (dir, pattern)
 }
 
@@ -166,13 +197,22 @@ fn it_shows_and_stores_lines_from_before_and_from_now_on() {
 
     let (shown, errors, code) = trying.end();
     assert_eq!((errors.as_str(), code), ("", 0), "{shown}");
-    assert!(shown.starts_with("Invar follows 1 log file of this machine.\n"), "{shown}");
-    assert!(shown.contains(&format!("invar try --print-config --path '{pattern}'")), "{shown}");
+    assert!(
+        shown.starts_with("Invar follows 1 log file of this machine.\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains(&format!("invar try --print-config --path '{pattern}'")),
+        "{shown}"
+    );
     assert!(!shown.contains("before 19"), "{shown}");
     assert!(shown.contains("warn  level=WARNING before 20\n"), "{shown}");
     assert!(shown.contains("error an ERROR now\n"), "{shown}");
     assert!(shown.contains("-     \\x1b[2Jclear\n"), "{shown}");
-    assert!(shown.ends_with("Invar has stopped: 12 lines shown, 12 delivered.\n"), "{shown}");
+    assert!(
+        shown.ends_with("Invar has stopped: 12 lines shown, 12 delivered.\n"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -187,9 +227,20 @@ fn it_reads_whole_files_if_it_is_told_to_and_stops_at_a_signal() {
         trying.signal(signal);
         let (shown, errors, code) = trying.end();
         assert_eq!((errors.as_str(), code), ("", 0), "{shown}");
-        let order: Vec<&str> = shown.lines().filter_map(|line| line.split_once(" line ")).map(|(_, number)| number).collect();
-        assert_eq!(order, (0..300).map(|i| format!("{i:03}")).collect::<Vec<_>>(), "{signal}");
-        assert!(shown.ends_with("Invar has stopped: 300 lines shown, 300 delivered.\n"), "{shown}");
+        let order: Vec<&str> = shown
+            .lines()
+            .filter_map(|line| line.split_once(" line "))
+            .map(|(_, number)| number)
+            .collect();
+        assert_eq!(
+            order,
+            (0..300).map(|i| format!("{i:03}")).collect::<Vec<_>>(),
+            "{signal}"
+        );
+        assert!(
+            shown.ends_with("Invar has stopped: 300 lines shown, 300 delivered.\n"),
+            "{shown}"
+        );
     }
 }
 
@@ -204,20 +255,28 @@ fn it_ends_well_when_nobody_reads() {
         .spawn()
         .expect("the binary starts");
     let mut first = String::new();
-    BufReader::new(child.stdout.take().expect("standard output is piped")).read_line(&mut first).expect("there is a header");
+    BufReader::new(child.stdout.take().expect("standard output is piped"))
+        .read_line(&mut first)
+        .expect("there is a header");
     assert_eq!(first, "Invar follows 1 log file of this machine.\n");
     eventually("the program sees that nobody reads", || {
         append(&dir.path().join("app.log"), "more\n");
         child.try_wait().expect("the process can be waited for").is_some()
     });
     let output = child.wait_with_output().expect("it has ended");
-    assert_eq!((String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()), ("", Some(0)));
+    assert_eq!(
+        (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
+        ("", Some(0))
+    );
 }
 
 #[test]
 fn it_prints_the_configuration_that_it_would_run() {
     let (dir, pattern) = logs();
-    append(&dir.path().join("app.log"), "2026-01-02T03:04:05.000000001Z stdout F hello\n");
+    append(
+        &dir.path().join("app.log"),
+        "2026-01-02T03:04:05.000000001Z stdout F hello\n",
+    );
     let (config, errors, code) = texts(&invar(&["try", "--print-config", "--path", &pattern], ""));
     assert_eq!((errors.as_str(), code), ("", 0));
     assert!(config.contains(&format!("__path__ = \"{pattern}\"")), "{config}");
@@ -225,14 +284,24 @@ fn it_prints_the_configuration_that_it_would_run() {
     let path = dir.path().join("try.alloy");
     fs::write(&path, &config).expect("it can be written");
     let name = path.to_str().expect("a temporary path is text");
-    assert_eq!(texts(&invar(&["fmt", "-t", name], "")), (String::new(), String::new(), 0));
-    assert_eq!(texts(&invar(&["validate", name], "")), (String::new(), String::new(), 0));
+    assert_eq!(
+        texts(&invar(&["fmt", "-t", name], "")),
+        (String::new(), String::new(), 0)
+    );
+    assert_eq!(
+        texts(&invar(&["validate", name], "")),
+        (String::new(), String::new(), 0)
+    );
 
     // Whatever this machine has, there is a configuration for it.
     let (config, errors, code) = texts(&invar(&["try", "--print-config"], ""));
     if code == 0 {
         fs::write(&path, &config).expect("it can be written");
-        assert_eq!(texts(&invar(&["validate", name], "")), (String::new(), String::new(), 0), "{config}");
+        assert_eq!(
+            texts(&invar(&["validate", name], "")),
+            (String::new(), String::new(), 0),
+            "{config}"
+        );
     } else {
         assert!(errors.contains("use sudo"), "{errors}");
     }
@@ -249,7 +318,10 @@ fn it_finds_levels_and_containers() {
          2026-01-02T03:04:06Z stderr F {\"msg\":\"no error\",\"level\":\"Info\"}\n",
     );
     let docker = dir.path().join("0af-json.log");
-    append(&docker, "{\"log\":\"[crit] from docker\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:07Z\"}\n");
+    append(
+        &docker,
+        "{\"log\":\"[crit] from docker\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:07Z\"}\n",
+    );
     let pods = dir.path().join("pods/*/*/*.log");
     let trying = Trying::start(&[
         "--path",
@@ -267,12 +339,18 @@ fn it_finds_levels_and_containers() {
         answer["data"].to_string()
     };
     assert_eq!(labels("level"), r#"["critical","info"]"#);
-    assert_eq!((labels("namespace"), labels("pod"), labels("container")), (r#"["shop"]"#.into(), r#"["web-1"]"#.into(), r#"["web"]"#.into()));
+    assert_eq!(
+        (labels("namespace"), labels("pod"), labels("container")),
+        (r#"["shop"]"#.into(), r#"["web-1"]"#.into(), r#"["web"]"#.into())
+    );
     assert_eq!(labels("stream"), r#"["stderr","stdout"]"#);
     trying.signal("TERM");
     let (shown, errors, code) = trying.end();
     assert_eq!((errors.as_str(), code), ("", 0), "{shown}");
-    assert!(shown.contains("03:04:05 web/0.log                -     a line in two pieces\n"), "{shown}");
+    assert!(
+        shown.contains("03:04:05 web/0.log                -     a line in two pieces\n"),
+        "{shown}"
+    );
     assert!(shown.contains("critical [crit] from docker\n"), "{shown}");
 }
 
@@ -280,7 +358,10 @@ fn it_finds_levels_and_containers() {
 fn it_says_what_to_do_if_it_cannot_start() {
     let (dir, pattern) = logs();
     let (_, errors, code) = texts(&invar(&["try", "--path", &pattern], ""));
-    assert!(errors.starts_with("Error: no file matches --path") && errors.contains("**"), "{errors}");
+    assert!(
+        errors.starts_with("Error: no file matches --path") && errors.contains("**"),
+        "{errors}"
+    );
     assert_eq!(code, 1);
     let (_, errors, code) = texts(&invar(&["try", "--path", "/[", "--print-config"], ""));
     assert!(errors.starts_with("Error: --path \"/[\": "), "{errors}");
@@ -291,5 +372,8 @@ fn it_says_what_to_do_if_it_cannot_start() {
     let address = taken.local_addr().expect("it is bound").to_string();
     let (out, errors, code) = texts(&invar(&["try", "--path", &pattern, "--listen", &address], ""));
     assert_eq!((out.as_str(), code), ("", 1));
-    assert!(errors.contains(&format!("cannot listen on {address}")) && errors.contains("--listen"), "{errors}");
+    assert!(
+        errors.contains(&format!("cannot listen on {address}")) && errors.contains("--listen"),
+        "{errors}"
+    );
 }

@@ -105,7 +105,11 @@ fn element(text: &[u8], range: Range<usize>, index: i64) -> Option<Piece> {
     let base = range.start;
     let mut elements = Vec::new();
     array(&text[range], |piece| elements.push(piece)).ok()?;
-    let at = if index < 0 { index + elements.len() as i64 } else { index };
+    let at = if index < 0 {
+        index + elements.len() as i64
+    } else {
+        index
+    };
     let piece = elements.into_iter().nth(usize::try_from(at).ok()?)?;
     Some(shifted(piece, base))
 }
@@ -142,7 +146,22 @@ mod tests {
 
     #[test]
     fn more_than_a_path_is_left_to_the_language() {
-        for expression in ["", "a.", "a[*]", "a[?b]", "a | b", "length(a)", "@", "a.*", "a[0:1]", "`1`", "[0]", "a[]", "1a", "\"a\\n\""] {
+        for expression in [
+            "",
+            "a.",
+            "a[*]",
+            "a[?b]",
+            "a | b",
+            "length(a)",
+            "@",
+            "a.*",
+            "a[0:1]",
+            "`1`",
+            "[0]",
+            "a[]",
+            "1a",
+            "\"a\\n\"",
+        ] {
             assert_eq!(Path::parse(expression), None, "{expression}");
         }
     }

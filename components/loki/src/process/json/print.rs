@@ -17,7 +17,10 @@ pub fn compact(raw: &[u8]) -> Vec<u8> {
                 at = close + 1;
             }
             b'-' | b'0'..=b'9' => {
-                let length = raw[at..].iter().position(|byte| b",]} \t\r\n".contains(byte)).unwrap_or(raw.len() - at);
+                let length = raw[at..]
+                    .iter()
+                    .position(|byte| b",]} \t\r\n".contains(byte))
+                    .unwrap_or(raw.len() - at);
                 out.extend_from_slice(print_number(number(&raw[at..at + length])).as_bytes());
                 at += length;
             }

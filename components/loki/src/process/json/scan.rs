@@ -43,7 +43,11 @@ pub fn members(text: &[u8], mut each: impl FnMut(&[u8], bool, Piece)) -> Result<
     match text.get(at) {
         Some(b'n') => {
             at = literal(text, at, b"null")?;
-            return if blank(text, at) == text.len() { Ok(false) } else { Err(Malformed) };
+            return if blank(text, at) == text.len() {
+                Ok(false)
+            } else {
+                Err(Malformed)
+            };
         }
         Some(b'{') => at = blank(text, at + 1),
         _ => return Err(Malformed),
@@ -95,7 +99,11 @@ pub fn array(text: &[u8], mut each: impl FnMut(Piece)) -> Result<(), Malformed> 
 }
 
 fn end(text: &[u8], at: usize) -> Result<(), Malformed> {
-    if blank(text, at) == text.len() { Ok(()) } else { Err(Malformed) }
+    if blank(text, at) == text.len() {
+        Ok(())
+    } else {
+        Err(Malformed)
+    }
 }
 
 fn blank(text: &[u8], mut at: usize) -> usize {
@@ -106,7 +114,11 @@ fn blank(text: &[u8], mut at: usize) -> usize {
 }
 
 fn literal(text: &[u8], at: usize, word: &[u8]) -> Result<usize, Malformed> {
-    if text[at..].starts_with(word) { Ok(at + word.len()) } else { Err(Malformed) }
+    if text[at..].starts_with(word) {
+        Ok(at + word.len())
+    } else {
+        Err(Malformed)
+    }
 }
 
 /// The value that starts at `at`, and where the text goes on behind it.
@@ -168,7 +180,13 @@ fn string(text: &[u8], mut at: usize) -> Result<(usize, bool), Malformed> {
                 escaped = true;
                 at += match text.get(at + 1) {
                     Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                    Some(b'u') if text.get(at + 2..at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 6,
+                    Some(b'u')
+                        if text
+                            .get(at + 2..at + 6)
+                            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+                    {
+                        6
+                    }
                     _ => return Err(Malformed),
                 };
             }
@@ -285,7 +303,10 @@ pub fn number(text: &[u8]) -> f64 {
     if text.len() <= 15 && text.iter().all(u8::is_ascii_digit) {
         return text.iter().fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0')) as f64;
     }
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(f64::NAN)
 }
 
 /// The content of a string that the scanner has accepted. Halves of surrogate pairs become U+FFFD; bytes that are not
@@ -344,14 +365,19 @@ mod tests {
         let mut found = Vec::new();
         let text = text.as_bytes();
         let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        members(text, |key, _, piece| found.push((text_of(key), piece.kind, text_of(&text[piece.range]))))?;
+        members(text, |key, _, piece| {
+            found.push((text_of(key), piece.kind, text_of(&text[piece.range])))
+        })?;
         Ok(found)
     }
 
     #[test]
     fn members_are_found_in_one_pass() {
         let found = keys(" {\"a\" : 1.5e1 ,\"b\":\"x\\\"y\", \"c\":[1,{\"d\":[]}],\"e\":null,\"f\":true}\n").unwrap();
-        let kinds: Vec<_> = found.iter().map(|(key, kind, text)| (key.as_str(), *kind, text.as_str())).collect();
+        let kinds: Vec<_> = found
+            .iter()
+            .map(|(key, kind, text)| (key.as_str(), *kind, text.as_str()))
+            .collect();
         assert_eq!(
             kinds,
             [
@@ -368,10 +394,36 @@ mod tests {
     #[test]
     fn malformed_texts_are_refused_as_a_whole() {
         for text in [
-            "", " ", "x", "[1]", "\"a\"", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{\"a\":1}x", "{a:1}", "{\"a\":01}",
-            "{\"a\":+1}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":1e}", "{\"a\":1e999}", "{\"a\":tru}", "{\"a\":\"\n\"}",
-            "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":[1,]}", "{\"a\":[1 2]}", "{\"a\":{\"b\"}}", "{\"a\":[}", "{\"a\":{]}",
-            "nullx", "{\"a\":1}{", "{\"a\":[[[[]]]}",
+            "",
+            " ",
+            "x",
+            "[1]",
+            "\"a\"",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{\"a\":1}x",
+            "{a:1}",
+            "{\"a\":01}",
+            "{\"a\":+1}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":1e}",
+            "{\"a\":1e999}",
+            "{\"a\":tru}",
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\u12g4\"}",
+            "{\"a\":[1,]}",
+            "{\"a\":[1 2]}",
+            "{\"a\":{\"b\"}}",
+            "{\"a\":[}",
+            "{\"a\":{]}",
+            "nullx",
+            "{\"a\":1}{",
+            "{\"a\":[[[[]]]}",
         ] {
             assert_eq!(keys(text), Err(Malformed), "{text}");
         }
@@ -379,7 +431,15 @@ mod tests {
 
     #[test]
     fn nesting_costs_no_stack_and_is_bounded() {
-        for (depth, good) in [(63, true), (64, true), (65, true), (200, true), (10_000, true), (10_001, false), (5_000_000, false)] {
+        for (depth, good) in [
+            (63, true),
+            (64, true),
+            (65, true),
+            (200, true),
+            (10_000, true),
+            (10_001, false),
+            (5_000_000, false),
+        ] {
             let text = format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
             assert_eq!(keys(&text).is_ok(), good, "{depth}");
             let text = format!("{{\"a\":{}1{}}}", "{\"x\":[".repeat(depth / 2), "]}".repeat(depth / 2));
@@ -396,7 +456,10 @@ mod tests {
             let content = "x".repeat(length);
             assert_eq!(keys(&format!("{{\"a\":\"{content}\"}}")).unwrap()[0].2, content);
             assert!(keys(&format!("{{\"a\":\"{content}\u{1}\"}}")).is_err());
-            assert_eq!(keys(&format!("{{\"a\":\"{content}é\"}}")).unwrap()[0].2, format!("{content}é"));
+            assert_eq!(
+                keys(&format!("{{\"a\":\"{content}é\"}}")).unwrap()[0].2,
+                format!("{content}é")
+            );
         }
     }
 

@@ -74,14 +74,17 @@ struct Cri {
 
 impl Step for Cri {
     fn run(&self, record: &mut Record, cx: &mut Cx<'_>) -> Flow {
-        let Some(source) = record.source(None) else { return Flow::Next };
-        let Some(parsed) = parse(&source.text) else { return Flow::Next };
+        let Some(source) = record.source(None) else {
+            return Flow::Next;
+        };
+        let Some(parsed) = parse(&source.text) else {
+            return Flow::Next;
+        };
         let line = &source.text;
         let stream = &line[parsed.stream.clone()];
-        record.labels = cx
-            .tools
-            .labels
-            .apply(self.site, &record.labels, &self.label, |_| Edit::Set(Text::Borrowed(stream)));
+        record.labels = cx.tools.labels.apply(self.site, &record.labels, &self.label, |_| {
+            Edit::Set(Text::Borrowed(stream))
+        });
         let flag: &'static [u8] = if parsed.partial { b"P" } else { b"F" };
         let piece = |range: &Range<usize>| source.piece(range.start, range.end);
         let [time, stream, flags, content] = &self.slots;
@@ -93,7 +96,11 @@ impl Step for Cri {
             record.timestamp = timestamp;
         }
         record.line = line.slice(parsed.content);
-        if parsed.partial { self.partial(record, cx) } else { self.full(record, cx) }
+        if parsed.partial {
+            self.partial(record, cx)
+        } else {
+            self.full(record, cx)
+        }
     }
 }
 

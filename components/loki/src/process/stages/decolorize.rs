@@ -81,13 +81,21 @@ fn sequence(text: &[u8]) -> usize {
         // Designation of character sets and the like: intermediate bytes and a final one.
         [ESCAPE, rest @ ..] => {
             let middle = rest.iter().take_while(|byte| (0x20..0x30).contains(*byte)).count();
-            return if rest.get(middle).is_some_and(|byte| (0x30..0x7f).contains(byte)) { middle + 2 } else { 0 };
+            return if rest.get(middle).is_some_and(|byte| (0x30..0x7f).contains(byte)) {
+                middle + 2
+            } else {
+                0
+            };
         }
         _ => return 0,
     };
     let rest = &text[parameters..];
     let middle = rest.iter().take_while(|byte| (0x20..0x40).contains(*byte)).count();
-    if rest.get(middle).is_some_and(|byte| (0x40..0x7f).contains(byte)) { parameters + middle + 1 } else { 0 }
+    if rest.get(middle).is_some_and(|byte| (0x40..0x7f).contains(byte)) {
+        parameters + middle + 1
+    } else {
+        0
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ struct Docker {
 
 impl Step for Docker {
     fn run(&self, record: &mut Record, cx: &mut Cx<'_>) -> Flow {
-        let Some(source) = record.source(None) else { return Flow::Next };
+        let Some(source) = record.source(None) else {
+            return Flow::Next;
+        };
         let mut found: [Option<Piece>; 3] = [const { None }; 3];
         let mut good = true;
         let outcome = members(&source.text, |key, escaped, piece| {
@@ -70,10 +72,9 @@ impl Step for Docker {
         if let Some(timestamp) = gotime::parse_rfc3339_nano(&time) {
             record.timestamp = timestamp;
         }
-        record.labels = cx
-            .tools
-            .labels
-            .apply(self.site, &record.labels, &self.label, |_| Edit::Set(Text::Borrowed(&stream)));
+        record.labels = cx.tools.labels.apply(self.site, &record.labels, &self.label, |_| {
+            Edit::Set(Text::Borrowed(&stream))
+        });
         record.line = log;
         Flow::Next
     }

@@ -55,7 +55,9 @@ impl Compile for Config {
             self.longer_than.0 != 0,
         ];
         if !conditions.contains(&true) {
-            return Err(Error::new("one of source, expression, older_than and longer_than is required"));
+            return Err(Error::new(
+                "one of source, expression, older_than and longer_than is required",
+            ));
         }
         if !self.value.is_empty() && !self.expression.is_empty() {
             return Err(Error::new("value and expression exclude each other"));
@@ -66,7 +68,7 @@ impl Compile for Config {
         let wanted = if !self.value.is_empty() {
             Wanted::Equal(self.value.as_bytes().to_vec())
         } else if !self.expression.is_empty() {
-            Wanted::Match(expression("expression", &self.expression)?)
+            Wanted::Match(searched(&self.expression)?)
         } else {
             Wanted::Present
         };
@@ -82,6 +84,27 @@ impl Compile for Config {
         compiler.step("stage.drop", stage);
         Ok(())
     }
+}
+
+/// An expression of which only whether it matches is of interest. A `.*` at either end changes nothing then, but would keep
+/// the engine from looking for the text between them first.
+fn searched(pattern: &str) -> Result<Regex, Error> {
+    let whole = expression("expression", pattern)?;
+    if pattern.contains(['|', '(']) || pattern.contains("\\Q") {
+        return Ok(whole);
+    }
+    let mut core = pattern;
+    if let Some(rest) = core
+        .strip_prefix(".*")
+        .filter(|rest| !rest.starts_with(['?', '*', '+', '{']))
+    {
+        core = rest;
+    }
+    if let Some(rest) = core.strip_suffix(".*").filter(|rest| !rest.ends_with('\\')) {
+        core = rest;
+    }
+    // What is left may be no expression of its own.
+    Ok(Regex::new(core).unwrap_or(whole))
 }
 
 enum Wanted {
@@ -116,7 +139,11 @@ impl Step for Drop {
     fn run(&self, record: &mut Record, cx: &mut Cx<'_>) -> Flow {
         let long = self.longer_than == 0 || record.line.len() > self.longer_than;
         let old = self.older_than == 0 || record.timestamp < cx.now.saturating_sub(self.older_than);
-        if long && old && self.says_drop(record, cx) { Flow::Drop(self.rule) } else { Flow::Next }
+        if long && old && self.says_drop(record, cx) {
+            Flow::Drop(self.rule)
+        } else {
+            Flow::Next
+        }
     }
 }
 
@@ -146,6 +173,37 @@ impl Drop {
                     joined.extend_from_slice(&text);
                 }
                 wanted.accepts(joined)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_searched_without_what_matches_anything() {
+        for (pattern, core) in [
+            (".*noise.*", "noise"),
+            (".*noise", "noise"),
+            ("noise.*", "noise"),
+            ("noise\\.*", "noise\\.*"),
+            (".*?noise", ".*?noise"),
+            (".*a|b.*", ".*a|b.*"),
+            ("(?i).*x.*", "(?i).*x.*"),
+            (".*", ""),
+            ("^a.*", "^a"),
+        ] {
+            let searched = searched(pattern).unwrap();
+            assert_eq!(searched.as_str(), core);
+            let whole = Regex::new(pattern).unwrap();
+            for text in ["", "noise", "a noise b", "noise.", "x\nnoise", "X", "b", "ab"] {
+                assert_eq!(
+                    searched.is_match(text.as_bytes()),
+                    whole.is_match(text.as_bytes()),
+                    "{pattern} {text}"
+                );
             }
         }
     }

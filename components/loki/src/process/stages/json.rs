@@ -53,7 +53,11 @@ impl Compile for Config {
             source: self.source.as_deref().map(|source| compiler.read(source)),
             keys: Vec::new(),
             queries: Vec::new(),
-            regex: if self.regex.is_empty() { None } else { Some(expression("regex", &self.regex)?) },
+            regex: if self.regex.is_empty() {
+                None
+            } else {
+                Some(expression("regex", &self.regex)?)
+            },
             malformed: self.drop_malformed.then(|| compiler.silent_rule(MALFORMED)),
             room: compiler.room(Room::default),
         };
@@ -62,9 +66,10 @@ impl Compile for Config {
             let path = Path::parse(expression);
             let query = match path {
                 Some(_) => None,
-                None => Some(Expression::compile(expression).map_err(|error| {
-                    Error::new(format!("expressions: {name} = {expression:?}: {error}"))
-                })?),
+                None => Some(
+                    Expression::compile(expression)
+                        .map_err(|error| Error::new(format!("expressions: {name} = {expression:?}: {error}")))?,
+                ),
             };
             // Compiled even if nobody reads the value, so that a bad expression is an error all the same.
             let Some(slot) = compiler.write(name) else { continue };
@@ -121,7 +126,13 @@ impl Step for Json {
             return self.malformed.map_or(Flow::Next, Flow::Drop);
         }
         for ((path, slot), found) in self.keys.iter().zip(&mut room.found) {
-            let piece = found.take().and_then(|piece| if path.is_key() { Some(piece) } else { path.follow(text, piece) });
+            let piece = found.take().and_then(|piece| {
+                if path.is_key() {
+                    Some(piece)
+                } else {
+                    path.follow(text, piece)
+                }
+            });
             record.set(slot, piece.map_or(Extracted::Null, |piece| extracted(&source, piece)));
         }
         if !self.queries.is_empty() {

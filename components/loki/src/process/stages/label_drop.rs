@@ -40,7 +40,10 @@ struct LabelDrop {
 
 impl Step for LabelDrop {
     fn run(&self, record: &mut Record, cx: &mut Cx<'_>) -> Flow {
-        record.labels = cx.tools.labels.apply(self.site, &record.labels, &self.names, |_| Edit::Remove);
+        record.labels = cx
+            .tools
+            .labels
+            .apply(self.site, &record.labels, &self.names, |_| Edit::Remove);
         Flow::Next
     }
 }

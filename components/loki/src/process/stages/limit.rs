@@ -127,7 +127,11 @@ struct Wait(Rate, Mutex<Bucket>);
 
 impl Step for Wait {
     fn run(&self, _: &mut Record, _: &mut Cx<'_>) -> Flow {
-        let pause = self.1.lock().unwrap_or_else(PoisonError::into_inner).reserve(self.0, Instant::now());
+        let pause = self
+            .1
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .reserve(self.0, Instant::now());
         if pause.is_zero() { Flow::Next } else { Flow::Wait(pause) }
     }
 }
@@ -137,7 +141,11 @@ struct DropBeyond(Rate, Mutex<Bucket>, RuleId);
 impl Step for DropBeyond {
     fn run(&self, _: &mut Record, cx: &mut Cx<'_>) -> Flow {
         let mut bucket = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if bucket.allow(self.0, cx.instant) { Flow::Next } else { Flow::Drop(self.2) }
+        if bucket.allow(self.0, cx.instant) {
+            Flow::Next
+        } else {
+            Flow::Drop(self.2)
+        }
     }
 }
 
@@ -172,7 +180,10 @@ impl Step for ByLabel {
             }
             recent.insert(value.clone(), known.unwrap_or_default());
         }
-        if recent.get_mut(value).is_none_or(|bucket| bucket.allow(self.limit, cx.instant)) {
+        if recent
+            .get_mut(value)
+            .is_none_or(|bucket| bucket.allow(self.limit, cx.instant))
+        {
             return Flow::Next;
         }
         let counter = self.dropped.with(&[&self.label, value]);

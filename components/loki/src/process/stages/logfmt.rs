@@ -40,7 +40,11 @@ impl Compile for Config {
             return Err(Error::new("mapping or regex is required"));
         }
         let source = (!self.source.is_empty()).then(|| compiler.read(&self.source));
-        let regex = if self.regex.is_empty() { None } else { Some(expression("regex", &self.regex)?) };
+        let regex = if self.regex.is_empty() {
+            None
+        } else {
+            Some(expression("regex", &self.regex)?)
+        };
         let keys = super::labels::sources(&self.mapping)
             .filter_map(|(name, key)| Some((key.as_bytes().to_vec(), compiler.write(name)?)))
             .collect();
@@ -124,7 +128,10 @@ fn pair(line: &[u8], at: usize) -> Scan {
     };
     let start = at + blank;
     let stop = |from: usize| {
-        line[from..].iter().position(|byte| *byte <= b' ' || matches!(byte, b'=' | b'"')).map_or(line.len(), |n| from + n)
+        line[from..]
+            .iter()
+            .position(|byte| *byte <= b' ' || matches!(byte, b'=' | b'"'))
+            .map_or(line.len(), |n| from + n)
     };
     let key_end = stop(start);
     let key = start..key_end;
@@ -139,7 +146,10 @@ fn pair(line: &[u8], at: usize) -> Scan {
             next,
         )
     };
-    if line[key.clone()].utf8_chunks().any(|chunk| !chunk.invalid().is_empty() || chunk.valid().contains('\u{fffd}')) {
+    if line[key.clone()]
+        .utf8_chunks()
+        .any(|chunk| !chunk.invalid().is_empty() || chunk.valid().contains('\u{fffd}'))
+    {
         return Scan::Error;
     }
     match line.get(key_end) {
@@ -182,7 +192,13 @@ fn quoted(line: &[u8], key: Range<usize>, start: usize) -> Scan {
         escaped = true;
         at += match line.get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'\'' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-            Some(b'u') if line.get(at + 2..at + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 6,
+            Some(b'u')
+                if line
+                    .get(at + 2..at + 6)
+                    .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+            {
+                6
+            }
             _ => return Scan::Error,
         };
     }
@@ -210,7 +226,11 @@ mod tests {
                 Scan::Pair(pair, next) => {
                     at = next;
                     let raw = &line.as_bytes()[pair.value];
-                    let value = if pair.escaped { unescape(raw).into_owned() } else { raw.to_vec() };
+                    let value = if pair.escaped {
+                        unescape(raw).into_owned()
+                    } else {
+                        raw.to_vec()
+                    };
                     found.push((&line[pair.key], String::from_utf8(value).unwrap()));
                 }
                 Scan::End => return (found, true),

@@ -42,9 +42,9 @@ impl Compile for Config {
         let selector = Selector::parse(&self.selector, Dialect::Process)
             .map_err(|error| Error::about("selector", format!("selector = {:?}: {error}", self.selector)))?;
         match self.action.as_str() {
-            "keep" if self.stages.is_empty() => {
-                Err(Error::new("action = \"keep\" needs at least one stage for the records that match"))
-            }
+            "keep" if self.stages.is_empty() => Err(Error::new(
+                "action = \"keep\" needs at least one stage for the records that match",
+            )),
             "keep" => compiler.nested(selector, &self.stages),
             "drop" if !self.stages.is_empty() => Err(Error::new("action = \"drop\" takes no stages")),
             "drop" => {
@@ -52,7 +52,9 @@ impl Compile for Config {
                 compiler.step("stage.match", MatchDrop { selector, rule });
                 Ok(())
             }
-            other => Err(Error::new(format!("action must be \"keep\" or \"drop\", not {other:?}"))),
+            other => Err(Error::new(format!(
+                "action must be \"keep\" or \"drop\", not {other:?}"
+            ))),
         }
     }
 }
@@ -64,6 +66,10 @@ struct MatchDrop {
 
 impl Step for MatchDrop {
     fn run(&self, record: &mut Record, _: &mut Cx<'_>) -> Flow {
-        if selects(&self.selector, record) { Flow::Drop(self.rule) } else { Flow::Next }
+        if selects(&self.selector, record) {
+            Flow::Drop(self.rule)
+        } else {
+            Flow::Next
+        }
     }
 }

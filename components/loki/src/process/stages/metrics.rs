@@ -143,7 +143,11 @@ impl Metric {
                     block: $block,
                     name: &$config.name,
                     description: &$config.description,
-                    source: if $config.source.is_empty() { &$config.name } else { &$config.source },
+                    source: if $config.source.is_empty() {
+                        &$config.name
+                    } else {
+                        &$config.source
+                    },
                     prefix: &$config.prefix,
                     max_idle: $config.max_idle_duration,
                     value: &$config.value,
@@ -187,7 +191,9 @@ impl Metric {
                 "dec" => Ok(Action::Inc(-1.0)),
                 "add" => Ok(Action::Add(1.0)),
                 "sub" => Ok(Action::Add(-1.0)),
-                other => Err(format!("action must be \"set\", \"inc\", \"dec\", \"add\" or \"sub\", not {other:?}")),
+                other => Err(format!(
+                    "action must be \"set\", \"inc\", \"dec\", \"add\" or \"sub\", not {other:?}"
+                )),
             },
             Metric::Histogram(_) => Ok(Action::Observe),
         }
@@ -292,7 +298,11 @@ impl Step for Metrics {
 
 impl Recorder {
     fn record(&self, record: &Record, labels: &Labels) -> Option<Effect> {
-        let seen = if self.match_all { Seen::Null } else { record.get(&self.source) };
+        let seen = if self.match_all {
+            Seen::Null
+        } else {
+            record.get(&self.source)
+        };
         if !seen.is_present() || (!self.value.is_empty() && seen.text().is_none_or(|text| *text != *self.value)) {
             return None;
         }
@@ -320,7 +330,9 @@ fn float(seen: Seen<'_>) -> Option<f64> {
         Seen::Number(value) => Some(value),
         Seen::Text(text) => {
             let text = std::str::from_utf8(text).ok()?;
-            text.parse().ok().or_else(|| gotime::parse_duration(text).ok().map(|nanos| nanos as f64 / 1e9))
+            text.parse()
+                .ok()
+                .or_else(|| gotime::parse_duration(text).ok().map(|nanos| nanos as f64 / 1e9))
         }
     }
 }

@@ -67,7 +67,11 @@ impl Step for Pack {
         quote(&record.line, &mut line);
         line.push(b'}');
         let labels = cx.tools.labels.apply(self.site, &record.labels, &self.names, |i| {
-            if record.text(&self.slots[i]).is_some() { Edit::Remove } else { Edit::Keep }
+            if record.text(&self.slots[i]).is_some() {
+                Edit::Remove
+            } else {
+                Edit::Keep
+            }
         });
         record.labels = labels;
         record.line = line.into();

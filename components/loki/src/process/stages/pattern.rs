@@ -46,7 +46,9 @@ fn parse(pattern: &str) -> Result<(Vec<u8>, Vec<Capture>), String> {
             && is_name(name)
         {
             if captures.last().is_some_and(|(_, literal)| literal.is_empty()) {
-                return Err(format!("<{name}> follows another capture directly; put text between them"));
+                return Err(format!(
+                    "<{name}> follows another capture directly; put text between them"
+                ));
             }
             if name != "_" && captures.iter().any(|(known, _)| known == name) {
                 return Err(format!("<{name}> is there twice"));
@@ -85,12 +87,15 @@ impl Compile for Config {
         if self.source.as_deref() == Some("") {
             return Err(Error::new("source must not be empty: leave it out to match the line"));
         }
-        let (first, captures) =
-            parse(&self.pattern).map_err(|error| Error::about("pattern", format!("pattern = {:?}: {error}", self.pattern)))?;
+        let (first, captures) = parse(&self.pattern)
+            .map_err(|error| Error::about("pattern", format!("pattern = {:?}: {error}", self.pattern)))?;
         let named: Vec<usize> = (0..captures.len()).filter(|i| !captures[*i].name.is_empty()).collect();
         let stage = Pattern {
             source: self.source.as_deref().map(|source| compiler.read(source)),
-            slots: named.iter().filter_map(|i| Some((*i, compiler.write(&captures[*i].name)?))).collect(),
+            slots: named
+                .iter()
+                .filter_map(|i| Some((*i, compiler.write(&captures[*i].name)?)))
+                .collect(),
             site: compiler.label_site(),
             names: named.iter().map(|i| captures[*i].name.clone()).collect(),
             named,
@@ -161,7 +166,9 @@ impl Step for Pattern {
         if self.labels && !found.is_empty() {
             record.labels = cx.tools.labels.apply(self.site, &record.labels, &self.names, |i| {
                 let range = found.get(self.named[i]);
-                range.map_or(Edit::Keep, |range| Edit::Set(Text::Borrowed(&source.text[range.clone()])))
+                range.map_or(Edit::Keep, |range| {
+                    Edit::Set(Text::Borrowed(&source.text[range.clone()]))
+                })
             });
         }
         Flow::Next

@@ -50,7 +50,10 @@ impl Compile for Config {
                 groups.push((group, SmolStr::new(name)));
             }
         }
-        let slots = groups.iter().filter_map(|(group, name)| Some((*group, compiler.write(name)?))).collect();
+        let slots = groups
+            .iter()
+            .filter_map(|(group, name)| Some((*group, compiler.write(name)?)))
+            .collect();
         let locations = regex.capture_locations();
         let labels = self.labels_from_groups.then(|| GroupLabels {
             site: compiler.label_site(),

@@ -41,9 +41,13 @@ impl Compile for Config {
         }
         let regex = expression("expression", &self.expression)?;
         let named = regex.group_names().iter().enumerate();
-        let named: Vec<(usize, SmolStr)> =
-            named.filter_map(|(group, name)| Some((group, SmolStr::new(name.as_deref()?)))).collect();
-        let named = named.into_iter().filter_map(|(group, name)| Some((group, compiler.write(&name)?))).collect();
+        let named: Vec<(usize, SmolStr)> = named
+            .filter_map(|(group, name)| Some((group, SmolStr::new(name.as_deref()?))))
+            .collect();
+        let named = named
+            .into_iter()
+            .filter_map(|(group, name)| Some((group, compiler.write(&name)?)))
+            .collect();
         let source = (!self.source.is_empty()).then(|| compiler.read(&self.source));
         if source.is_some() {
             compiler.write(&self.source);
@@ -81,8 +85,13 @@ impl Step for Replace {
         let mut extracted: Vec<(usize, Vec<u8>)> = Vec::new();
         self.regex.for_each_match(text, |groups| {
             for group in 1..self.regex.group_names().len() {
-                let Some(range) = groups.get(group).filter(|_| !failed) else { continue };
-                let Some(new) = self.rendering.render(record, cx.names, Some(&text[range.clone()]), None) else {
+                let Some(range) = groups.get(group).filter(|_| !failed) else {
+                    continue;
+                };
+                let Some(new) = self
+                    .rendering
+                    .render(record, cx.names, Some(&text[range.clone()]), None)
+                else {
                     failed = true;
                     continue;
                 };

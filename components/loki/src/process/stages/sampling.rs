@@ -43,6 +43,10 @@ struct Sampling {
 
 impl Step for Sampling {
     fn run(&self, _: &mut Record, cx: &mut Cx<'_>) -> Flow {
-        if cx.host.random.unit() < self.rate { Flow::Next } else { Flow::Drop(self.rule) }
+        if cx.host.random.unit() < self.rate {
+            Flow::Next
+        } else {
+            Flow::Drop(self.rule)
+        }
     }
 }

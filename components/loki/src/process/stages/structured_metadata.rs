@@ -40,7 +40,11 @@ impl Compile for Config {
         if self.values.contains_key("") {
             return Err(Error::new("values: a name must not be empty"));
         }
-        let regex = if self.regex.is_empty() { None } else { Some(expression("regex", &self.regex)?) };
+        let regex = if self.regex.is_empty() {
+            None
+        } else {
+            Some(expression("regex", &self.regex)?)
+        };
         let values: Vec<(SmolStr, Slot)> = labels::sources(&self.values)
             .map(|(name, source)| (SmolStr::new(name), compiler.read(source)))
             .collect();
@@ -108,17 +112,28 @@ impl Step for StructuredMetadata {
             }
         }
         if moves {
-            record.labels = cx.tools.labels.apply(self.site, &record.labels, &self.moved, |_| Edit::Remove);
+            record.labels = cx
+                .tools
+                .labels
+                .apply(self.site, &record.labels, &self.moved, |_| Edit::Remove);
         }
         if let Some(regex) = &self.regex {
-            let matching: Vec<SmolStr> =
-                record.labels.iter().map(|(name, _)| name).filter(|name| regex.is_match(name.as_bytes())).cloned().collect();
+            let matching: Vec<SmolStr> = record
+                .labels
+                .iter()
+                .map(|(name, _)| name)
+                .filter(|name| regex.is_match(name.as_bytes()))
+                .cloned()
+                .collect();
             for name in &matching {
                 if let Some(value) = record.labels.get(name) {
                     put(&mut metadata, name, value.clone());
                 }
             }
-            record.labels = cx.tools.labels.apply(self.regex_site, &record.labels, &matching, |_| Edit::Remove);
+            record.labels = cx
+                .tools
+                .labels
+                .apply(self.regex_site, &record.labels, &matching, |_| Edit::Remove);
         }
         record.metadata = metadata;
         Flow::Next

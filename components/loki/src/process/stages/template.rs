@@ -51,7 +51,8 @@ impl Step for TemplateStage {
     fn run(&self, record: &mut Record, cx: &mut Cx<'_>) -> Flow {
         let text = {
             let value = record.text(&self.source);
-            self.rendering.render(record, cx.names, value.as_deref(), Some(&record.line))
+            self.rendering
+                .render(record, cx.names, value.as_deref(), Some(&record.line))
         };
         match text {
             None => {}

@@ -53,14 +53,21 @@ impl Compile for Config {
         let choice = |argument: &str, value: &str, other: &str| match value {
             "fudge" => Ok(true),
             value if value == other => Ok(false),
-            value => Err(Error::new(format!("{argument} must be \"fudge\" or {other:?}, not {value:?}"))),
+            value => Err(Error::new(format!(
+                "{argument} must be \"fudge\" or {other:?}, not {value:?}"
+            ))),
         };
         let fudge_failures = choice("action_on_failure", &self.action_on_failure, "skip")?;
-        let fudge_duplicates = choice("action_on_duplicate_timestamp", &self.action_on_duplicate_timestamp, "keep")?;
+        let fudge_duplicates = choice(
+            "action_on_duplicate_timestamp",
+            &self.action_on_duplicate_timestamp,
+            "keep",
+        )?;
         let location = match &self.location {
             None => None,
             Some(name) => Some(
-                Location::load(name).map_err(|error| Error::about("location", format!("location = {name:?}: {error}")))?,
+                Location::load(name)
+                    .map_err(|error| Error::about("location", format!("location = {name:?}: {error}")))?,
             ),
         };
         let formats = std::iter::once(&self.format).chain(&self.fallback_formats);
@@ -191,7 +198,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Step for Timestamp {
     fn run(&self, record: &mut Record, cx: &mut Cx<'_>) -> Flow {
         let parsed = record.text(&self.source).and_then(|text| {
-            self.formats.iter().find_map(|format| format.parse(&text, &self.local, cx.now))
+            self.formats
+                .iter()
+                .find_map(|format| format.parse(&text, &self.local, cx.now))
         });
         if !self.fudge_failures && (parsed.is_none() || !self.fudge_duplicates) {
             record.timestamp = parsed.unwrap_or(record.timestamp);

@@ -95,7 +95,10 @@ impl Compile for Config {
                 of,
             });
         }
-        let counters = compiler.metrics().truncated().map_err(|error| Error::caused("cannot register metrics", error))?;
+        let counters = compiler
+            .metrics()
+            .truncated()
+            .map_err(|error| Error::caused("cannot register metrics", error))?;
         let stage = Truncate {
             mark: compiler.write(MARK),
             rules,
@@ -136,7 +139,8 @@ impl Cut {
 
     /// The same for text that has to stay text: what a cut leaves of a character becomes U+FFFD.
     fn text(&self, text: &str) -> Option<SmolStr> {
-        self.bytes(text.as_bytes()).map(|cut| SmolStr::new(String::from_utf8_lossy(&cut)))
+        self.bytes(text.as_bytes())
+            .map(|cut| SmolStr::new(String::from_utf8_lossy(&cut)))
     }
 
     fn takes(&self, name: &str) -> bool {
@@ -156,8 +160,9 @@ impl Cut {
             }
             Of::Labels => {
                 let long = record.labels.iter().filter(|(name, _)| self.takes(name));
-                let cut: Vec<(SmolStr, SmolStr)> =
-                    long.filter_map(|(name, value)| Some((name.clone(), self.text(value)?))).collect();
+                let cut: Vec<(SmolStr, SmolStr)> = long
+                    .filter_map(|(name, value)| Some((name.clone(), self.text(value)?)))
+                    .collect();
                 if cut.is_empty() {
                     return false;
                 }
@@ -219,7 +224,10 @@ impl Step for Truncate {
         if let Some(mark) = &self.mark
             && !kinds.is_empty()
         {
-            let before = record.text(mark).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+            let before = record
+                .text(mark)
+                .map(|text| String::from_utf8_lossy(&text).into_owned())
+                .unwrap_or_default();
             kinds.extend(before.split(',').filter(|kind| !kind.is_empty()).map(str::to_owned));
             let list: Vec<String> = kinds.into_iter().collect();
             record.set(mark, Extracted::Text(list.join(",").into()));

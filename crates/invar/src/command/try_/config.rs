@@ -190,11 +190,20 @@ mod tests {
             let (file, problems) = syntax::parse("", text.as_bytes());
             assert!(problems.is_empty(), "{problems:?}");
             let ids: Vec<String> = file.body.blocks().map(|block| block.id()).collect();
-            let expect = few.iter().map(|target| source_id(target.kind)).collect::<std::collections::BTreeSet<_>>();
-            assert_eq!(ids.iter().filter(|id| id.starts_with("loki.source.")).count(), expect.len());
+            let expect = few
+                .iter()
+                .map(|target| source_id(target.kind))
+                .collect::<std::collections::BTreeSet<_>>();
+            assert_eq!(
+                ids.iter().filter(|id| id.starts_with("loki.source.")).count(),
+                expect.len()
+            );
             assert!(expect.iter().all(|id| ids.contains(id)), "{ids:?}");
             assert_eq!(ids.iter().filter(|id| *id == "loki.write.store").count(), 1);
-            assert!(text.contains(r#"url = "http://127.0.0.1:3100/loki/api/v1/push""#), "{text}");
+            assert!(
+                text.contains(r#"url = "http://127.0.0.1:3100/loki/api/v1/push""#),
+                "{text}"
+            );
         }
     }
 }

@@ -32,8 +32,11 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// A demo log at `path`, with its first lines.
+    /// A demo log at `path`, with its first lines and its folder.
     pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
         let mut demo = Demo {
             path: path.to_path_buf(),
             file: File::create_new(path)?,

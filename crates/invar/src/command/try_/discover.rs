@@ -28,7 +28,11 @@ pub struct Places {
 impl Places {
     /// The places of this machine and user.
     pub fn of_machine() -> Self {
-        let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
         Places {
             system: "/var/log".into(),
             docker: "/var/lib/docker/containers".into(),
@@ -64,7 +68,11 @@ pub struct Found {
 impl Found {
     /// How many files there are; one that two patterns match counts once.
     pub fn files(&self) -> usize {
-        self.targets.iter().flat_map(|target| &target.files).collect::<BTreeSet<_>>().len()
+        self.targets
+            .iter()
+            .flat_map(|target| &target.files)
+            .collect::<BTreeSet<_>>()
+            .len()
     }
 }
 
@@ -80,7 +88,11 @@ pub struct BadPattern {
 pub fn search(places: &Places) -> Found {
     let mut found = Found::default();
     let mut files = Vec::new();
-    for (root, only_logs) in [(Some(&places.system), false), (Some(&places.docker), true), (places.user.as_ref(), true)] {
+    for (root, only_logs) in [
+        (Some(&places.system), false),
+        (Some(&places.docker), true),
+        (places.user.as_ref(), true),
+    ] {
         let Some(root) = root else { continue };
         for seen in Walk::new(root) {
             if walk::is_other(&seen.path) || only_logs && !has_log_name(&seen.path) {
@@ -101,7 +113,11 @@ pub fn search(places: &Places) -> Found {
     }
     files.sort_by(|(a, _), (b, _)| (Reverse(a.modified), &a.path).cmp(&(Reverse(b.modified), &b.path)));
     found.left_out = files.len().saturating_sub(MAX_FILES);
-    let rest: BTreeSet<PathBuf> = files.split_off(files.len() - found.left_out).into_iter().map(|(seen, _)| seen.path).collect();
+    let rest: BTreeSet<PathBuf> = files
+        .split_off(files.len() - found.left_out)
+        .into_iter()
+        .map(|(seen, _)| seen.path)
+        .collect();
     found.targets = group(places, files, &rest);
     found
 }
@@ -118,7 +134,11 @@ pub fn expand(patterns: &[String], base: &Path, places: &Places) -> Result<Found
         if given.is_empty() {
             return Err(bad("an empty pattern matches nothing".to_owned()));
         }
-        let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| bad("the current folder is not UTF-8".to_owned()));
+        let text = |path: &Path| {
+            path.to_str()
+                .map(str::to_owned)
+                .ok_or_else(|| bad("the current folder is not UTF-8".to_owned()))
+        };
         let named = absolute(&base.join(given));
         let pattern = if named.is_dir() {
             format!("{}/*.log", escape(&text(&named)?))
@@ -131,7 +151,9 @@ pub fn expand(patterns: &[String], base: &Path, places: &Places) -> Result<Found
         if !known.insert(pattern.clone()) {
             continue;
         }
-        let files = Pattern::new(&pattern).map_err(|error| bad(error.to_string()))?.expand(&RealFs, &mut |_, _| {});
+        let files = Pattern::new(&pattern)
+            .map_err(|error| bad(error.to_string()))?
+            .expand(&RealFs, &mut |_, _| {});
         let mut target = Target {
             job: job(places, &literal_folder(&pattern)),
             pattern,
@@ -151,10 +173,15 @@ pub fn expand(patterns: &[String], base: &Path, places: &Places) -> Result<Found
             }
         }
         // One pattern has one pipeline; that of most of its files.
-        target.kind = kinds.into_iter().max_by_key(|(kind, count)| (*count, Reverse(*kind))).map_or(Kind::Plain, |(kind, _)| kind);
+        target.kind = kinds
+            .into_iter()
+            .max_by_key(|(kind, count)| (*count, Reverse(*kind)))
+            .map_or(Kind::Plain, |(kind, _)| kind);
         found.targets.push(target);
     }
-    found.targets.sort_by(|a, b| (a.kind, &a.pattern).cmp(&(b.kind, &b.pattern)));
+    found
+        .targets
+        .sort_by(|a, b| (a.kind, &a.pattern).cmp(&(b.kind, &b.pattern)));
     Ok(found)
 }
 
@@ -180,27 +207,44 @@ fn group(places: &Places, files: Vec<(Seen, Kind)>, left_out: &BTreeSet<PathBuf>
                 escape(text)
             }
         };
-        let target = targets.entry((*kind, pattern)).or_insert_with_key(|(kind, pattern)| Target {
-            pattern: pattern.clone(),
-            job: job(places, seen.path.parent().unwrap_or(Path::new("/"))),
-            kind: *kind,
-            files: Vec::new(),
-        });
+        let target = targets
+            .entry((*kind, pattern))
+            .or_insert_with_key(|(kind, pattern)| Target {
+                pattern: pattern.clone(),
+                job: job(places, seen.path.parent().unwrap_or(Path::new("/"))),
+                kind: *kind,
+                files: Vec::new(),
+            });
         target.files.push(seen.path.clone());
     }
     targets.into_values().collect()
 }
 
 /// Whether `*.log` in this folder is exactly what was found there, all of one kind: neither binary nor unreadable files.
-fn is_whole(folder: &Path, kind: Kind, files: &[(Seen, Kind)], all: &BTreeSet<&Path>, left_out: &BTreeSet<PathBuf>) -> bool {
-    let logs = |path: &Path| path.parent() == Some(folder) && path.extension().is_some_and(|extension| extension == "log");
-    let of_kind = files.iter().filter(|(seen, _)| logs(&seen.path)).all(|(_, other)| *other == kind);
-    of_kind && !left_out.iter().any(|path| logs(path)) && walk::logs_in(folder).iter().all(|path| all.contains(path.as_path()))
+fn is_whole(
+    folder: &Path,
+    kind: Kind,
+    files: &[(Seen, Kind)],
+    all: &BTreeSet<&Path>,
+    left_out: &BTreeSet<PathBuf>,
+) -> bool {
+    let logs =
+        |path: &Path| path.parent() == Some(folder) && path.extension().is_some_and(|extension| extension == "log");
+    let of_kind = files
+        .iter()
+        .filter(|(seen, _)| logs(&seen.path))
+        .all(|(_, other)| *other == kind);
+    of_kind
+        && !left_out.iter().any(|path| logs(path))
+        && walk::logs_in(folder).iter().all(|path| all.contains(path.as_path()))
 }
 
 /// Containers come and go: their files are matched wherever they are.
 fn container_pattern(places: &Places, path: &Path) -> Option<String> {
-    let below = |root: &Path, tail: &str| path.starts_with(root).then(|| Some(format!("{}/{tail}", escape(root.to_str()?))))?;
+    let below = |root: &Path, tail: &str| {
+        path.starts_with(root)
+            .then(|| Some(format!("{}/{tail}", escape(root.to_str()?))))?
+    };
     below(&places.system.join("pods"), "*/*/*.log")
         .or_else(|| below(&places.system.join("containers"), "*.log"))
         .or_else(|| below(&places.docker, "*/*-json.log"))
@@ -215,7 +259,11 @@ fn job(places: &Places, folder: &Path) -> String {
     if folder.starts_with(&places.docker) {
         return "docker".to_owned();
     }
-    let own = || folder.file_name().map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned());
+    let own = || {
+        folder
+            .file_name()
+            .map_or_else(|| "files".to_owned(), |name| name.to_string_lossy().into_owned())
+    };
     let user = || first(places.user.as_deref()?, "user");
     first(&places.system, "system").or_else(user).unwrap_or_else(own)
 }

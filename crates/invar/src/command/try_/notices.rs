@@ -22,7 +22,11 @@ impl<S: Subscriber> Layer<S> for Notices {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        let kind = if *event.metadata().level() == Level::ERROR { "error" } else { "warning" };
+        let kind = if *event.metadata().level() == Level::ERROR {
+            "error"
+        } else {
+            "warning"
+        };
         output::complain(&text.notice(kind));
     }
 }

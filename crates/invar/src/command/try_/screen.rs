@@ -38,9 +38,10 @@ impl Screen {
         }
     }
 
-    /// The text of a batch, and counts it.
-    pub fn render(&mut self, batch: &LiveBatch) -> String {
+    /// The text of a batch by time, and counts it. A push has its lines by stream, and so has the batch.
+    pub fn render(&mut self, batch: &mut LiveBatch) -> String {
         let mut out = String::new();
+        batch.entries.sort_by_key(|entry| entry.timestamp);
         for entry in &batch.entries {
             self.line(&mut out, entry);
         }
@@ -48,7 +49,10 @@ impl Screen {
         if batch.dropped > 0 {
             self.skipped += batch.dropped;
             let lines = if batch.dropped == 1 { "line" } else { "lines" };
-            let text = format!("... {} {lines} not shown: they came too fast for this screen. The store has them.", batch.dropped);
+            let text = format!(
+                "... {} {lines} not shown: they came too fast for this screen. The store has them.",
+                batch.dropped
+            );
             out.push_str(&self.paint("2", &text));
             out.push('\n');
         }
@@ -56,16 +60,32 @@ impl Screen {
     }
 
     fn line(&self, out: &mut String, entry: &LiveEntry) {
-        let label = |name: &str| entry.labels.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
+        let label = |name: &str| {
+            entry
+                .labels
+                .iter()
+                .find(|(n, _)| n == name)
+                .map_or("", |(_, value)| value.as_str())
+        };
         let level = label("level");
-        let name = pad(&keep_end(&escape(short_name(label("filename")).as_bytes(), usize::MAX), NAME_CHARS), NAME_CHARS);
+        let name = pad(
+            &keep_end(
+                &escape(short_name(label("filename")).as_bytes(), usize::MAX),
+                NAME_CHARS,
+            ),
+            NAME_CHARS,
+        );
         let color = match level {
             "error" | "critical" | "alert" | "emerg" | "fatal" | "panic" => "31",
             "warn" => "33",
             "debug" | "trace" => "2",
             _ => "32",
         };
-        let shown = if level.is_empty() { "-".to_owned() } else { escape(level.as_bytes(), 12) };
+        let shown = if level.is_empty() {
+            "-".to_owned()
+        } else {
+            escape(level.as_bytes(), 12)
+        };
         let _ = writeln!(
             out,
             "{} {} {} {}",
@@ -85,7 +105,11 @@ impl Screen {
 
     /// `text` in a colour, given as parameters of the terminal's SGR sequence.
     pub fn paint(&self, sgr: &str, text: &str) -> String {
-        if self.color { format!("\x1b[{sgr}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.color {
+            format!("\x1b[{sgr}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -219,9 +243,18 @@ mod tests {
     fn every_byte_gives_printable_text() {
         for seed in 0..2000u64 {
             let mut random = fastrand::Rng::with_seed(seed);
-            let bytes: Vec<u8> = (0..random.usize(..40)).map(|_| *random.choice(b"\x1b[]0;m2J\x07\n\r\t\x9b\xc2\x80\xe2\xaea\x00").unwrap_or(&0)).collect();
+            let bytes: Vec<u8> = (0..random.usize(..40))
+                .map(|_| {
+                    *random
+                        .choice(b"\x1b[]0;m2J\x07\n\r\t\x9b\xc2\x80\xe2\xaea\x00")
+                        .unwrap_or(&0)
+                })
+                .collect();
             let text = escape(&bytes, 30);
-            assert!(text.chars().all(|c| !c.is_control() && !is_unsafe(c)), "seed {seed}: {text:?}");
+            assert!(
+                text.chars().all(|c| !c.is_control() && !is_unsafe(c)),
+                "seed {seed}: {text:?}"
+            );
             assert!(text.chars().count() <= 31, "seed {seed}: {text:?}");
         }
     }
@@ -253,18 +286,34 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_shown_by_time() {
+        let mut both = batch(&[("level", "warn")], "second");
+        both.entries.extend(batch(&[("level", "info")], "first").entries);
+        both.entries[1].timestamp -= 1;
+        let text = Screen::new(false, TimeZone::UTC).render(&mut both);
+        let order: Vec<&str> = text.lines().filter_map(|line| line.rsplit(' ').next()).collect();
+        assert_eq!(order, ["first", "second"]);
+    }
+
+    #[test]
     fn an_entry_is_one_line() {
         let mut plain = Screen::new(false, TimeZone::UTC);
-        let text = plain.render(&batch(&[("filename", "/var/log/a.log"), ("level", "warn")], "x\ny"));
+        let text = plain.render(&mut batch(&[("filename", "/var/log/a.log"), ("level", "warn")], "x\ny"));
         assert_eq!(text, "01:02:03 a.log                    warn  x\\ny\n");
-        let text = plain.render(&batch(&[("filename", "/a/\x1b[2J/a-name-that-is-too-long.log")], "x"));
+        let text = plain.render(&mut batch(
+            &[("filename", "/a/\x1b[2J/a-name-that-is-too-long.log")],
+            "x",
+        ));
         assert_eq!(text, "01:02:03 …me-that-is-too-long.log -     x\n");
         let mut many = batch(&[], "x");
         many.dropped = 3;
-        let text = plain.render(&many);
-        assert!(text.ends_with("... 3 lines not shown: they came too fast for this screen. The store has them.\n"), "{text}");
+        let text = plain.render(&mut many);
+        assert!(
+            text.ends_with("... 3 lines not shown: they came too fast for this screen. The store has them.\n"),
+            "{text}"
+        );
         assert_eq!((plain.shown, plain.skipped), (3, 3));
-        let text = Screen::new(true, TimeZone::UTC).render(&batch(&[("level", "error")], "x"));
+        let text = Screen::new(true, TimeZone::UTC).render(&mut batch(&[("level", "error")], "x"));
         assert!(text.contains("\x1b[31merror\x1b[0m x\n"), "{text}");
     }
 }

@@ -63,14 +63,24 @@ fn last_lines(path: &Path, lines: usize) -> io::Result<Option<u64>> {
         // Lines of UTF-16 end in two bytes; only a reader that decodes can tell where.
         return Ok(None);
     }
-    let mut ends = tail.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| from + at as u64 + 1);
+    let mut ends = tail
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| from + at as u64 + 1);
     // The first end is that of the last line; the line that is wanted starts where the one before ends.
     let last = ends.next();
     let start = match ends.nth(lines - 1) {
         Some(start) => Some(start),
         None if from == 0 => None,
         // Longer lines than one looks back: fewer of them, or none.
-        None => tail.iter().position(|byte| *byte == b'\n').map(|at| from + at as u64 + 1).or(last).or(Some(size)),
+        None => tail
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map(|at| from + at as u64 + 1)
+            .or(last)
+            .or(Some(size)),
     };
     Ok(start)
 }
@@ -84,7 +94,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("a.log");
         fs::write(&path, content).expect("it can be written");
-        assert_eq!(last_lines(&path, lines).expect("it can be read"), expect, "{} bytes", content.len());
+        assert_eq!(
+            last_lines(&path, lines).expect("it can be read"),
+            expect,
+            "{} bytes",
+            content.len()
+        );
     }
 
     #[test]
@@ -121,6 +136,9 @@ mod tests {
         let text = fs::read_to_string(storage.join("loki.source.file.pods/positions.yml")).expect("it is there");
         let name = path.display().to_string().replace('"', "\\\"");
         let labels = r#"{job=\"it's \\\"x\\\"\"}"#;
-        assert_eq!(text, format!("positions:\n  ? path: \"{name}\"\n    labels: \"{labels}\"\n  : \"100\"\n"));
+        assert_eq!(
+            text,
+            format!("positions:\n  ? path: \"{name}\"\n    labels: \"{labels}\"\n  : \"100\"\n")
+        );
     }
 }

@@ -64,7 +64,11 @@ fn is_cri(line: &[u8]) -> bool {
     let time = words.next().unwrap_or_default();
     let stream = words.next().unwrap_or_default();
     let flag = words.next().unwrap_or_default();
-    time.len() >= 20 && time[4] == b'-' && time[10] == b'T' && matches!(stream, b"stdout" | b"stderr") && matches!(flag, b"F" | b"P")
+    time.len() >= 20
+        && time[4] == b'-'
+        && time[10] == b'T'
+        && matches!(stream, b"stdout" | b"stderr")
+        && matches!(flag, b"F" | b"P")
 }
 
 fn is_docker(line: &[u8]) -> bool {
@@ -88,9 +92,21 @@ mod tests {
         check("Größe 5\n\u{1b}[32minfo\u{1b}[0m\n".as_bytes(), "/a", Some(Kind::Plain));
         check(b"caf\xe9 latin1\n", "/a", Some(Kind::Plain));
         check(b"\xff\xfea\0\n\0", "/a", Some(Kind::Plain));
-        check(b"2026-01-02T03:04:05.000000001Z stdout F hello\n", "/a", Some(Kind::Cri));
-        check(b"2026-01-02T03:04:05.000000001Z stdin F hello\n", "/a", Some(Kind::Plain));
-        check(br#"{"log":"hello\n","stream":"stdout","time":"2026-01-02T03:04:05Z"}"#, "/a", Some(Kind::Docker));
+        check(
+            b"2026-01-02T03:04:05.000000001Z stdout F hello\n",
+            "/a",
+            Some(Kind::Cri),
+        );
+        check(
+            b"2026-01-02T03:04:05.000000001Z stdin F hello\n",
+            "/a",
+            Some(Kind::Plain),
+        );
+        check(
+            br#"{"log":"hello\n","stream":"stdout","time":"2026-01-02T03:04:05Z"}"#,
+            "/a",
+            Some(Kind::Docker),
+        );
         check(br#"{"log":"hello"}"#, "/a", Some(Kind::Plain));
         check(b"LPKSHHRH\0\0", "/a", None);
         check(b"\x1f\x8b\x08\x01", "/a.log", None);

@@ -18,7 +18,8 @@ impl Tree {
             fs::create_dir_all(path.parent().expect("files are in folders")).expect("folders can be made");
             fs::write(&path, content).expect("files can be written");
             let file = fs::File::options().write(true).open(&path).expect("it is there");
-            file.set_modified(SystemTime::now() - Duration::from_secs(age as u64)).expect("times can be set");
+            file.set_modified(SystemTime::now() - Duration::from_secs(age as u64))
+                .expect("times can be set");
         }
         let places = Places {
             system: root.join("system"),
@@ -41,7 +42,10 @@ impl Tree {
     }
 
     fn check(&self, expect: &[(&str, &str, Kind, usize)]) {
-        let expect: Vec<_> = expect.iter().map(|(a, b, kind, n)| (a.to_string(), b.to_string(), *kind, *n)).collect();
+        let expect: Vec<_> = expect
+            .iter()
+            .map(|(a, b, kind, n)| (a.to_string(), b.to_string(), *kind, *n))
+            .collect();
         assert_eq!(self.shape(&search(&self.places)), expect);
     }
 }
@@ -153,7 +157,10 @@ fn patterns_are_taken_as_they_are_given() {
     let check = |patterns: &[&str], expect: &[(&str, &str, Kind, usize)]| {
         let patterns: Vec<String> = patterns.iter().map(|p| p.to_string()).collect();
         let found = expand(&patterns, &tree.root, &tree.places).expect("the patterns are good");
-        let expect: Vec<_> = expect.iter().map(|(a, b, kind, n)| (a.to_string(), b.to_string(), *kind, *n)).collect();
+        let expect: Vec<_> = expect
+            .iter()
+            .map(|(a, b, kind, n)| (a.to_string(), b.to_string(), *kind, *n))
+            .collect();
         assert_eq!(tree.shape(&found), expect);
     };
     check(&["a/*.log"], &[("/a/*.log", "a", Kind::Plain, 1)]);
@@ -163,7 +170,15 @@ fn patterns_are_taken_as_they_are_given() {
     check(&["a/*.{log,txt}"], &[("/a/*.{log,txt}", "a", Kind::Plain, 2)]);
     check(&["a/zero.bin"], &[("/a/zero.bin", "a", Kind::Plain, 1)]);
     check(&["a/none.log"], &[("/a/none.log", "a", Kind::Plain, 0)]);
-    check(&["*/*.log"], &[("/*/*.log", tree.root.file_name().and_then(|n| n.to_str()).expect("it has a name"), Kind::Plain, 2)]);
+    check(
+        &["*/*.log"],
+        &[(
+            "/*/*.log",
+            tree.root.file_name().and_then(|n| n.to_str()).expect("it has a name"),
+            Kind::Plain,
+            2,
+        )],
+    );
     check(&["c/*"], &[("/c/*", "c", Kind::Cri, 1)]);
 
     let odd = tree.root.join("o{d}[d]");
@@ -180,9 +195,20 @@ fn patterns_are_taken_as_they_are_given() {
 
 #[test]
 fn escaped_paths_match_themselves() {
-    for path in ["/a/b.log", "/a/[x].log", "/a/{x,y}.log", "/a/*?.log", "/a/b\\c.log", "/a/x,y.log"] {
+    for path in [
+        "/a/b.log",
+        "/a/[x].log",
+        "/a/{x,y}.log",
+        "/a/*?.log",
+        "/a/b\\c.log",
+        "/a/x,y.log",
+    ] {
         let matcher = Pattern::new(&escape(path)).expect("an escaped path is a pattern");
         assert!(matcher.matches(Path::new(path)), "{path}: {}", escape(path));
     }
-    assert!(!Pattern::new(&escape("/a/*.log")).expect("it is a pattern").matches(Path::new("/a/b.log")));
+    assert!(
+        !Pattern::new(&escape("/a/*.log"))
+            .expect("it is a pattern")
+            .matches(Path::new("/a/b.log"))
+    );
 }

@@ -81,15 +81,27 @@ impl Iterator for Walk {
 pub fn logs_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "log") && path.is_file()).collect()
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log") && path.is_file())
+        .collect()
 }
 
 /// Whether a name in a folder for logs tells that this is none, or one that was rotated away: accounting databases, the
 /// journal, what is compressed, `syslog.1`, `app.log-20260102`, `README`.
 pub fn is_other(path: &Path) -> bool {
-    const NAMES: [&[u8]; 8] = [b"wtmp", b"btmp", b"utmp", b"lastlog", b"faillog", b"tallylog", b"README", b"wtmp.db"];
+    const NAMES: [&[u8]; 8] = [
+        b"wtmp",
+        b"btmp",
+        b"utmp",
+        b"lastlog",
+        b"faillog",
+        b"tallylog",
+        b"README",
+        b"wtmp.db",
+    ];
     const EXTENSIONS: [&str; 18] = [
-        "gz", "xz", "bz2", "zst", "lz4", "lzma", "zip", "z", "Z", "tar", "journal", "journal~", "old", "bak", "db", "pid", "lock", "sock",
+        "gz", "xz", "bz2", "zst", "lz4", "lzma", "zip", "z", "Z", "tar", "journal", "journal~", "old", "bak", "db",
+        "pid", "lock", "sock",
     ];
     let Some(name) = path.file_name().map(OsStrExt::as_bytes) else {
         return true;
@@ -101,5 +113,10 @@ pub fn is_other(path: &Path) -> bool {
         number(tail) && (name[at] == b'.' || tail.len() >= 8)
     });
     // `wtmp-20260102` is a rotated `wtmp`.
-    NAMES.contains(&name) || rotated || path.extension().and_then(|e| e.to_str()).is_some_and(|e| EXTENSIONS.contains(&e))
+    NAMES.contains(&name)
+        || rotated
+        || path
+            .extension()
+            .and_then(|e| e.to_str())
+            .is_some_and(|e| EXTENSIONS.contains(&e))
 }

@@ -1,0 +1,342 @@
+//! `loki.source.file`
+
+mod args;
+mod metrics;
+mod positions;
+mod shared;
+mod tailer;
+
+pub use args::{Arguments, OnPositionsError};
+
+use component::prelude::*;
+use glob::Pattern;
+use host::FileKind;
+use metrics::Metrics;
+use positions::{Key, Position, Positions};
+use shared::{Shared, Store};
+use signals::Labels;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tailer::{Handle, Tailer};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use value::Object;
+
+/// The component.
+pub const COMPONENT: Registration = Registration::of::<File>("loki.source.file", Stability::GenerallyAvailable);
+
+const PATH: &str = "__path__";
+const EXCLUDE: &str = "__path_exclude__";
+/// How often the positions file is written if anything changed.
+const SAVE: Duration = Duration::from_secs(1);
+/// How often positions of files that are gone are looked for.
+const PRUNE: Duration = Duration::from_secs(60);
+
+/// A `loki.source.file`.
+pub struct File {
+    shared: Arc<Shared>,
+    args: Mutex<Arguments>,
+    changed: Notify,
+    tailers: Mutex<BTreeMap<Key, Arc<Handle>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A file that is to be read.
+struct Wanted {
+    key: Key,
+    labels: Labels,
+}
+
+fn wanted(path: &str, target: &BTreeMap<String, String>) -> Wanted {
+    let public = target.iter().filter(|(name, _)| !name.starts_with("__") && *name != "filename");
+    let plain = Labels::from_pairs(target.iter().filter(|(name, _)| !name.starts_with("__")).map(owned));
+    let labels = Labels::from_pairs(public.map(owned).chain([("filename".to_owned(), path.to_owned())]));
+    Wanted {
+        key: Key {
+            path: path.to_owned(),
+            // Without the file's name, as Alloy has it.
+            labels: plain.to_string(),
+        },
+        labels,
+    }
+}
+
+fn owned((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+/// The files that the targets stand for now.
+fn files(cx: &Context<()>, args: &Arguments) -> Vec<Wanted> {
+    let mut found = Vec::new();
+    let oldest = cx.host().clock.now().saturating_sub(args.file_match.ignore_older_than.0);
+    for target in &args.targets {
+        let Some(path) = target.get(PATH).filter(|path| !path.is_empty()) else { continue };
+        if !args.file_match.enabled {
+            found.push(wanted(path, target));
+            continue;
+        }
+        let exclude = target.get(EXCLUDE).filter(|text| !text.is_empty()).and_then(|text| Pattern::new(text).ok());
+        let Ok(pattern) = Pattern::new(path) else { continue };
+        let mut unreadable = |dir: &Path, error: std::io::Error| {
+            tracing::warn!(path = %dir.display(), err = %error, "cannot look for files in a directory");
+        };
+        for path in pattern.expand(&*cx.host().fs, &mut unreadable) {
+            let path = std::path::absolute(&path).unwrap_or(path);
+            let excluded = exclude.as_ref().is_some_and(|exclude| exclude.matches(&path));
+            let fresh = cx.host().fs.meta(&path).is_ok_and(|meta| {
+                let old = args.file_match.ignore_older_than.0 != 0 && meta.modified < oldest;
+                meta.kind != FileKind::Dir && !old
+            });
+            if fresh && !excluded {
+                found.push(wanted(&path.to_string_lossy(), target));
+            }
+        }
+    }
+    found
+}
+
+/// Checks the patterns, so that one that is malformed is an error of the configuration.
+fn check_patterns(args: &Arguments) -> Result<()> {
+    if !args.file_match.enabled {
+        return Ok(());
+    }
+    for (i, target) in args.targets.iter().enumerate() {
+        for name in [PATH, EXCLUDE] {
+            if let Some(text) = target.get(name).filter(|text| !text.is_empty()) {
+                Pattern::new(text).map_err(|error| Error::caused(format!("targets[{i}], label \"{name}\""), error))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the positions file. One that is broken is put aside, said so, and every file is treated as one whose position cannot
+/// be read.
+fn load_positions(cx: &Context<()>, args: &Arguments) -> Result<(Store, bool)> {
+    let fs = &*cx.host().fs;
+    let path = cx.data_path().join("positions.yml");
+    let mut broken = false;
+    let mut positions = match positions::load(fs, &path) {
+        Ok(positions) => positions,
+        Err(error) => {
+            broken = true;
+            let aside = put_aside(cx, &path);
+            tracing::error!(path = %path.display(), err = error, kept = %aside, "the positions file cannot be read");
+            Positions::new()
+        }
+    };
+    let mut imported = false;
+    let legacy = &args.legacy_positions_file;
+    if positions.is_empty() && !broken && !legacy.as_os_str().is_empty() {
+        match positions::load_legacy(fs, legacy) {
+            Ok(found) => {
+                imported = !found.is_empty();
+                positions = found;
+                tracing::info!(path = %legacy.display(), files = positions.len(), "imported positions");
+            }
+            Err(error) => {
+                tracing::error!(path = %legacy.display(), err = error, "the legacy positions file cannot be read");
+            }
+        }
+    }
+    Ok((Store::new(path, positions, imported), broken))
+}
+
+fn put_aside(cx: &Context<()>, path: &Path) -> String {
+    let aside = path.with_extension(format!("yml.corrupt-{}", cx.host().clock.now() / 1_000_000_000));
+    let fs = &cx.host().fs;
+    match fs.read(path).and_then(|text| fs.write_atomic(&aside, &text, 0o600)) {
+        Ok(()) => aside.display().to_string(),
+        Err(error) => format!("nowhere: {error}"),
+    }
+}
+
+impl File {
+    /// Starts and stops tailers so that the files that are wanted are read.
+    fn sync(&self, tasks: &mut JoinSet<Key>, broken: bool) {
+        let args = lock(&self.args).clone();
+        let reading = args.reading();
+        let mut wanted: BTreeMap<Key, Labels> = BTreeMap::new();
+        for one in files(&self.shared.cx, &args) {
+            wanted.entry(one.key).or_insert(one.labels);
+        }
+        let mut tailers = lock(&self.tailers);
+        for (key, handle) in tailers.iter() {
+            match wanted.get(key) {
+                Some(_) if handle.reading == reading => {}
+                // It starts again, as it is to be read now, when it has stopped.
+                Some(_) => handle.stop.cancel(),
+                // The same file under other labels: its new tailer goes on where this one stops.
+                None if wanted.keys().any(|other| other.path == key.path) => handle.stop.cancel(),
+                None => handle.drain.cancel(),
+            }
+        }
+        let busy: BTreeSet<String> = tailers.keys().map(|key| key.path.clone()).collect();
+        for (key, labels) in wanted {
+            let stopping = |handle: &Arc<Handle>| handle.stop.is_cancelled() || handle.drain.is_cancelled();
+            if tailers.contains_key(&key) || tailers.iter().any(|(other, handle)| other.path == key.path && stopping(handle)) {
+                continue;
+            }
+            let taken = |other: &Key| tailers.contains_key(other);
+            let (state, from_end) = match self.shared.positions.find(&key, &taken) {
+                Some(Position::State(state)) => (Some(state), false),
+                None if !broken || busy.contains(&key.path) => (None, args.tail_from_end),
+                _ => match args.on_positions_file_error {
+                    OnPositionsError::Beginning => (None, false),
+                    OnPositionsError::End => (None, true),
+                    OnPositionsError::Skip => {
+                        let message = "its position cannot be read, and on_positions_file_error is \"skip\"";
+                        tracing::error!(path = key.path, "the file is left alone: {message}");
+                        self.shared.troubled(&key.path, Some(message.to_owned()));
+                        continue;
+                    }
+                },
+            };
+            let handle = Arc::new(Handle {
+                key: key.clone(),
+                labels,
+                reading: reading.clone(),
+                stop: CancellationToken::new(),
+                drain: CancellationToken::new(),
+                offset: Arc::new(AtomicU64::new(0)),
+                running: Arc::new(AtomicBool::new(false)),
+            });
+            let tailer = Tailer::new(self.shared.clone(), handle.clone(), state, from_end);
+            let ended = key.clone();
+            let span = self.shared.cx.span().clone();
+            tasks.spawn(tracing::Instrument::instrument(
+                async move {
+                    tailer.run().await;
+                    ended
+                },
+                span,
+            ));
+            tailers.insert(key, handle);
+        }
+    }
+
+    /// Forgets positions of files that are gone and that nobody reads.
+    fn prune(&self) {
+        let reading: BTreeSet<String> = lock(&self.tailers).keys().map(|key| key.path.clone()).collect();
+        let fs = self.shared.cx.host().fs.clone();
+        let gone = |path: &str| {
+            fs.meta(Path::new(path)).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        self.shared.positions.retain(|key| reading.contains(&key.path) || !gone(&key.path));
+        self.shared.registry.expire();
+    }
+
+    async fn save(&self) {
+        let shared = self.shared.clone();
+        let saved = tokio::task::spawn_blocking(move || shared.positions.save(&*shared.cx.host().fs)).await;
+        let error = match saved {
+            Ok(Ok(())) => return self.shared.troubled("positions.yml", None),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(err = error, "cannot write the positions file; after a restart lines would be read again");
+        self.shared.troubled("positions.yml", Some(error));
+    }
+}
+
+impl Component for File {
+    type Arguments = Arguments;
+    type Exports = ();
+
+    fn build(cx: &Context<()>, args: Arguments) -> Result<Self> {
+        check_patterns(&args)?;
+        let metrics = Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?;
+        // The positions are read when it runs: a configuration that is only checked touches no file.
+        let store = Store::new(PathBuf::new(), Positions::new(), false);
+        let shared = Arc::new(Shared::new(cx.clone(), metrics, store));
+        shared.out.set(LogsReceiver::present(&args.forward_to));
+        Ok(File {
+            shared,
+            args: Mutex::new(args),
+            changed: Notify::new(),
+            tailers: Mutex::default(),
+        })
+    }
+
+    async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<()> {
+        let args = lock(&self.args).clone();
+        let (store, broken) = load_positions(&self.shared.cx, &args)?;
+        self.shared.positions.adopt(store);
+        for (key, position) in self.shared.positions.all() {
+            if let Position::State(state) = position {
+                self.shared.registry.seed(Path::new(&key.path), &state);
+            }
+        }
+        let mut tasks = JoinSet::new();
+        let mut save = tokio::time::interval(SAVE);
+        let mut prune = tokio::time::interval(PRUNE);
+        self.sync(&mut tasks, broken);
+        loop {
+            let period = lock(&self.args).file_match.sync_period.as_std();
+            let globbing = lock(&self.args).file_match.enabled;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.changed.notified() => self.sync(&mut tasks, broken),
+                Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
+                    match ended {
+                        Ok(key) => drop(lock(&self.tailers).remove(&key)),
+                        Err(error) => {
+                            tracing::error!(err = %error, "a file's reader ended unexpectedly; it is started again");
+                            lock(&self.tailers).retain(|_, handle| handle.running.load(Ordering::Relaxed));
+                        }
+                    }
+                    self.sync(&mut tasks, broken);
+                }
+                () = tokio::time::sleep(period), if globbing => self.sync(&mut tasks, broken),
+                _ = save.tick() => self.save().await,
+                _ = prune.tick() => self.prune(),
+            }
+        }
+        for handle in lock(&self.tailers).values() {
+            handle.stop.cancel();
+        }
+        while tasks.join_next().await.is_some() {}
+        self.save().await;
+        Ok(())
+    }
+
+    fn update(self: Arc<Self>, args: Arguments) -> Result<Change> {
+        check_patterns(&args)?;
+        Ok(Change::new(move || {
+            self.shared.out.set(LogsReceiver::present(&args.forward_to));
+            *lock(&self.args) = args;
+            self.changed.notify_one();
+        }))
+    }
+
+    fn health(&self) -> Option<Health> {
+        let (first, count) = self.shared.trouble()?;
+        let message = match count {
+            1 => first,
+            _ => format!("{first} (and {} more)", count - 1),
+        };
+        Some(Health::new(HealthState::Unhealthy, message, self.shared.cx.host().clock.now()))
+    }
+
+    fn debug_info(&self) -> Option<Value> {
+        let tailers = lock(&self.tailers);
+        let targets = tailers.values().map(|handle| {
+            let labels = handle.labels.iter().map(|(name, value)| (name.clone(), Value::string(value.as_str())));
+            let mut info = Object::ordered();
+            info.insert("path", Value::string(&handle.key.path));
+            info.insert("labels", Value::object(labels.collect::<Object>()));
+            info.insert("is_running", Value::Bool(handle.running.load(Ordering::Relaxed)));
+            info.insert("read_offset", Value::int(handle.offset.load(Ordering::Relaxed) as i64));
+            Value::object(info)
+        });
+        let mut info = Object::ordered();
+        info.insert("targets_info", Value::array(targets.collect()));
+        Some(Value::object(info))
+    }
+}

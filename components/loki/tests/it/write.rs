@@ -1,0 +1,8 @@
+//! `loki.write` against a Loki that misbehaves on demand, over real connections.
+
+mod args;
+mod change;
+mod delivery;
+mod faults;
+mod kit;
+mod security;

@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex};
 const ATTEMPTS: usize = 5;
 /// Heads of rotated files that are saved.
 const SEEN: usize = 16;
+/// Nanoseconds that the missing end of a compressed file is waited for.
+const TORN: i64 = 10 * SECOND;
 /// Nanoseconds between looks at the directory while there is nothing at the path.
 const MISSING: i64 = 5 * SECOND;
 const SECOND: i64 = 1_000_000_000;
@@ -198,9 +200,20 @@ impl Follower {
                 at += 1;
                 continue;
             }
+            if let Some(since) = generation.torn_at {
+                // The end of compressed data was missing. It may still be written; after ten quiet seconds nobody will.
+                if generation.source.meta()?.len != generation.len {
+                    generation.torn_at = None;
+                } else if now - since >= TORN || self.draining {
+                    self.give_up(at);
+                    continue;
+                } else {
+                    return Ok(None);
+                }
+                continue;
+            }
             match generation.read(&mut self.events)? {
                 Outcome::Chunk(chunk) => {
-                    generation.torn_at = None;
                     return Ok(Some(chunk));
                 }
                 Outcome::Replaced if is_current && transitions < ATTEMPTS => {
@@ -218,23 +231,11 @@ impl Follower {
                     });
                 }
                 Outcome::Torn => {
-                    // It may still be written. After ten quiet seconds nobody will write the rest.
-                    let len = generation.source.meta()?.len;
-                    let since = match generation.torn_at {
-                        Some(since) if len == generation.len => since,
-                        _ => now,
-                    };
-                    generation.len = len;
-                    generation.torn_at = Some(since);
-                    if now - since < 10 * SECOND && !self.draining {
-                        return Ok(None);
+                    generation.len = generation.source.meta()?.len;
+                    generation.torn_at = Some(now);
+                    if self.draining {
+                        self.give_up(at);
                     }
-                    generation.closed = true;
-                    let path = generation.path.to_path_buf();
-                    self.events.push(Event::Unreadable {
-                        path,
-                        error: "its compressed data is damaged or incomplete".to_owned(),
-                    });
                 }
                 Outcome::End => {
                     let packed = generation.source.is_packed();
@@ -254,6 +255,17 @@ impl Follower {
             }
         }
         Ok(None)
+    }
+
+    /// What is left of a generation is out of reach.
+    fn give_up(&mut self, at: usize) {
+        let generation = &mut self.queue[at];
+        generation.closed = true;
+        generation.torn_at = None;
+        self.events.push(Event::Unreadable {
+            path: generation.path.to_path_buf(),
+            error: "its compressed data is damaged or incomplete".to_owned(),
+        });
     }
 
     /// Everything of a generation before `up_to` is safe: it need not be read again after a restart.
@@ -494,7 +506,7 @@ impl Follower {
                     let here = path == self.path;
                     let content = Arc::new(Mutex::new(Content {
                         head: saved.head,
-                        marks: Vec::new(),
+                        ..Content::default()
                     }));
                     let offset = if saved.key.is_none() && source.is_packed() && meta.len == saved.offset {
                         // An offset in compressed bytes: all of it was read by a program that did not decompress it.

@@ -459,7 +459,8 @@ pub(crate) fn continues(source: &Source, len: u64, saved: &Saved) -> io::Result<
 /// Whether an open file holds the content that is known; what was read of it counts, not what may follow. `partial`: the answer for a
 /// file with the same head that is too short to compare more.
 pub(crate) fn holds(source: &Source, len: u64, known: &Content, partial: bool) -> io::Result<bool> {
-    if !known.head.begins(&source.peek(0, HEAD)?) {
+    let start = source.peek(0, HEAD)?;
+    if !known.head.begins(&start) || (known.whole && !known.head.is_full() && start.len() != known.head.len as usize) {
         return Ok(false);
     }
     if source.is_packed() {

@@ -112,6 +112,8 @@ impl Mark {
 pub(crate) struct Content {
     pub(crate) head: Head,
     pub(crate) marks: Vec<Mark>,
+    /// The file was over: a short head is all of it.
+    pub(crate) whole: bool,
 }
 
 impl Content {

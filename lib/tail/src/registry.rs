@@ -5,7 +5,7 @@
 
 use crate::family;
 use crate::generation::{holds, lock};
-use crate::identity::{Content, FileKey};
+use crate::identity::{Content, FileKey, Head};
 use crate::source::Source;
 use crate::state::{Saved, State};
 use std::collections::HashMap;
@@ -37,7 +37,8 @@ struct Entry {
     family: Family,
     /// The path of the follower that knew the file first.
     base: PathBuf,
-    key: FileKey,
+    /// `None` for a file that is known by its content alone.
+    key: Option<FileKey>,
     content: Arc<Mutex<Content>>,
     owner: Option<u64>,
     /// How far it was read and acknowledged when its last owner let go of it.
@@ -83,8 +84,21 @@ impl Registry {
             let content = Content {
                 head: saved.head,
                 marks: if saved.check.len > 0 { vec![saved.check] } else { Vec::new() },
+                whole: saved.offset == u64::MAX,
             };
-            inner.insert(path, key, Arc::new(Mutex::new(content)), None, saved.offset);
+            inner.insert(path, Some(key), Arc::new(Mutex::new(content)), None, saved.offset);
+        }
+        for head in &state.seen {
+            let mut inner = lock(&self.0);
+            if inner.has_head(path, *head) {
+                continue;
+            }
+            let content = Content {
+                head: *head,
+                marks: Vec::new(),
+                whole: true,
+            };
+            inner.insert(path, None, Arc::new(Mutex::new(content)), None, u64::MAX);
         }
     }
 
@@ -124,7 +138,7 @@ impl Registry {
         let mut inner = lock(&self.0);
         let Some(id) = inner.by_key.get(&key).copied() else {
             let content = Arc::new(Mutex::new(Content::default()));
-            inner.insert(base, key, content.clone(), Some(me), 0);
+            inner.insert(base, Some(key), content.clone(), Some(me), 0);
             return Claim::New(content);
         };
         let Some(entry) = inner.entries.get_mut(&id) else {
@@ -145,7 +159,7 @@ impl Registry {
         let mut inner = lock(&self.0);
         inner.detach(key);
         let content = Arc::new(Mutex::new(Content::default()));
-        inner.insert(base, key, content.clone(), Some(me), 0);
+        inner.insert(base, Some(key), content.clone(), Some(me), 0);
         content
     }
 
@@ -153,7 +167,7 @@ impl Registry {
     pub(crate) fn moved(&self, base: &Path, key: FileKey, content: &Arc<Mutex<Content>>, me: u64) {
         let mut inner = lock(&self.0);
         inner.detach(key);
-        inner.insert(base, key, content.clone(), Some(me), 0);
+        inner.insert(base, Some(key), content.clone(), Some(me), 0);
     }
 
     /// What a file holds is not what was known of it: its former content stays known, the file does not.
@@ -184,7 +198,7 @@ impl Registry {
         for id in ids {
             if let Some(entry) = inner.entries.get_mut(&id) {
                 entry.owner = None;
-                entry.offset = if entry.key == key { offset } else { u64::MAX };
+                entry.offset = if entry.key == Some(key) { offset } else { u64::MAX };
                 let family = entry.family.clone();
                 inner.trim(&family);
             }
@@ -228,7 +242,7 @@ impl Inner {
     fn insert(
         &mut self,
         base: &Path,
-        key: FileKey,
+        key: Option<FileKey>,
         content: Arc<Mutex<Content>>,
         owner: Option<u64>,
         offset: u64,
@@ -237,7 +251,9 @@ impl Inner {
         self.next += 1;
         let family = family_of(base);
         self.families.entry(family.clone()).or_default().push(id);
-        self.by_key.insert(key, id);
+        if let Some(key) = key {
+            self.by_key.insert(key, id);
+        }
         let base = base.to_path_buf();
         self.entries.insert(
             id,
@@ -253,6 +269,11 @@ impl Inner {
         self.trim(&family);
     }
 
+    fn has_head(&self, path: &Path, head: Head) -> bool {
+        let ids = self.families.get(&family_of(path)).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(|id| self.entries.get(id)).any(|entry| lock(&entry.content).head == head)
+    }
+
     /// Keeps what is known of a file's former content, but not under its key.
     fn detach(&mut self, key: FileKey) {
         self.by_key.remove(&key);
@@ -260,9 +281,10 @@ impl Inner {
 
     fn forget(&mut self, id: u64) {
         if let Some(entry) = self.entries.remove(&id)
-            && self.by_key.get(&entry.key) == Some(&id)
+            && let Some(key) = entry.key
+            && self.by_key.get(&key) == Some(&id)
         {
-            self.by_key.remove(&entry.key);
+            self.by_key.remove(&key);
         }
     }
 

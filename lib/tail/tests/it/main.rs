@@ -1,5 +1,6 @@
 //! Following files through rotations: scripted cases, random schedules against a model, and the real file system.
 
+mod pattern;
 mod real;
 mod schedule;
 mod scripted;

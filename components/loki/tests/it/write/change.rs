@@ -50,7 +50,7 @@ async fn stopping_tries_at_once_instead_of_waiting_out_a_pause() {
     sink.set_mode(Mode::retry_after(503, 3600));
     let mut rig = Rig::new(&endpoint(&sink, ""));
     let offer = rig.offer(rig.batch("a", &["1"])).await;
-    sink.wait_for_requests(1, PATIENCE).unwrap();
+    eventually("requests", || sink.totals().requests >= 1).await;
     sink.set_mode(Mode::Ok);
     rig.stop().await;
     assert_eq!(fate(offer).await, Ok(()));
@@ -62,7 +62,7 @@ async fn a_component_that_ends_without_stopping_hands_everything_back() {
     sink.set_mode(Mode::Hang);
     let mut rig = Rig::new(&endpoint(&sink, ""));
     let first = rig.offer(rig.batch("a", &["1"])).await;
-    sink.wait_for_requests(1, PATIENCE).unwrap();
+    eventually("requests", || sink.totals().requests >= 1).await;
     let second = rig.offer(rig.batch("a", &["2"])).await;
     rig.kill().await;
     for offer in [first, second] {
@@ -118,7 +118,7 @@ async fn changes_during_traffic_lose_nothing_and_keep_the_order() {
     }
     let config = |i: usize| {
         let shards = 1 + i % 3;
-        let more = format!("batch_wait = \"5ms\"\nbatch_size = 300\nqueue_config {{\n min_shards = {shards}\n}}");
+        let more = format!("batch_wait = \"5ms\"\nbatch_size = \"300B\"\nqueue_config {{\n min_shards = {shards}\n}}");
         endpoint(&sinks[i % 2], &more)
     };
     let rig = Rig::new(&config(0));

@@ -165,7 +165,7 @@ async fn attempts_are_bounded_only_if_someone_says_so() {
         sink.reset();
         let rig = Rig::new(&endpoint(&sink, more));
         let offer = rig.offer(rig.batch("a", &["1"])).await;
-        sink.wait_for_requests(15, PATIENCE).unwrap();
+        eventually("requests", || sink.totals().requests >= 15).await;
         assert!(!offer.is_finished());
         sink.set_mode(Mode::Ok);
         assert_eq!(fate(offer).await, Ok(()));
@@ -220,7 +220,7 @@ async fn order_is_kept_under_random_faults() {
         sink.next_modes(modes);
         let shards = random.u8(1..4);
         let size = random.u32(50..2000);
-        let more = format!("batch_wait = \"2ms\"\nbatch_size = {size}\nqueue_config {{\n min_shards = {shards}\n}}");
+        let more = format!("batch_wait = \"2ms\"\nbatch_size = \"{size}B\"\nqueue_config {{\n min_shards = {shards}\n}}");
         let rig = Rig::new(&endpoint(&sink, &more));
         let mut tasks = Vec::new();
         for source in 0..3 {

@@ -51,6 +51,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(argument) = &self.argument {
+            write!(f, "{argument}: ")?;
+        }
         f.write_str(&self.message)?;
         match &self.source {
             Some(source) => write!(f, ": {source}"),
@@ -67,10 +70,10 @@ impl std::error::Error for Error {
 
 impl From<Error> for value::Invalid {
     fn from(error: Error) -> Self {
-        value::Invalid {
-            message: error.to_string(),
-            argument: error.argument,
-        }
+        let argument = error.argument.clone();
+        // Who reads it sees the argument.
+        let message = Error { argument: None, ..error }.to_string();
+        value::Invalid { argument, message }
     }
 }
 

@@ -64,6 +64,8 @@ struct LookedOn {
     modified: i64,
     /// A copy or compressed form of something known, not the known file itself.
     copy: bool,
+    /// Too young to tell what it is.
+    undecided: bool,
     head: Head,
 }
 
@@ -72,6 +74,14 @@ struct Remembered {
     key: FileKey,
     head: Head,
     born: i64,
+}
+
+/// Where the file of a saved state is.
+enum Found {
+    Here(Source, Meta, PathBuf),
+    /// Somebody else reads it.
+    Taken,
+    Nowhere,
 }
 
 /// Follows one path. Driven by its owner: [`observe`](Follower::observe) looks whether anything happened, and
@@ -160,7 +170,7 @@ impl Follower {
 
     /// Whether somebody else reads or has read the file at the path.
     pub fn only_looks_on(&self) -> bool {
-        self.looked_on.is_some()
+        self.looked_on.is_some_and(|on| !on.undecided)
     }
 
     /// Bytes that the next chunk will hold at most, unless a line is longer. For memory to be reserved.
@@ -292,7 +302,7 @@ impl Follower {
             .filter(|g| self.current == Some(g.number) || g.finished_at.is_none() || !g.is_acked())
             .map(Generation::saved)
             .collect();
-        if let Some(on) = self.looked_on {
+        if let Some(on) = self.looked_on.filter(|on| !on.undecided) {
             match self.registry.known(on.key, self.me).filter(|_| !on.copy) {
                 Some(known) => files.push(registry::looked_on(&self.path, on.key, &known)),
                 None => files.push(Saved {
@@ -420,7 +430,7 @@ impl Follower {
         if let Some(on) = &mut self.looked_on
             && on.key == key
         {
-            let same = (on.len, on.modified) == (meta.len, meta.modified);
+            let same = (on.len, on.modified) == (meta.len, meta.modified) && !on.undecided;
             (on.len, on.modified) = (meta.len, meta.modified);
             let known = self.registry.known(key, self.me);
             let left_behind = known.is_some_and(|known| !known.taken && known.offset < meta.len);
@@ -480,6 +490,7 @@ impl Follower {
         self.queue.clear();
         self.current = None;
         let last = state.files.len().saturating_sub(1);
+        let family = Survey::whole(&*self.fs, &self.path)?;
         for (i, saved) in state.files.iter().enumerate() {
             let known = saved.key.and_then(|key| self.registry.known(key, self.me));
             if known.is_some_and(|known| known.taken) {
@@ -493,7 +504,11 @@ impl Follower {
                 }));
                 continue;
             }
-            let found = self.find(survey, saved, i == last)?;
+            let found = match self.find(&family, saved, i == last)? {
+                Found::Here(source, meta, path) => Some((source, meta, path)),
+                Found::Taken => continue,
+                Found::Nowhere => None,
+            };
             if let Some(key) = saved.key
                 && found.as_ref().is_none_or(|(_, meta, _)| FileKey::of(meta) != key)
             {
@@ -535,13 +550,13 @@ impl Follower {
     }
 
     /// The file of a saved state: at its path, under another name, as a copy or compressed, or rewritten.
-    fn find(&self, survey: &Survey, saved: &Saved, is_last: bool) -> io::Result<Option<(Source, Meta, PathBuf)>> {
+    fn find(&self, survey: &Survey, saved: &Saved, is_last: bool) -> io::Result<Found> {
         if let Some(here) = &survey.here
             && (saved.key.is_none() || saved.key == Some(FileKey::of(here)))
         {
             let (source, meta) = self.open_here()?;
             if continues(&source, meta.len, saved)? {
-                return Ok(Some((source, meta, self.path.clone())));
+                return Ok(Found::Here(source, meta, self.path.clone()));
             }
         }
         let by_key = survey.siblings.iter().filter(|sibling| saved.key == Some(sibling.key));
@@ -549,7 +564,7 @@ impl Follower {
             .siblings
             .iter()
             .filter(|sibling| saved.head.len > 0 && saved.key != Some(sibling.key));
-        let mut best: Option<(Source, Meta, PathBuf)> = None;
+        let mut best = Found::Nowhere;
         for sibling in by_key.chain(by_content) {
             if sibling.is_foreign() || self.reads(sibling.key) {
                 continue;
@@ -560,27 +575,57 @@ impl Follower {
             if !continues(&source, meta.len, saved)? {
                 continue;
             }
-            if saved.key == Some(FileKey::of(&meta)) {
-                return Ok(Some((source, meta, sibling.path.clone())));
+            let known = self.registry.known(sibling.key, self.me);
+            if known.is_some_and(|known| known.taken) {
+                return Ok(Found::Taken);
             }
-            let longer = best.as_ref().is_none_or(|(other, other_meta, _)| {
-                other.is_packed() && !source.is_packed()
-                    || other.is_packed() == source.is_packed() && meta.len > other_meta.len
-            });
-            if longer {
-                best = Some((source, meta, sibling.path.clone()));
+            let exact = saved.key == Some(FileKey::of(&meta));
+            let better = match &best {
+                Found::Here(other, other_meta, _) => {
+                    other.is_packed() && !source.is_packed()
+                        || other.is_packed() == source.is_packed() && meta.len > other_meta.len
+                }
+                _ => true,
+            };
+            if exact || better {
+                best = Found::Here(source, meta, sibling.path.clone());
+            }
+            if exact {
+                return Ok(best);
             }
         }
-        if best.is_some() {
-            return Ok(best);
-        }
-        if is_last && saved.head.len > 0 && saved.offset > 0 && survey.here.is_some() {
+        if matches!(best, Found::Nowhere)
+            && is_last
+            && saved.head.len > 0
+            && saved.offset > 0
+            && let Some(here) = &survey.here
+            && saved.key != Some(FileKey::of(here))
+        {
             let (source, meta) = self.open_here()?;
-            if saved.key != Some(FileKey::of(&meta)) && continues(&source, meta.len, saved)? {
-                return Ok(Some((source, meta, self.path.clone())));
+            if continues(&source, meta.len, saved)? {
+                return Ok(Found::Here(source, meta, self.path.clone()));
             }
         }
-        Ok(None)
+        Ok(best)
+    }
+
+    /// Whether a file of the family is still there under its own key and with its content.
+    fn exists(&self, key: FileKey, content: &Mutex<Content>) -> io::Result<bool> {
+        let content = lock(content).clone();
+        let whole = Survey::whole(&*self.fs, &self.path)?;
+        let mut paths: Vec<PathBuf> =
+            whole.siblings.iter().filter(|sibling| sibling.key == key).map(|sibling| sibling.path.clone()).collect();
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        paths.push(self.path.with_file_name(family::root(name)));
+        for path in paths {
+            if let Ok((source, meta)) = Source::sniff(&*self.fs, &path)
+                && FileKey::of(&meta) == key
+                && holds(&source, meta.len, &content, true)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn reads(&self, key: FileKey) -> bool {
@@ -886,14 +931,24 @@ impl Follower {
             }
         } else if self.rotated_name {
             let copy = self.registry.is_copy(&self.path, &source, meta.len, true)?;
+            if copy
+                && let Some(orphan) = self.registry.orphan(&self.path, &source, meta.len)?
+                && !self.exists(orphan.key, &orphan.content)?
+            {
+                // What is left of it is in here, and nowhere else.
+                self.registry.detach(orphan.key);
+                self.registry.moved(&self.path, key, &orphan.content, self.me);
+                let number = self.push(&self.path.clone(), source, &meta, orphan.offset, orphan.content)?;
+                self.current = Some(number);
+                return Ok(());
+            }
             // A copy that is just being made may be too short to be recognised.
             let growing = meta.len < HEAD as u64 && now - meta.modified < SECOND && !self.draining;
             if copy || growing {
                 let head = Head::of(&source.peek(0, HEAD)?);
                 self.look_on(key, &meta, true, head);
-                if !copy && let Some(on) = &mut self.looked_on {
-                    // Looked at again as if it had changed.
-                    on.modified = i64::MIN;
+                if let Some(on) = &mut self.looked_on {
+                    on.undecided = !copy;
                 }
                 return Ok(());
             }
@@ -915,6 +970,7 @@ impl Follower {
             len: meta.len,
             modified: meta.modified,
             copy,
+            undecided: false,
             head,
         });
     }

@@ -50,6 +50,15 @@ pub(crate) fn family_of(path: &Path) -> Family {
     (path.parent().map(Path::to_path_buf).unwrap_or_default(), family::root(name))
 }
 
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// Whether one of the names is how a rotation may have renamed the other.
+fn related(a: &str, b: &str) -> bool {
+    a == b || family::is_rotation_of(a, b) || family::is_rotation_of(b, a)
+}
+
 /// What a follower may do with a file.
 pub(crate) enum Claim {
     /// Nobody knew it.
@@ -58,6 +67,13 @@ pub(crate) enum Claim {
     Left { offset: u64, content: Arc<Mutex<Content>> },
     /// Somebody else reads it.
     Taken,
+}
+
+/// A file that was not read to its end and that nobody reads.
+pub(crate) struct Orphan {
+    pub(crate) key: FileKey,
+    pub(crate) offset: u64,
+    pub(crate) content: Arc<Mutex<Content>>,
 }
 
 /// What is known about a file that somebody else reads or has read.
@@ -216,15 +232,46 @@ impl Registry {
         })
     }
 
+    /// A file of the family that nobody reads, that was not read to its end, and whose content an open file holds.
+    pub(crate) fn orphan(&self, path: &Path, source: &Source, len: u64) -> io::Result<Option<Orphan>> {
+        let orphans: Vec<Orphan> = {
+            let inner = lock(&self.0);
+            let ids = inner.families.get(&family_of(path)).map(Vec::as_slice).unwrap_or_default();
+            let entries = ids.iter().filter_map(|id| Some((id, inner.entries.get(id)?)));
+            entries
+                .filter(|(_, entry)| entry.owner.is_none() && entry.offset != u64::MAX)
+                .filter_map(|(id, entry)| {
+                    Some(Orphan {
+                        key: entry.key.filter(|key| inner.by_key.get(key) == Some(id))?,
+                        offset: entry.offset,
+                        content: entry.content.clone(),
+                    })
+                })
+                .collect()
+        };
+        for orphan in orphans {
+            let content = lock(&orphan.content).clone();
+            if holds(source, len, &content, false)? && (source.is_packed() || len >= orphan.offset) {
+                return Ok(Some(orphan));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether an open file is a copy or a compressed form of a file of the same family. `elsewhere`: only of one that was
     /// followed under another path than `path`.
     pub(crate) fn is_copy(&self, path: &Path, source: &Source, len: u64, elsewhere: bool) -> io::Result<bool> {
         let contents: Vec<Arc<Mutex<Content>>> = {
             let inner = lock(&self.0);
-            let ids = inner.families.get(&family_of(path)).map(Vec::as_slice).unwrap_or_default();
-            ids.iter()
-                .filter_map(|id| inner.entries.get(id))
+            let family = family_of(path);
+            let ids = inner.families.get(&family).map(Vec::as_slice).unwrap_or_default();
+            let entries = || ids.iter().filter_map(|id| inner.entries.get(id));
+            // `app-1.log` and `app-2.log` are generations of `app.log` only if there is one: without it they are logs of their
+            // own, which may well begin alike.
+            let rooted = entries().any(|entry| name_of(&entry.base) == family.1);
+            entries()
                 .filter(|entry| !elsewhere || entry.base != path)
+                .filter(|entry| rooted || related(name_of(&entry.base), name_of(path)))
                 .map(|entry| entry.content.clone())
                 .collect()
         };

@@ -48,7 +48,19 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
+    /// Looks at the files whose names say that they were at `path`.
     pub(crate) fn take(fs: &dyn Fs, path: &Path) -> io::Result<Survey> {
+        let base = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        Survey::of(fs, path, base)
+    }
+
+    /// Looks at all rotated files of the family of `path`, which may be a rotated one itself.
+    pub(crate) fn whole(fs: &dyn Fs, path: &Path) -> io::Result<Survey> {
+        let base = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        Survey::of(fs, path, &family::root(base))
+    }
+
+    fn of(fs: &dyn Fs, path: &Path, base: &str) -> io::Result<Survey> {
         let here = match fs.meta(path) {
             Ok(meta) if meta.kind == FileKind::File => Some(meta),
             Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
@@ -59,7 +71,6 @@ impl Survey {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let base = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let entries = match fs.read_dir(dir) {
             Ok(entries) => entries,
             // A directory that may be entered but not listed still lets its files be followed.

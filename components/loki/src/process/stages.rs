@@ -140,7 +140,7 @@ impl Compile for Stage {
 
 /// A regular expression of a block's argument.
 fn expression(argument: &str, pattern: &str) -> Result<goregex::Regex, Error> {
-    goregex::Regex::new(pattern).map_err(|error| Error::about(argument, format!("{argument} = {pattern:?}: {error}")))
+    goregex::Regex::new(pattern).map_err(|error| Error::about(argument, error.to_string()))
 }
 
 /// Checks a block alone, so that an error is reported where the block is.

@@ -121,9 +121,9 @@ impl Request {
         }
     }
 
-    /// Whether someone still waits for any of the entries.
-    pub(super) fn is_wanted(&self) -> bool {
-        self.groups.iter().flat_map(|group| &group.parts).any(Part::is_wanted)
+    /// Whether there are entries that nobody waits for any more.
+    pub(super) fn has_unwanted(&self) -> bool {
+        !self.groups.iter().flat_map(|group| &group.parts).all(Part::is_wanted)
     }
 
     /// Forgets entries that nobody waits for any more.

@@ -4,6 +4,7 @@ use super::endpoint::Endpoint;
 use super::metrics::{INGESTER_ERROR, RATE_LIMITED, TenantMetrics};
 use super::push::{Outcome, Verdict};
 use super::request::{Added, Encoding, Item, Request};
+use bytes::Bytes;
 use net::Backoff;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -283,35 +284,24 @@ impl Worker {
 
     /// Sends a request until it is delivered, refused or given up.
     async fn attempt(&mut self, mut request: Request) -> Attempted {
-        let before = request.bytes();
-        request.forget_unwanted();
-        self.shard().pending.fetch_sub(before - request.bytes(), Ordering::Relaxed);
-        if request.entries() == 0 {
-            return Attempted::Settled;
-        }
-        let encoded = self.encoding.encode(&request);
-        let body = match encoded {
-            Ok(body) => body,
-            Err(error) => {
-                let outcome = Outcome {
-                    status: None,
-                    message: format!("cannot be sent the request: {error}"),
-                    verdict: Verdict::Refused { too_large: true },
-                };
-                return Attempted::Refused { request, outcome, too_large: true };
-            }
-        };
-        let keep = usize::try_from(self.max_bytes).unwrap_or(usize::MAX).saturating_mul(4);
-        self.encoding.shrink(keep.max(1));
-        let size = body.len() as u64;
-        let args = &self.endpoint.spec().args;
-        let bound = args.max_backoff_retries.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0);
-        let longest = LONGEST_RETRY_AFTER.max(args.max_backoff_period.as_std());
+        let bound = self.endpoint.spec().args.max_backoff_retries;
+        let bound = bound.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0);
         let mut attempts = 0;
+        let mut encoded = None;
         self.backoff.reset();
-        self.metrics(&request.tenant).request_size.observe(size as f64);
         loop {
+            let body = match encoded.take() {
+                Some(body) if !request.has_unwanted() => body,
+                _ => match self.encode(&mut request) {
+                    Ok(Some(body)) => body,
+                    Ok(None) => return Attempted::Settled,
+                    Err(outcome) => return Attempted::Refused { request, outcome, too_large: true },
+                },
+            };
             attempts += 1;
+            if attempts > 1 {
+                self.metrics(&request.tenant).batch_retries.inc();
+            }
             let started = Instant::now();
             let outcome = tokio::select! {
                 outcome = self.endpoint.push(&request.tenant, body.clone()) => outcome,
@@ -321,10 +311,13 @@ impl Worker {
             self.metrics(&request.tenant).attempted(status, started.elapsed().as_secs_f64());
             let (hold, wait) = match outcome.verdict {
                 Verdict::Delivered => {
-                    self.delivered(request, size);
+                    self.delivered(request, body.len() as u64);
                     return Attempted::Settled;
                 }
-                Verdict::Refused { too_large } => return Attempted::Refused { request, outcome, too_large },
+                Verdict::Refused { too_large } => {
+                    self.endpoint.troubles().over(self.endpoint.name(), self.number);
+                    return Attempted::Refused { request, outcome, too_large };
+                }
                 Verdict::Limited => {
                     self.reject(request, RATE_LIMITED, &outcome.message);
                     return Attempted::Settled;
@@ -338,24 +331,52 @@ impl Worker {
                 Verdict::Later(wait) => (false, wait),
                 Verdict::Hold => (true, None),
             };
-            let mut pause = self.backoff.next(&*self.endpoint.host().random);
-            if let Some(wait) = wait {
-                // Not all at once when the time is over.
-                let spread = wait.mul_f64(0.1 * self.endpoint.host().random.unit());
-                pause = if wait.is_zero() { pause } else { (wait + spread).min(longest) };
-            }
+            let pause = self.pause_after(wait);
             let now = self.endpoint.host().clock.now();
             self.endpoint.troubles().failed(self.endpoint.name(), self.number, &outcome.message, hold, pause, now);
             self.pause(pause).await;
             if self.order() >= Order::Leave {
                 return Attempted::Leave(request);
             }
-            if !request.is_wanted() {
-                self.shard().pending.fetch_sub(request.bytes(), Ordering::Relaxed);
-                self.endpoint.troubles().over(self.endpoint.name(), self.number);
-                return Attempted::Settled;
+            encoded = Some(body);
+        }
+    }
+
+    /// The body of a request without the entries that nobody waits for any more; `None` if there are no others.
+    fn encode(&mut self, request: &mut Request) -> Result<Option<Bytes>, Outcome> {
+        let before = request.bytes();
+        request.forget_unwanted();
+        self.shard().pending.fetch_sub(before - request.bytes(), Ordering::Relaxed);
+        if request.entries() == 0 {
+            return Ok(None);
+        }
+        let encoded = self.encoding.encode(request);
+        let keep = usize::try_from(self.max_bytes).unwrap_or(usize::MAX).saturating_mul(4);
+        self.encoding.shrink(keep.max(1));
+        match encoded {
+            Ok(body) => {
+                self.metrics(&request.tenant).request_size.observe(body.len() as f64);
+                Ok(Some(body))
             }
-            self.metrics(&request.tenant).batch_retries.inc();
+            Err(error) => Err(Outcome {
+                status: None,
+                message: format!("cannot be sent the request: {error}"),
+                verdict: Verdict::Refused { too_large: true },
+            }),
+        }
+    }
+
+    /// How long to wait before the next attempt, which the server may have asked for.
+    fn pause_after(&mut self, asked: Option<Duration>) -> Duration {
+        let random = &*self.endpoint.host().random;
+        let pause = self.backoff.next(random);
+        match asked {
+            Some(asked) if !asked.is_zero() => {
+                let longest = LONGEST_RETRY_AFTER.max(self.endpoint.spec().args.max_backoff_period.as_std());
+                // Not all at once when the time is over.
+                asked.min(longest).mul_f64(1.0 + 0.1 * random.unit())
+            }
+            _ => pause,
         }
     }
 
@@ -390,7 +411,6 @@ impl Worker {
         let entries = request.entries() as u64;
         let metrics = self.metrics(&request.tenant);
         metrics.dropped(reason, entries, request.bytes());
-        self.endpoint.troubles().over(self.endpoint.name(), self.number);
         self.endpoint.troubles().rejected(self.endpoint.name(), message, entries);
         request.rejected(reason);
     }

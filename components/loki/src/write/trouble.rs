@@ -73,7 +73,7 @@ impl Troubles {
         }
     }
 
-    /// A shard delivers, or gave up what it could not deliver.
+    /// A shard has an answer that is about entries.
     pub(super) fn over(&self, endpoint: &str, shard: usize) {
         let ended = match lock(&self.shards).get_mut(shard) {
             Some(slot) => slot.take(),

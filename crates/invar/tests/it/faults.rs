@@ -14,7 +14,7 @@ const LIMIT_MIB: u64 = 96;
 fn an_outage_loses_nothing_and_stays_within_the_memory_limit() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let sink = LokiSink::start();
-    let config = config(dir.path(), "*.log", &sink.url());
+    let config = config(dir.path(), "app.log", &sink.url());
     let limit = format!("--memory-limit={LIMIT_MIB}MiB");
     let running = Running::start(dir.path(), &config, &[&limit]);
     let mut file = fs::File::create(dir.path().join("app.log")).expect("the log can be written");

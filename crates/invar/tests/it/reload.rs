@@ -13,7 +13,7 @@ use testkit::loki_sink::LokiSink;
 fn a_broken_file_changes_nothing_and_a_changed_stage_applies_without_reading_again() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let sink = LokiSink::start();
-    let path = config(dir.path(), "*.log", &sink.url());
+    let path = config(dir.path(), "app.log", &sink.url());
     let good = fs::read_to_string(&path).expect("the configuration can be read");
     let running = Running::start(dir.path(), &path, &[]);
     let stop = Arc::new(AtomicBool::new(false));
@@ -33,7 +33,7 @@ fn a_broken_file_changes_nothing_and_a_changed_stage_applies_without_reading_aga
 
     for (broken, place, carets) in [
         (good.replace("stage.drop {", "stage.drop ["), "config.alloy:", "^"),
-        (good.replace("loki.write.local.receiver", "loki.write.locl.receiver"), ":18:", "^^^"),
+        (good.replace("loki.write.local.receiver", "loki.write.locl.receiver"), ":17:", "^^^"),
         (good.replace("\".*noise.*\"", "\".*(noise\""), ":14:", "^^^"),
         (good.replace("loki.write \"local\"", "loki.wrte \"local\""), "did you mean \"loki.write\"", "^^^"),
     ] {

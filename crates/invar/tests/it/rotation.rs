@@ -40,7 +40,7 @@ impl Writer {
     }
 
     fn rename(&mut self) {
-        for n in (1..9).rev() {
+        for n in (1..40).rev() {
             if self.rotated(n).exists() {
                 fs::rename(self.rotated(n), self.rotated(n + 1)).expect("the old file can be renamed");
             }
@@ -50,7 +50,7 @@ impl Writer {
     }
 
     fn copytruncate(&mut self) {
-        for n in (1..9).rev() {
+        for n in (1..40).rev() {
             if self.rotated(n).exists() {
                 fs::rename(self.rotated(n), self.rotated(n + 1)).expect("the old file can be renamed");
             }

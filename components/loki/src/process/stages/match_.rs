@@ -40,7 +40,7 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         let selector = Selector::parse(&self.selector, Dialect::Process)
-            .map_err(|error| Error::about("selector", format!("selector = {:?}: {error}", self.selector)))?;
+            .map_err(|error| Error::about("selector", error.to_string()))?;
         match self.action.as_str() {
             "keep" if self.stages.is_empty() => Err(Error::new(
                 "action = \"keep\" needs at least one stage for the records that match",

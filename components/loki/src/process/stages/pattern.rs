@@ -88,7 +88,7 @@ impl Compile for Config {
             return Err(Error::new("source must not be empty: leave it out to match the line"));
         }
         let (first, captures) = parse(&self.pattern)
-            .map_err(|error| Error::about("pattern", format!("pattern = {:?}: {error}", self.pattern)))?;
+            .map_err(|error| Error::about("pattern", error.to_string()))?;
         let named: Vec<usize> = (0..captures.len()).filter(|i| !captures[*i].name.is_empty()).collect();
         let stage = Pattern {
             source: self.source.as_deref().map(|source| compiler.read(source)),

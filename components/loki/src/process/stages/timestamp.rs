@@ -67,7 +67,7 @@ impl Compile for Config {
             None => None,
             Some(name) => Some(
                 Location::load(name)
-                    .map_err(|error| Error::about("location", format!("location = {name:?}: {error}")))?,
+                    .map_err(|error| Error::about("location", error.to_string()))?,
             ),
         };
         let formats = std::iter::once(&self.format).chain(&self.fallback_formats);

@@ -29,7 +29,7 @@ fn defaults_are_those_of_alloy() {
 #[test]
 fn what_makes_no_sense_is_an_error_that_says_what_to_do() {
     let cases = [
-        (String::new(), "at least one endpoint block is needed"),
+        (String::new(), "missing required block \"endpoint\""),
         ("endpoint { }".to_owned(), "missing required attribute \"url\""),
         ("endpoint {\n url = \"loki:3100\"\n}".to_owned(), " has the scheme \"loki\"; use \"http\" or \"https\""),
         (

@@ -22,7 +22,10 @@ pub fn usage(pid: u32) -> Result<Usage> {
     // The second field is the name in parentheses and may hold blanks: fields count from after it.
     let rest = stat.rsplit_once(')').context("/proc/PID/stat has no name")?.1;
     let field = |number: usize| -> Result<f64> {
-        let text = rest.split_whitespace().nth(number - 3).context("/proc/PID/stat is short")?;
+        let text = rest
+            .split_whitespace()
+            .nth(number - 3)
+            .context("/proc/PID/stat is short")?;
         Ok(text.parse()?)
     };
     let ticks = rustix::param::clock_ticks_per_second() as f64;
@@ -30,7 +33,14 @@ pub fn usage(pid: u32) -> Result<Usage> {
     let kib = |name: &str| {
         status
             .lines()
-            .find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
+            .find_map(|line| {
+                line.strip_prefix(name)?
+                    .trim()
+                    .strip_suffix(" kB")?
+                    .trim()
+                    .parse::<u64>()
+                    .ok()
+            })
             .unwrap_or(0)
     };
     Ok(Usage {

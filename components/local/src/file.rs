@@ -112,7 +112,11 @@ impl File {
         if args.detector == Detector::Poll {
             return None;
         }
-        let dir = args.filename.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let dir = args
+            .filename
+            .parent()
+            .filter(|dir| !dir.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let on_event = move |event: notify::Result<notify::Event>| {
             if !event.is_ok_and(|event| event.kind.is_access()) {
                 events.notify_one();
@@ -250,7 +254,10 @@ mod tests {
         let state = || file.health().map(|health| health.state);
         until("it is unhealthy", || state() == Some(HealthState::Unhealthy)).await;
         fs::write(&path, "three").unwrap();
-        until("it recovers", || state() == Some(HealthState::Healthy) && exported.load(Ordering::SeqCst) == 3).await;
+        until("it recovers", || {
+            state() == Some(HealthState::Healthy) && exported.load(Ordering::SeqCst) == 3
+        })
+        .await;
         stop.cancel();
         running.await.unwrap().unwrap();
     }
@@ -261,7 +268,14 @@ mod tests {
             filename: "/nonexistent/token".into(),
             ..Arguments::defaults()
         };
-        let Err(error) = File::build(&context(Arc::default()), args) else { panic!("it should not build") };
-        assert!(error.to_string().starts_with("failed to read file: /nonexistent/token: "), "{error}");
+        let Err(error) = File::build(&context(Arc::default()), args) else {
+            panic!("it should not build")
+        };
+        assert!(
+            error
+                .to_string()
+                .starts_with("failed to read file: /nonexistent/token: "),
+            "{error}"
+        );
     }
 }

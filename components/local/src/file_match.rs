@@ -180,7 +180,10 @@ mod tests {
     use std::fs;
 
     fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
     }
 
     fn names(args: &Arguments) -> Vec<String> {
@@ -210,7 +213,12 @@ mod tests {
         assert_eq!(names(&args), ["logs:a.log", "logs:b.log", "text:c.txt"]);
         args.ignore_older_than = GoDuration::seconds(60);
         let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-        fs::File::options().write(true).open(dir.path().join("a.log")).unwrap().set_modified(old).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(dir.path().join("a.log"))
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
         assert_eq!(names(&args), ["logs:b.log", "text:c.txt"]);
     }
 
@@ -220,7 +228,9 @@ mod tests {
             path_targets: vec![labels(&[(PATH, "/var/{log")])],
             ..Arguments::defaults()
         };
-        let Err(error) = compile(&args) else { panic!("it should not compile") };
+        let Err(error) = compile(&args) else {
+            panic!("it should not compile")
+        };
         assert_eq!(
             error.to_string(),
             "path_targets[0], label \"__path__\": pattern \"/var/{log\": an opening brace without a closing one"

@@ -54,7 +54,9 @@ struct Wanted {
 }
 
 fn wanted(path: &str, target: &BTreeMap<String, String>) -> Wanted {
-    let public = target.iter().filter(|(name, _)| !name.starts_with("__") && *name != "filename");
+    let public = target
+        .iter()
+        .filter(|(name, _)| !name.starts_with("__") && *name != "filename");
     let plain = Labels::from_pairs(target.iter().filter(|(name, _)| !name.starts_with("__")).map(owned));
     let labels = Labels::from_pairs(public.map(owned).chain([("filename".to_owned(), path.to_owned())]));
     Wanted {
@@ -74,14 +76,23 @@ fn owned((name, value): (&String, &String)) -> (String, String) {
 /// The files that the targets stand for now.
 fn files(cx: &Context<()>, args: &Arguments) -> Vec<Wanted> {
     let mut found = Vec::new();
-    let oldest = cx.host().clock.now().saturating_sub(args.file_match.ignore_older_than.0);
+    let oldest = cx
+        .host()
+        .clock
+        .now()
+        .saturating_sub(args.file_match.ignore_older_than.0);
     for target in &args.targets {
-        let Some(path) = target.get(PATH).filter(|path| !path.is_empty()) else { continue };
+        let Some(path) = target.get(PATH).filter(|path| !path.is_empty()) else {
+            continue;
+        };
         if !args.file_match.enabled {
             found.push(wanted(path, target));
             continue;
         }
-        let exclude = target.get(EXCLUDE).filter(|text| !text.is_empty()).and_then(|text| Pattern::new(text).ok());
+        let exclude = target
+            .get(EXCLUDE)
+            .filter(|text| !text.is_empty())
+            .and_then(|text| Pattern::new(text).ok());
         let Ok(pattern) = Pattern::new(path) else { continue };
         let mut unreadable = |dir: &Path, error: std::io::Error| {
             tracing::warn!(path = %dir.display(), err = %error, "cannot look for files in a directory");
@@ -180,7 +191,11 @@ impl File {
         let busy: BTreeSet<String> = tailers.keys().map(|key| key.path.clone()).collect();
         for (key, labels) in wanted {
             let stopping = |handle: &Arc<Handle>| handle.stop.is_cancelled() || handle.drain.is_cancelled();
-            if tailers.contains_key(&key) || tailers.iter().any(|(other, handle)| other.path == key.path && stopping(handle)) {
+            if tailers.contains_key(&key)
+                || tailers
+                    .iter()
+                    .any(|(other, handle)| other.path == key.path && stopping(handle))
+            {
                 continue;
             }
             let taken = |other: &Key| tailers.contains_key(other);
@@ -226,9 +241,12 @@ impl File {
         let reading: BTreeSet<String> = lock(&self.tailers).keys().map(|key| key.path.clone()).collect();
         let fs = self.shared.cx.host().fs.clone();
         let gone = |path: &str| {
-            fs.meta(Path::new(path)).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+            fs.meta(Path::new(path))
+                .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
         };
-        self.shared.positions.retain(|key| reading.contains(&key.path) || !gone(&key.path));
+        self.shared
+            .positions
+            .retain(|key| reading.contains(&key.path) || !gone(&key.path));
         self.shared.registry.expire();
     }
 
@@ -240,7 +258,10 @@ impl File {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        tracing::error!(err = error, "cannot write the positions file; after a restart lines would be read again");
+        tracing::error!(
+            err = error,
+            "cannot write the positions file; after a restart lines would be read again"
+        );
         self.shared.troubled("positions.yml", Some(error));
     }
 }
@@ -321,13 +342,20 @@ impl Component for File {
             1 => first,
             _ => format!("{first} (and {} more)", count - 1),
         };
-        Some(Health::new(HealthState::Unhealthy, message, self.shared.cx.host().clock.now()))
+        Some(Health::new(
+            HealthState::Unhealthy,
+            message,
+            self.shared.cx.host().clock.now(),
+        ))
     }
 
     fn debug_info(&self) -> Option<Value> {
         let tailers = lock(&self.tailers);
         let targets = tailers.values().map(|handle| {
-            let labels = handle.labels.iter().map(|(name, value)| (name.clone(), Value::string(value.as_str())));
+            let labels = handle
+                .labels
+                .iter()
+                .map(|(name, value)| (name.clone(), Value::string(value.as_str())));
             let mut info = Object::ordered();
             info.insert("path", Value::string(&handle.key.path));
             info.insert("labels", Value::object(labels.collect::<Object>()));

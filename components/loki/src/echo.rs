@@ -33,7 +33,9 @@ impl Component for Echo {
         cx.export(Exports {
             receiver: LogsReceiver(Some(signals::Receiver {
                 owner: cx.id().clone(),
-                sink: Arc::new(Printer { span: cx.span().clone() }),
+                sink: Arc::new(Printer {
+                    span: cx.span().clone(),
+                }),
             })),
         });
         Ok(Echo(()))

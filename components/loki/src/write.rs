@@ -100,7 +100,11 @@ impl Component for Write {
 }
 
 /// The endpoints of a configuration. Those of `current` that stay as they are are kept, with all that they hold.
-fn endpoints(args: &Arguments, environment: &Arc<Environment>, current: &[Arc<Endpoint>]) -> Result<Vec<Arc<Endpoint>>> {
+fn endpoints(
+    args: &Arguments,
+    environment: &Arc<Environment>,
+    current: &[Arc<Endpoint>],
+) -> Result<Vec<Arc<Endpoint>>> {
     if args.endpoints.is_empty() {
         return Err("at least one endpoint block is needed".into());
     }
@@ -115,7 +119,11 @@ fn endpoints(args: &Arguments, environment: &Arc<Environment>, current: &[Arc<En
             name => other.spec().args.name == name,
         });
         if let Some(twin) = twin {
-            return Err(format!("two endpoints are named {:?}; give each endpoint block its own \"name\"", twin.name()).into());
+            return Err(format!(
+                "two endpoints are named {:?}; give each endpoint block its own \"name\"",
+                twin.name()
+            )
+            .into());
         }
         endpoints.push(match current.iter().find(|endpoint| *endpoint.spec() == spec) {
             Some(same) => same.clone(),

@@ -37,10 +37,7 @@ impl Error {
     }
 
     /// An error with its cause; prints as `message: cause`.
-    pub fn caused(
-        message: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn caused(message: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Error {
             message: message.into(),
             argument: None,
@@ -72,7 +69,11 @@ impl From<Error> for value::Invalid {
     fn from(error: Error) -> Self {
         let argument = error.argument.clone();
         // Who reads it sees the argument.
-        let message = Error { argument: None, ..error }.to_string();
+        let message = Error {
+            argument: None,
+            ..error
+        }
+        .to_string();
         value::Invalid { argument, message }
     }
 }

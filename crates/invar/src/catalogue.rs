@@ -2,16 +2,19 @@
 
 use crate::upstream::UPSTREAM;
 use component::{Change, Registration, Stability};
+use runtime::ConfigBlock;
 use runtime::loader::Catalogue;
 use runtime::registry::{Allowed, Registry};
-use runtime::ConfigBlock;
 use services::http::{HttpArgs, HttpPolicy};
 use services::logging::{Logging, LoggingArgs};
 use value::Block;
 
 /// Components of every family.
 fn components() -> impl Iterator<Item = Registration> {
-    [local::COMPONENTS, loki::COMPONENTS, loki_source::COMPONENTS].into_iter().flatten().copied()
+    [local::COMPONENTS, loki::COMPONENTS, loki_source::COMPONENTS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// The `livedebugging` block. It is accepted so that configurations load; nothing reads it yet.
@@ -36,15 +39,27 @@ pub fn catalogue(allowed: Allowed, targets: Targets) -> Catalogue {
     let Targets { logging, http } = targets;
     let nothing = || Change::new(|| {});
     let config_blocks = vec![
-        ConfigBlock::new("logging", Stability::GenerallyAvailable, move |args: LoggingArgs| match &logging {
-            Some(logging) => logging.prepare(args),
-            None => Ok(nothing()),
-        }),
-        ConfigBlock::new("http", Stability::GenerallyAvailable, move |args: HttpArgs| match &http {
-            Some(http) => http.prepare(args),
-            None => Ok(nothing()),
-        }),
-        ConfigBlock::new("livedebugging", Stability::GenerallyAvailable, move |_: LiveDebuggingArgs| Ok(nothing())),
+        ConfigBlock::new(
+            "logging",
+            Stability::GenerallyAvailable,
+            move |args: LoggingArgs| match &logging {
+                Some(logging) => logging.prepare(args),
+                None => Ok(nothing()),
+            },
+        ),
+        ConfigBlock::new(
+            "http",
+            Stability::GenerallyAvailable,
+            move |args: HttpArgs| match &http {
+                Some(http) => http.prepare(args),
+                None => Ok(nothing()),
+            },
+        ),
+        ConfigBlock::new(
+            "livedebugging",
+            Stability::GenerallyAvailable,
+            move |_: LiveDebuggingArgs| Ok(nothing()),
+        ),
     ];
     Catalogue {
         registry: Registry::new(components(), UPSTREAM),

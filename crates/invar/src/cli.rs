@@ -74,10 +74,18 @@ pub struct Run {
     #[arg(value_name = "FILE|DIR")]
     pub config: PathBuf,
     /// Address of the HTTP server.
-    #[arg(long = "server.http.listen-addr", default_value = "127.0.0.1:12345", value_name = "ADDR")]
+    #[arg(
+        long = "server.http.listen-addr",
+        default_value = "127.0.0.1:12345",
+        value_name = "ADDR"
+    )]
     pub listen: String,
     /// Name under which components of this process reach the HTTP server in memory.
-    #[arg(long = "server.http.memory-addr", default_value = "alloy.internal:12345", value_name = "ADDR")]
+    #[arg(
+        long = "server.http.memory-addr",
+        default_value = "alloy.internal:12345",
+        value_name = "ADDR"
+    )]
     pub memory_addr: String,
     /// Path under which the user interface is served.
     #[arg(long = "server.http.ui-path-prefix", default_value = "/", value_name = "PATH")]
@@ -122,7 +130,11 @@ pub struct Cluster {
     #[arg(long = "cluster.advertise-address", default_value = "", value_name = "ADDR")]
     pub advertise_address: String,
     /// Interfaces to take the advertised address from.
-    #[arg(long = "cluster.advertise-interfaces", default_value = "eth0,en0", value_name = "LIST")]
+    #[arg(
+        long = "cluster.advertise-interfaces",
+        default_value = "eth0,en0",
+        value_name = "LIST"
+    )]
     pub advertise_interfaces: String,
     /// Nodes to join.
     #[arg(long = "cluster.join-addresses", default_value = "", value_name = "LIST")]
@@ -236,7 +248,9 @@ fn stability(text: &str) -> Result<Stability, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let nanos = gotime::parse_duration(text).map_err(|error| error.to_string())?;
-    u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| "a negative duration makes no sense here".to_owned())
+    u64::try_from(nanos)
+        .map(Duration::from_nanos)
+        .map_err(|_| "a negative duration makes no sense here".to_owned())
 }
 
 fn bytes(text: &str) -> Result<u64, String> {

@@ -27,7 +27,7 @@ pub struct Request {
     pub method: Method,
     /// Where to.
     pub url: Url,
-    /// Headers; an `Authorization` among them wins over the configuration's.
+    /// Headers; they win over those of the configuration, an `Authorization` over its credentials.
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
@@ -74,7 +74,13 @@ impl Client {
             body,
             timeout,
         } = request;
-        for (name, value) in &self.headers {
+        // The request knows better, but several values of one configured header all go.
+        let configured: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| !headers.contains_key(*name))
+            .collect();
+        for (name, value) in configured {
             headers.append(name, value.clone());
         }
         let exchange = async {

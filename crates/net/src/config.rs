@@ -55,12 +55,18 @@ impl HttpClientConfig {
             return Err("at most one of bearer_token & bearer_token_file must be configured".to_owned());
         }
         if (self.basic_auth.is_some() || self.oauth2.is_some()) && bearer {
-            return Err("at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured".to_owned());
+            return Err(
+                "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured".to_owned(),
+            );
         }
         if self.authorization.is_some() && bearer {
             return Err("authorization is not compatible with bearer_token & bearer_token_file".to_owned());
         }
-        let blocks = [self.basic_auth.is_some(), self.oauth2.is_some(), self.authorization.is_some()];
+        let blocks = [
+            self.basic_auth.is_some(),
+            self.oauth2.is_some(),
+            self.authorization.is_some(),
+        ];
         if blocks.into_iter().filter(|&set| set).count() > 1 {
             return Err("at most one of basic_auth, oauth2 & authorization must be configured".to_owned());
         }
@@ -223,11 +229,14 @@ impl TlsConfig {
         let key = !self.key_pem.is_empty() || !self.key_file.is_empty();
         if cert && !key {
             return Err(
-                "exactly one of key_pem or key_file must be configured when a client certificate is configured".to_owned()
+                "exactly one of key_pem or key_file must be configured when a client certificate is configured"
+                    .to_owned(),
             );
         }
         if key && !cert {
-            return Err("exactly one of cert_pem or cert_file must be configured when a client key is configured".to_owned());
+            return Err(
+                "exactly one of cert_pem or cert_file must be configured when a client key is configured".to_owned(),
+            );
         }
         match self.min_version.as_str() {
             "" | "TLS10" | "TLS11" | "TLS12" | "TLS13" => Ok(()),
@@ -258,7 +267,8 @@ impl ProxyConfig {
         let url = !self.proxy_url.is_empty();
         if !self.proxy_connect_header.is_empty() && !self.proxy_from_environment && !url {
             return Err(
-                "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured".to_owned()
+                "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured"
+                    .to_owned(),
             );
         }
         if self.proxy_from_environment && url {

@@ -66,7 +66,12 @@ impl Auth {
             return Ok(Auth::Token(Box::new(TokenSource::new(oauth2, fs)?)));
         }
         let (scheme, secret, argument, file) = match &config.authorization {
-            Some(block) => (block.scheme.trim(), &block.credentials, "credentials_file", &block.credentials_file),
+            Some(block) => (
+                block.scheme.trim(),
+                &block.credentials,
+                "credentials_file",
+                &block.credentials_file,
+            ),
             None => ("", &config.bearer_token, "bearer_token_file", &config.bearer_token_file),
         };
         if secret.is_empty() && file.is_empty() {
@@ -90,7 +95,9 @@ impl Auth {
             }
             Auth::Token(source) => return source.header(fs).await.map(Some),
         };
-        value.map(Some).map_err(|error| SendError::new(format!("the credentials are unusable: {error}")))
+        value
+            .map(Some)
+            .map_err(|error| SendError::new(format!("the credentials are unusable: {error}")))
     }
 }
 
@@ -103,7 +110,8 @@ pub(crate) fn basic(username: &str, password: &[u8]) -> Result<HeaderValue, Stri
 
 /// A value that the HTTP library does not print.
 pub(crate) fn header_value(bytes: &[u8]) -> Result<HeaderValue, String> {
-    let mut value = HeaderValue::from_bytes(bytes).map_err(|_| "it holds line breaks or control characters".to_owned())?;
+    let mut value =
+        HeaderValue::from_bytes(bytes).map_err(|_| "it holds line breaks or control characters".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -68,7 +68,11 @@ impl SendError {
             }
         }
         SendError {
-            message: if texts.is_empty() { error.to_string() } else { texts.join(": ") },
+            message: if texts.is_empty() {
+                error.to_string()
+            } else {
+                texts.join(": ")
+            },
             timeout: false,
         }
     }

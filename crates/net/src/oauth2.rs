@@ -144,7 +144,9 @@ impl TokenSource {
                 form.append_pair("client_secret", &String::from_utf8_lossy(secret));
             }
         }
-        Ok(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.finish()))
+        Ok(request
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.finish()))
     }
 }
 

@@ -14,11 +14,19 @@ pub(crate) fn proxies(
     let finish = |proxy: reqwest::Result<Proxy>, what: &str, no_proxy: &str| {
         // The address may hold a password and is not repeated.
         let proxy = proxy.map_err(|error| ConfigError::caused(format!("{what} is unusable"), error.without_url()))?;
-        let except = if no_proxy.is_empty() { None } else { NoProxy::from_string(no_proxy) };
+        let except = if no_proxy.is_empty() {
+            None
+        } else {
+            NoProxy::from_string(no_proxy)
+        };
         Ok(proxy.no_proxy(except).headers(headers.clone()))
     };
     if !config.proxy_url.is_empty() {
-        return Ok(vec![finish(Proxy::all(config.proxy_url.as_str()), "proxy_url", &config.no_proxy)?]);
+        return Ok(vec![finish(
+            Proxy::all(config.proxy_url.as_str()),
+            "proxy_url",
+            &config.no_proxy,
+        )?]);
     }
     if !config.proxy_from_environment {
         return Ok(Vec::new());
@@ -30,10 +38,18 @@ pub(crate) fn proxies(
     let no_proxy = variable("NO_PROXY").unwrap_or_default();
     let mut proxies = Vec::new();
     if let Some(url) = variable("HTTPS_PROXY") {
-        proxies.push(finish(Proxy::https(url), "the environment variable HTTPS_PROXY", &no_proxy)?);
+        proxies.push(finish(
+            Proxy::https(url),
+            "the environment variable HTTPS_PROXY",
+            &no_proxy,
+        )?);
     }
     if let Some(url) = variable("HTTP_PROXY") {
-        proxies.push(finish(Proxy::http(url), "the environment variable HTTP_PROXY", &no_proxy)?);
+        proxies.push(finish(
+            Proxy::http(url),
+            "the environment variable HTTP_PROXY",
+            &no_proxy,
+        )?);
     }
     Ok(proxies)
 }

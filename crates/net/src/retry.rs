@@ -86,7 +86,10 @@ mod tests {
         let now = 784_111_777_000_000_000; // Sun, 06 Nov 1994 08:49:37 GMT
         assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
         assert_eq!(retry_after(" 0 ", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(
+            retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now),
+            Some(Duration::from_secs(60))
+        );
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
         for nonsense in ["", "-1", "1.5", "soon", "99999999999999999999999"] {
             assert_eq!(retry_after(nonsense, now), None, "{nonsense}");

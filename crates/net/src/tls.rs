@@ -58,7 +58,11 @@ pub(crate) fn client_config(config: &TlsConfig, http2: bool, fs: &dyn Fs) -> Res
 }
 
 fn name(what: &str, file: &str) -> String {
-    if file.is_empty() { format!("{what}_pem") } else { format!("{what}_file {file:?}") }
+    if file.is_empty() {
+        format!("{what}_pem")
+    } else {
+        format!("{what}_file {file:?}")
+    }
 }
 
 fn one_of(what: &str, pem: &[u8], file: &str, fs: &dyn Fs) -> Result<Option<Vec<u8>>, ConfigError> {
@@ -112,7 +116,9 @@ impl Verifier {
             webpki: OnceLock::new(),
         };
         if own {
-            verifier.webpki().map_err(|error| ConfigError::caused("the trusted certificates are unusable", error))?;
+            verifier
+                .webpki()
+                .map_err(|error| ConfigError::caused("the trusted certificates are unusable", error))?;
         }
         Ok(verifier)
     }
@@ -134,7 +140,8 @@ impl Verifier {
                 roots.add_parsable_certificates(native.certs);
                 if roots.is_empty() {
                     return Err(
-                        "this system has no trusted certificates; install them (ca-certificates) or set ca_file".to_owned()
+                        "this system has no trusted certificates; install them (ca-certificates) or set ca_file"
+                            .to_owned(),
                     );
                 }
             }
@@ -151,7 +158,10 @@ impl Verifier {
             return false;
         };
         format!("{other:?}").contains("CaUsedAsEndEntity")
-            && self.trusted.as_ref().is_some_and(|trusted| trusted.iter().any(|one| one == certificate))
+            && self
+                .trusted
+                .as_ref()
+                .is_some_and(|trusted| trusted.iter().any(|one| one == certificate))
     }
 }
 
@@ -182,7 +192,12 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -191,7 +206,12 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -221,7 +241,12 @@ impl ServerCertVerifier for AcceptAny {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -230,7 +255,12 @@ impl ServerCertVerifier for AcceptAny {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

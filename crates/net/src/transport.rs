@@ -41,7 +41,11 @@ impl Transport {
     pub(crate) fn new(settings: Settings, fs: Arc<dyn Fs>) -> Result<Self, ConfigError> {
         let http = build(&settings, &*fs)?;
         let files = [&settings.tls.ca_file, &settings.tls.cert_file, &settings.tls.key_file];
-        let files: Vec<PathBuf> = files.into_iter().filter(|file| !file.is_empty()).map(PathBuf::from).collect();
+        let files: Vec<PathBuf> = files
+            .into_iter()
+            .filter(|file| !file.is_empty())
+            .map(PathBuf::from)
+            .collect();
         let contents = read(&files, &*fs);
         Ok(Transport {
             settings,
@@ -102,7 +106,11 @@ fn build(settings: &Settings, fs: &dyn Fs) -> Result<reqwest::Client, ConfigErro
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .pool_idle_timeout(KEEP_IDLE)
-        .redirect(if settings.follow_redirects { Policy::limited(10) } else { Policy::none() })
+        .redirect(if settings.follow_redirects {
+            Policy::limited(10)
+        } else {
+            Policy::none()
+        })
         .no_proxy();
     if !settings.http2 {
         builder = builder.http1_only();
@@ -110,5 +118,7 @@ fn build(settings: &Settings, fs: &dyn Fs) -> Result<reqwest::Client, ConfigErro
     for proxy in proxy::proxies(&settings.proxy, &|name| std::env::var(name).ok())? {
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(|error| ConfigError::caused("cannot make an HTTP client", error.without_url()))
+    builder
+        .build()
+        .map_err(|error| ConfigError::caused("cannot make an HTTP client", error.without_url()))
 }

@@ -159,7 +159,9 @@ impl Controller {
                 }
             });
         };
-        inner.scheduler.get_or_init(|| Scheduler::new(deadline, Arc::new(on_exit)));
+        inner
+            .scheduler
+            .get_or_init(|| Scheduler::new(deadline, Arc::new(on_exit)));
         let controller = Controller(inner);
         let dispatcher = tokio::spawn(dispatch(Arc::downgrade(&controller.0), controller.0.queue.clone()));
         *controller.dispatcher() = Some(dispatcher);
@@ -167,7 +169,10 @@ impl Controller {
     }
 
     fn dispatcher(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
-        self.0.dispatcher.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0
+            .dispatcher
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Whether a configuration was loaded.
@@ -208,7 +213,13 @@ impl Controller {
             }
         }
         let order = configuration.order.clone();
-        let replaced = std::mem::replace(&mut *live, Live { configuration, nodes: nodes.clone() });
+        let replaced = std::mem::replace(
+            &mut *live,
+            Live {
+                configuration,
+                nodes: nodes.clone(),
+            },
+        );
         drop(live);
         inner.ready.store(true, Ordering::Release);
         let mut stops = Vec::new();
@@ -256,7 +267,11 @@ impl Controller {
     /// The components in the order of the graph.
     pub async fn components(&self) -> Vec<NodeInfo> {
         let live = self.0.live.read().await;
-        live.configuration.order.iter().filter_map(|id| info(&live, id)).collect()
+        live.configuration
+            .order
+            .iter()
+            .filter_map(|id| info(&live, id))
+            .collect()
     }
 
     /// One component by its id.
@@ -275,7 +290,10 @@ fn info(live: &Live, id: &str) -> Option<NodeInfo> {
     let node = live.nodes.get(id)?.clone();
     let spec = live.configuration.specs.get(id)?.clone();
     let components = |ids: Vec<&str>| -> Vec<String> {
-        ids.into_iter().filter(|id| live.nodes.contains_key(*id)).map(str::to_owned).collect()
+        ids.into_iter()
+            .filter(|id| live.nodes.contains_key(*id))
+            .map(str::to_owned)
+            .collect()
     };
     Some(NodeInfo {
         references_to: components(live.configuration.graph.dependencies(id)),
@@ -291,7 +309,9 @@ fn data_flow(live: &Live, id: &str) -> Vec<String> {
     let receives = |target: &str, field: &str| -> Option<bool> {
         let exports = live.exports(target)?;
         let Value::Object(object) = exports else { return None };
-        object.get(field).map(|value| matches!(value, Value::Capsule(_) | Value::Null))
+        object
+            .get(field)
+            .map(|value| matches!(value, Value::Capsule(_) | Value::Null))
     };
     let mut to: Vec<String> = Vec::new();
     let mut add = |id: &str| {
@@ -307,11 +327,11 @@ fn data_flow(live: &Live, id: &str) -> Vec<String> {
         }
     }
     for dependant in live.configuration.graph.dependants(id) {
-        let Some(spec) = live.configuration.specs.get(dependant) else { continue };
+        let Some(spec) = live.configuration.specs.get(dependant) else {
+            continue;
+        };
         let uses = |reference: &loader::Reference| {
-            reference.target == id
-                && reference.fields.len() == 1
-                && receives(id, &reference.fields[0]) == Some(false)
+            reference.target == id && reference.fields.len() == 1 && receives(id, &reference.fields[0]) == Some(false)
         };
         if live.nodes.contains_key(dependant) && spec.references.iter().any(uses) {
             add(dependant);
@@ -421,7 +441,9 @@ impl Inner {
     /// Evaluates one node again because something that it refers to changed.
     async fn reevaluate(self: Arc<Self>, id: String) {
         let live: RwLockReadGuard<'_, Live> = self.live.read().await;
-        let Some(spec) = live.configuration.specs.get(&id) else { return };
+        let Some(spec) = live.configuration.specs.get(&id) else {
+            return;
+        };
         let node = live.nodes.get(&id);
         let evaluated = evaluate(spec, &|target| live.exports(target), &self.options.stdlib);
         let now = self.options.host.clock.now();
@@ -479,9 +501,16 @@ async fn dispatch(controller: std::sync::Weak<Inner>, queue: Arc<UpdateQueue>) {
         let Some(inner) = controller.upgrade() else { return };
         let dependants: Vec<String> = {
             let live = inner.live.read().await;
-            let wanted: std::collections::HashSet<&str> =
-                changed.iter().flat_map(|id| live.configuration.graph.dependants(id)).collect();
-            live.configuration.order.iter().filter(|id| wanted.contains(id.as_str())).cloned().collect()
+            let wanted: std::collections::HashSet<&str> = changed
+                .iter()
+                .flat_map(|id| live.configuration.graph.dependants(id))
+                .collect();
+            live.configuration
+                .order
+                .iter()
+                .filter(|id| wanted.contains(id.as_str()))
+                .cloned()
+                .collect()
         };
         for id in dependants {
             submit(&inner, id).await;
@@ -501,5 +530,8 @@ async fn submit(inner: &Arc<Inner>, id: String) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(MAX_RETRY_PAUSE);
     }
-    tracing::error!(node_id = id, "retry attempts exhausted when submitting node for evaluation to the worker pool");
+    tracing::error!(
+        node_id = id,
+        "retry attempts exhausted when submitting node for evaluation to the worker pool"
+    );
 }

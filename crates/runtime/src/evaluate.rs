@@ -23,7 +23,11 @@ pub(crate) fn evaluate(spec: &Spec, exports: &dyn Fn(&str) -> Option<Value>, std
         };
     };
     let mut variables = Tree::default();
-    let targets: BTreeSet<&str> = spec.references.iter().map(|reference| reference.target.as_str()).collect();
+    let targets: BTreeSet<&str> = spec
+        .references
+        .iter()
+        .map(|reference| reference.target.as_str())
+        .collect();
     for target in targets {
         if let Some(value) = exports(target) {
             variables.insert(target, value);
@@ -72,7 +76,10 @@ impl Tree {
     }
 
     fn into_object(self) -> Object {
-        self.children.into_iter().map(|(name, child)| (name, child.into_value())).collect()
+        self.children
+            .into_iter()
+            .map(|(name, child)| (name, child.into_value()))
+            .collect()
     }
 
     fn into_value(self) -> Value {

@@ -165,8 +165,13 @@ mod tests {
 
     #[test]
     fn cycles_are_named_along_their_path() {
-        let cycles = graph(&[("x", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("s", "s")]).leaves_first().unwrap_err();
-        assert_eq!(cycles, [Cycle(vec!["a".into(), "b".into(), "c".into()]), Cycle(vec!["s".into()])]);
+        let cycles = graph(&[("x", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("s", "s")])
+            .leaves_first()
+            .unwrap_err();
+        assert_eq!(
+            cycles,
+            [Cycle(vec!["a".into(), "b".into(), "c".into()]), Cycle(vec!["s".into()])]
+        );
     }
 
     #[test]

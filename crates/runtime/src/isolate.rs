@@ -32,7 +32,9 @@ pub fn isolate(
     let mut exports: HashMap<String, Value> = HashMap::new();
     for next in configuration.order.iter().filter(|next| wanted.contains(next)) {
         let spec = &configuration.specs[next];
-        let Kind::Component(registration) = &spec.kind else { continue };
+        let Kind::Component(registration) = &spec.kind else {
+            continue;
+        };
         let mut evaluated = evaluate(spec, &|target| exports.get(target).cloned(), &options.stdlib);
         if next == id {
             for item in &mut evaluated.body.items {

@@ -37,7 +37,15 @@ use syntax::{Diagnostics, Source};
 
 /// Diagnostics as a person reads them: each with its place and a snippet of the source.
 pub fn report(diagnostics: &Diagnostics, sources: &[Source], color: bool) -> String {
-    let printer = syntax::diag::Printer { color, ..Default::default() };
-    let text_of = |name: &str| sources.iter().find(|source| source.name().as_ref() == name).map(Source::text);
+    let printer = syntax::diag::Printer {
+        color,
+        ..Default::default()
+    };
+    let text_of = |name: &str| {
+        sources
+            .iter()
+            .find(|source| source.name().as_ref() == name)
+            .map(Source::text)
+    };
     printer.print(diagnostics, text_of)
 }

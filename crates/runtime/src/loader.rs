@@ -60,7 +60,11 @@ impl Reference {
     /// Where its first field stands.
     pub fn field_span(&self) -> Span {
         let length: usize = self.fields.iter().map(|field| field.len() + 1).sum();
-        let start = self.span.end.saturating_sub(length.saturating_sub(1) as u32).max(self.span.start);
+        let start = self
+            .span
+            .end
+            .saturating_sub(length.saturating_sub(1) as u32)
+            .max(self.span.start);
         let end = start + self.fields.first().map_or(0, String::len) as u32;
         Span::new(start, end.min(self.span.end))
     }
@@ -126,7 +130,12 @@ fn block_text(block: &Block) -> String {
             match stmt {
                 Stmt::Attribute(attribute) => {
                     // Writing to a String cannot fail.
-                    let _ = writeln!(text, "{} = {}", attribute.name.name, syntax::format::format_expr(&attribute.value));
+                    let _ = writeln!(
+                        text,
+                        "{} = {}",
+                        attribute.name.name,
+                        syntax::format::format_expr(&attribute.value)
+                    );
                 }
                 Stmt::Block(block) => {
                     let _ = writeln!(text, "{} {{", block.id());
@@ -190,7 +199,12 @@ pub fn load(catalogue: &Catalogue, files: &[SourceFile]) -> Outcome {
         loader.order();
     }
     let sources = loader.configuration.sources.clone();
-    let specs = loader.configuration.graph.ids().map(|id| loader.configuration.specs[id].clone()).collect();
+    let specs = loader
+        .configuration
+        .graph
+        .ids()
+        .map(|id| loader.configuration.specs[id].clone())
+        .collect();
     let configuration = (!loader.diagnostics.has_errors()).then_some(loader.configuration);
     Outcome {
         configuration,
@@ -211,10 +225,19 @@ impl Loader<'_> {
             self.catalogue.config_blocks.iter().any(|config| config.name == id)
         });
         for (source, block) in config {
-            let found = self.catalogue.config_blocks.iter().find(|config| config.name == block.id());
+            let found = self
+                .catalogue
+                .config_blocks
+                .iter()
+                .find(|config| config.name == block.id());
             let Some(config) = found.cloned() else { continue };
             if config.stability < self.catalogue.allowed.stability {
-                let message = gate("config block", config.name, config.stability, self.catalogue.allowed.stability);
+                let message = gate(
+                    "config block",
+                    config.name,
+                    config.stability,
+                    self.catalogue.allowed.stability,
+                );
                 self.error(&source, block.name_span(), message);
                 continue;
             }
@@ -222,15 +245,18 @@ impl Loader<'_> {
         }
         for config in &self.catalogue.config_blocks {
             if self.configuration.graph.add(config.name) {
-                self.configuration.specs.insert(config.name.to_owned(), Spec {
-                    id: config.name.to_owned(),
-                    name: config.name.to_owned(),
-                    label: String::new(),
-                    kind: Kind::Config(config.clone()),
-                    block: None,
-                    source: Source::new("", b""),
-                    references: Vec::new(),
-                });
+                self.configuration.specs.insert(
+                    config.name.to_owned(),
+                    Spec {
+                        id: config.name.to_owned(),
+                        name: config.name.to_owned(),
+                        label: String::new(),
+                        kind: Kind::Config(config.clone()),
+                        block: None,
+                        source: Source::new("", b""),
+                        references: Vec::new(),
+                    },
+                );
             }
         }
         for (source, block) in components {
@@ -243,9 +269,11 @@ impl Loader<'_> {
     fn registration(&mut self, source: &Source, block: &Block) -> Option<Registration> {
         let name = block.full_name();
         if MODULE_BLOCKS.contains(&name.as_str()) || MISSING_SERVICES.contains(&name.as_str()) {
-            let diagnostic = Diagnostic::error(format!("block \"{name}\" is known, but this version of Invar cannot run it"))
-                .at(source, block.name_span())
-                .with_hint("remove the block, or keep this part of the configuration on Alloy");
+            let diagnostic = Diagnostic::error(format!(
+                "block \"{name}\" is known, but this version of Invar cannot run it"
+            ))
+            .at(source, block.name_span())
+            .with_hint("remove the block, or keep this part of the configuration on Alloy");
             self.diagnostics.push(diagnostic);
             return None;
         }
@@ -253,7 +281,11 @@ impl Loader<'_> {
             Ok(registration) => {
                 let registration = *registration;
                 if block.label_text().is_empty() {
-                    self.error(source, block.name_span(), format!("component \"{name}\" must have a label"));
+                    self.error(
+                        source,
+                        block.name_span(),
+                        format!("component \"{name}\" must have a label"),
+                    );
                     return None;
                 }
                 Some(registration)
@@ -359,7 +391,9 @@ impl Loader<'_> {
 
     /// `sys.environ`: the library has `sys`, and in it no `environ`.
     fn check_member(&mut self, source: &Source, traversal: &eval::Traversal) {
-        let [namespace, member, ..] = traversal.parts.as_slice() else { return };
+        let [namespace, member, ..] = traversal.parts.as_slice() else {
+            return;
+        };
         let members = eval::stdlib_members(namespace);
         if members.is_empty() || members.contains(&member.as_str()) {
             return;
@@ -378,10 +412,15 @@ impl Loader<'_> {
         for used in eval::stdlib_uses(&block.body) {
             let minimum = self.catalogue.allowed.stability;
             if used.experimental && Stability::Experimental < minimum {
-                self.error(source, used.span, gate_function(&used.name, Stability::Experimental, minimum));
+                self.error(
+                    source,
+                    used.span,
+                    gate_function(&used.name, Stability::Experimental, minimum),
+                );
             }
             if used.deprecated {
-                let mut warning = Diagnostic::warning(format!("the function \"{}\" is deprecated", used.name)).at(source, used.span);
+                let mut warning =
+                    Diagnostic::warning(format!("the function \"{}\" is deprecated", used.name)).at(source, used.span);
                 if let Some(replacement) = used.replacement {
                     warning = warning.with_hint(format!("use \"{replacement}\""));
                 }
@@ -406,7 +445,8 @@ impl Loader<'_> {
                     }
                     if ids.len() > 1 {
                         let path: Vec<&str> = ids.iter().chain(ids.first()).map(String::as_str).collect();
-                        diagnostic = diagnostic.with_hint(format!("{}: remove one of these references", path.join(" -> ")));
+                        diagnostic =
+                            diagnostic.with_hint(format!("{}: remove one of these references", path.join(" -> ")));
                     } else {
                         diagnostic = diagnostic.with_hint("a component cannot refer to its own exports");
                     }

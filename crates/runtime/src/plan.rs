@@ -122,11 +122,11 @@ mod tests {
 
     #[test]
     fn the_first_load_starts_from_leaves_to_roots() {
-        check(&[], &["source: process", "process: write", "write"], &[
-            "start write",
-            "start process",
-            "start source",
-        ]);
+        check(
+            &[],
+            &["source: process", "process: write", "write"],
+            &["start write", "start process", "start source"],
+        );
     }
 
     #[test]
@@ -155,11 +155,11 @@ mod tests {
 
     #[test]
     fn a_renamed_sink_is_another_node_and_its_dependant_is_evaluated_again() {
-        check(&["source: write.a", "write.a"], &["source: write.b", "write.b"], &[
-            "stop write.a",
-            "start write.b",
-            "update source",
-        ]);
+        check(
+            &["source: write.a", "write.a"],
+            &["source: write.b", "write.b"],
+            &["stop write.a", "start write.b", "update source"],
+        );
     }
 
     #[test]

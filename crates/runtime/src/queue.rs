@@ -14,7 +14,10 @@ pub struct UpdateQueue {
 impl UpdateQueue {
     /// Reports that the exports of `id` changed.
     pub fn push(&self, id: &str) {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        self.changed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.to_owned());
         self.wake.notify_one();
     }
 

@@ -32,7 +32,10 @@ impl Registry {
     /// A registry of `components`; `known` are names that exist upstream and are refused with a message of their own.
     pub fn new(components: impl IntoIterator<Item = Registration>, known: &'static [&'static str]) -> Self {
         Registry {
-            components: components.into_iter().map(|component| (component.name, component)).collect(),
+            components: components
+                .into_iter()
+                .map(|component| (component.name, component))
+                .collect(),
             known,
         }
     }

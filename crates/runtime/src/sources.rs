@@ -92,7 +92,11 @@ mod tests {
         fs.create("/etc/alloy/a.alloy", b"a");
         fs.create("/etc/alloy/notes.txt", b"n");
         fs.create("/etc/alloy/deep/c.alloy", b"c");
-        let names: Vec<String> = read(&fs, Path::new("/etc/alloy/a.alloy")).unwrap().into_iter().map(|f| f.name).collect();
+        let names: Vec<String> = read(&fs, Path::new("/etc/alloy/a.alloy"))
+            .unwrap()
+            .into_iter()
+            .map(|f| f.name)
+            .collect();
         assert_eq!(names, ["/etc/alloy/a.alloy"]);
     }
 

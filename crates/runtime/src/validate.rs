@@ -18,7 +18,10 @@ pub fn validate(catalogue: &Catalogue, files: &[SourceFile]) -> (Diagnostics, Ve
         check_fields(&outcome.specs, spec, &mut diagnostics);
     }
     let order = |diagnostic: &Diagnostic| {
-        let file = outcome.sources.iter().position(|source| source.name() == &diagnostic.file);
+        let file = outcome
+            .sources
+            .iter()
+            .position(|source| source.name() == &diagnostic.file);
         (file, diagnostic.start.offset)
     };
     diagnostics.sort_by_key(order);
@@ -29,9 +32,15 @@ pub fn validate(catalogue: &Catalogue, files: &[SourceFile]) -> (Diagnostics, Ve
 /// References to exports that the component does not have.
 fn check_fields(specs: &[loader::Spec], spec: &loader::Spec, diagnostics: &mut Diagnostics) {
     for reference in &spec.references {
-        let Some(field) = reference.fields.first() else { continue };
-        let Some(target) = specs.iter().find(|other| other.id == reference.target) else { continue };
-        let Kind::Component(registration) = &target.kind else { continue };
+        let Some(field) = reference.fields.first() else {
+            continue;
+        };
+        let Some(target) = specs.iter().find(|other| other.id == reference.target) else {
+            continue;
+        };
+        let Kind::Component(registration) = &target.kind else {
+            continue;
+        };
         let exports = (registration.exports)();
         if exports.fields.iter().any(|export| export.name == field) {
             continue;

@@ -85,7 +85,8 @@ impl<T> Courier<T> {
             self.offer(number, batch).await;
         } else {
             // An earlier one waits to be offered again; this one must not overtake it.
-            self.refused.insert(number, Refused::retry("waits for an earlier batch"));
+            self.refused
+                .insert(number, Refused::retry("waits for an earlier batch"));
         }
     }
 
@@ -143,7 +144,11 @@ impl<T> Courier<T> {
                         continue;
                     }
                     let at = usize::try_from(number - first).unwrap_or(usize::MAX);
-                    let again = self.parcels.get(at).and_then(|parcel| parcel.batch.as_ref()).map(LogBatch::share);
+                    let again = self
+                        .parcels
+                        .get(at)
+                        .and_then(|parcel| parcel.batch.as_ref())
+                        .map(LogBatch::share);
                     if let Some(batch) = again {
                         self.offer(number, batch).await;
                     }

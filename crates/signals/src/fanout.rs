@@ -83,7 +83,11 @@ impl FanOut {
 
     /// Global ids of the receivers.
     pub fn receivers(&self) -> Vec<Arc<str>> {
-        self.branches.load().iter().map(|branch| branch.receiver.owner.clone()).collect()
+        self.branches
+            .load()
+            .iter()
+            .map(|branch| branch.receiver.owner.clone())
+            .collect()
     }
 
     /// Offers a batch to every receiver; see [`LogSink::accept`] for what it means. Takes its place at the first poll.
@@ -151,7 +155,8 @@ async fn offer_all(branches: &[Branch], batch: LogBatch) -> Result<(), Refused> 
     let mut flights = FuturesUnordered::new();
     for (i, branch) in branches.iter().enumerate() {
         // Polled in turn at once: every branch takes its place in order now.
-        let mut flight: futures_util::future::BoxFuture<'_, _> = offer(branch, batch.share()).map(move |r| (i, r)).boxed();
+        let mut flight: futures_util::future::BoxFuture<'_, _> =
+            offer(branch, batch.share()).map(move |r| (i, r)).boxed();
         match futures_util::poll!(&mut flight) {
             std::task::Poll::Ready(done) => flights.push(std::future::ready(done).boxed()),
             std::task::Poll::Pending => flights.push(flight),

@@ -129,7 +129,10 @@ fn count_named(map: &Mutex<BTreeMap<Arc<str>, Amount>>, name: &str, amount: Amou
 }
 
 fn names(map: &Mutex<BTreeMap<Arc<str>, Amount>>) -> BTreeMap<String, Amount> {
-    lock(map).iter().map(|(name, amount)| (name.to_string(), *amount)).collect()
+    lock(map)
+        .iter()
+        .map(|(name, amount)| (name.to_string(), *amount))
+        .collect()
 }
 
 impl Edge {

@@ -19,7 +19,10 @@ impl Metadata {
 
     /// Metadata of these pairs, in their order.
     pub fn from_pairs<N: Into<SmolStr>, V: Into<SmolStr>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let pairs: Vec<_> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         Metadata((!pairs.is_empty()).then(|| Arc::new(pairs)))
     }
 
@@ -45,13 +48,18 @@ impl Metadata {
 
     /// Size in bytes of names and values.
     pub fn size(&self) -> u64 {
-        self.pairs().iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
+        self.pairs()
+            .iter()
+            .map(|(name, value)| (name.len() + value.len()) as u64)
+            .sum()
     }
 }
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.pairs().iter().map(|(name, value)| (name, value))).finish()
+        f.debug_map()
+            .entries(self.pairs().iter().map(|(name, value)| (name, value)))
+            .finish()
     }
 }
 
@@ -171,6 +179,8 @@ impl LogBatch {
 
 impl fmt::Debug for LogBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogBatch").field("streams", &self.streams).finish_non_exhaustive()
+        f.debug_struct("LogBatch")
+            .field("streams", &self.streams)
+            .finish_non_exhaustive()
     }
 }

@@ -55,7 +55,9 @@ impl Authority {
     /// If no certificate can be made.
     pub fn issue(&self, names: &[&str]) -> Identity {
         let key = KeyPair::generate().expect("a key");
-        let certificate = params("peer", names).signed_by(&key, &self.issuer).expect("a certificate");
+        let certificate = params("peer", names)
+            .signed_by(&key, &self.issuer)
+            .expect("a certificate");
         Identity {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
@@ -88,10 +90,16 @@ impl TlsFront {
         let addr = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(serve(listener, TlsAcceptor::from(Arc::new(config)), backend, stopped));
         };
-        let thread = std::thread::Builder::new().name("tls-front".into()).spawn(serve).expect("a thread starts");
+        let thread = std::thread::Builder::new()
+            .name("tls-front".into())
+            .spawn(serve)
+            .expect("a thread starts");
         TlsFront {
             addr,
             stop: Some(stop),
@@ -129,7 +137,9 @@ fn server_config(identity: &Identity, clients: Option<&Authority>) -> ServerConf
         None => builder.with_no_client_auth(),
     };
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
-    builder.with_single_cert(vec![certificate(identity)], key).expect("certificate and key fit")
+    builder
+        .with_single_cert(vec![certificate(identity)], key)
+        .expect("certificate and key fit")
 }
 
 fn certificate(identity: &Identity) -> CertificateDer<'static> {

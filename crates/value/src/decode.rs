@@ -403,9 +403,10 @@ impl Walk {
 
 /// An attribute that is to blame and was written is where the error belongs; else it is the block.
 fn blame(invalid: Invalid, body: &Body, place: Option<Place>) -> DecodeError {
-    let written = body.items.iter().find(|item| {
-        matches!(item, Item::Attr { .. }) && invalid.argument.as_deref() == Some(item.name())
-    });
+    let written = body
+        .items
+        .iter()
+        .find(|item| matches!(item, Item::Attr { .. }) && invalid.argument.as_deref() == Some(item.name()));
     match written {
         Some(item) => DecodeError {
             place: Some(item.place()),

@@ -144,7 +144,11 @@ impl Walk<'_> {
             }
             Segment::AnyDepth => {
                 self.go(base.clone(), rest);
-                let dir = if base.as_os_str().is_empty() { Path::new(".") } else { &base };
+                let dir = if base.as_os_str().is_empty() {
+                    Path::new(".")
+                } else {
+                    &base
+                };
                 let Ok(meta) = self.fs.meta(dir) else { return };
                 if self.above.len() >= MAX_DEPTH || self.above.contains(&meta.id) {
                     return;
@@ -162,7 +166,11 @@ impl Walk<'_> {
     }
 
     fn names(&mut self, base: &Path) -> Vec<PathBuf> {
-        let dir = if base.as_os_str().is_empty() { Path::new(".") } else { base };
+        let dir = if base.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            base
+        };
         match self.fs.read_dir(dir) {
             Ok(entries) => {
                 let mut names: Vec<PathBuf> = entries.into_iter().map(|entry| PathBuf::from(entry.name)).collect();
@@ -264,7 +272,15 @@ mod tests {
         }
     }
 
-    const FILES: &[&str] = &["a.log", "b.log", ".c.log", "d.txt", "sub/e.log", "sub/deep/f.log", "x[1].log"];
+    const FILES: &[&str] = &[
+        "a.log",
+        "b.log",
+        ".c.log",
+        "d.txt",
+        "sub/e.log",
+        "sub/deep/f.log",
+        "x[1].log",
+    ];
 
     #[test]
     fn stars_stop_at_slashes() {
@@ -277,7 +293,11 @@ mod tests {
 
     #[test]
     fn double_stars_go_down() {
-        check(FILES, "**/*.log", &[".c.log", "a.log", "b.log", "x[1].log", "sub/e.log", "sub/deep/f.log"]);
+        check(
+            FILES,
+            "**/*.log",
+            &[".c.log", "a.log", "b.log", "x[1].log", "sub/e.log", "sub/deep/f.log"],
+        );
         check(FILES, "sub/**/f.log", &["sub/deep/f.log"]);
     }
 
@@ -285,7 +305,11 @@ mod tests {
     fn classes_alternatives_and_escapes() {
         check(FILES, "[ab].log", &["a.log", "b.log"]);
         check(FILES, "[^a].log", &["b.log"]);
-        check(FILES, "{d.txt,sub/{e,deep/f}.log,a.log}", &["d.txt", "sub/e.log", "sub/deep/f.log", "a.log"]);
+        check(
+            FILES,
+            "{d.txt,sub/{e,deep/f}.log,a.log}",
+            &["d.txt", "sub/e.log", "sub/deep/f.log", "a.log"],
+        );
         check(FILES, "x\\[1\\].log", &["x[1].log"]);
     }
 

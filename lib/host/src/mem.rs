@@ -104,7 +104,10 @@ impl MemFs {
     /// Renames a file; an open one goes on under the new name.
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
         let mut state = lock(&self.state);
-        let node = state.files.remove(from.as_ref()).ok_or_else(|| missing(from.as_ref()))?;
+        let node = state
+            .files
+            .remove(from.as_ref())
+            .ok_or_else(|| missing(from.as_ref()))?;
         state.files.insert(to.as_ref().to_path_buf(), node);
         Ok(())
     }
@@ -119,7 +122,10 @@ fn meta(node: &Node) -> Meta {
         len: content.bytes.len() as u64,
         modified: content.modified,
         created: Some(content.created),
-        id: FileId { dev: 1, ino: content.ino },
+        id: FileId {
+            dev: 1,
+            ino: content.ino,
+        },
     }
 }
 
@@ -157,7 +163,11 @@ impl Fs for MemFs {
             let Ok(below) = file.strip_prefix(path) else { continue };
             let mut parts = below.components();
             let Some(first) = parts.next() else { continue };
-            let kind = if parts.next().is_some() { FileKind::Dir } else { FileKind::File };
+            let kind = if parts.next().is_some() {
+                FileKind::Dir
+            } else {
+                FileKind::File
+            };
             entries.insert(first.as_os_str().to_owned(), kind);
         }
         if entries.is_empty() {

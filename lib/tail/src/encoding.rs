@@ -129,7 +129,13 @@ impl Encoding {
             Kind::Ascii => {
                 let text: String = bytes
                     .iter()
-                    .map(|byte| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER })
+                    .map(|byte| {
+                        if byte.is_ascii() {
+                            char::from(*byte)
+                        } else {
+                            char::REPLACEMENT_CHARACTER
+                        }
+                    })
                     .collect();
                 return Bytes::from(text);
             }

@@ -10,7 +10,9 @@ const BLOCK: u64 = 64 << 10;
 /// The offset behind the last line break, so that an unterminated last line is still read whole; 0 if there is none.
 pub(crate) fn after_last_break(source: &Source, len: u64, configured: Encoding) -> io::Result<u64> {
     let start = source.peek(0, 4)?;
-    let encoding = Encoding::detect(&start).and_then(|(encoding, _)| encoding).unwrap_or(configured);
+    let encoding = Encoding::detect(&start)
+        .and_then(|(encoding, _)| encoding)
+        .unwrap_or(configured);
     let mut end = len;
     while end > 0 {
         let from = end.saturating_sub(BLOCK);

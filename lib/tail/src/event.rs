@@ -60,7 +60,9 @@ impl fmt::Display for Event {
                 f,
                 "file was truncated after {read} bytes were read, there is no copy of what was written after them"
             ),
-            Event::Rewritten => f.write_str("file was replaced by one with the same beginning, only what was added is read"),
+            Event::Rewritten => {
+                f.write_str("file was replaced by one with the same beginning, only what was added is read")
+            }
             Event::Missed { path } => write!(f, "found rotated file \"{}\" that was not seen before", path.display()),
             Event::Gone { path, offset } => write!(
                 f,

@@ -519,6 +519,11 @@ impl Follower {
             match found {
                 Some((source, meta, path)) => {
                     let here = path == self.path;
+                    // Somebody may have gone on with it in between.
+                    let known = self.registry.known(FileKey::of(&meta), self.me);
+                    let reached = known.map_or(0, |known| known.offset);
+                    // One that was known as a mere copy may be all that is left of the file.
+                    let reached = if reached == u64::MAX { 0 } else { reached };
                     let content = Arc::new(Mutex::new(Content {
                         head: saved.head,
                         ..Content::default()
@@ -527,7 +532,7 @@ impl Follower {
                         // An offset in compressed bytes: all of it was read by a program that did not decompress it.
                         end::of_packed(&source)?
                     } else {
-                        saved.offset
+                        saved.offset.max(reached)
                     };
                     self.registry.moved(&self.path, FileKey::of(&meta), &content, self.me);
                     let number = self.push(&path, source, &meta, offset, content)?;
@@ -537,10 +542,12 @@ impl Follower {
                         generation.rotated_at = Some(now);
                     }
                 }
-                None if saved.key.is_some() && (saved.offset > 0 || saved.head.len > 0) => self.events.push(Event::Gone {
-                    path: saved.path.clone(),
-                    offset: saved.offset,
-                }),
+                None if saved.key.is_some() && (saved.offset > 0 || saved.head.len > 0) => {
+                    self.events.push(Event::Gone {
+                        path: saved.path.clone(),
+                        offset: saved.offset,
+                    })
+                }
                 None => {}
             }
         }
@@ -613,8 +620,12 @@ impl Follower {
     fn exists(&self, key: FileKey, content: &Mutex<Content>) -> io::Result<bool> {
         let content = lock(content).clone();
         let whole = Survey::whole(&*self.fs, &self.path)?;
-        let mut paths: Vec<PathBuf> =
-            whole.siblings.iter().filter(|sibling| sibling.key == key).map(|sibling| sibling.path.clone()).collect();
+        let mut paths: Vec<PathBuf> = whole
+            .siblings
+            .iter()
+            .filter(|sibling| sibling.key == key)
+            .map(|sibling| sibling.path.clone())
+            .collect();
         let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         paths.push(self.path.with_file_name(family::root(name)));
         for path in paths {
@@ -629,7 +640,9 @@ impl Follower {
     }
 
     fn reads(&self, key: FileKey) -> bool {
-        self.queue.iter().any(|generation| generation.key == key && !generation.closed)
+        self.queue
+            .iter()
+            .any(|generation| generation.key == key && !generation.closed)
     }
 
     /// Compares what is known with what a look at the directory gave. Rotated files that appeared before `since` are not
@@ -715,7 +728,9 @@ impl Follower {
 
     /// The current generation was truncated: what it still had is in the copy that was made before, if any.
     fn end_truncated(&mut self, survey: &Survey, now: i64) -> io::Result<()> {
-        let Some(number) = self.current.take() else { return Ok(()) };
+        let Some(number) = self.current.take() else {
+            return Ok(());
+        };
         let Some(ended) = self.queue.iter().find(|generation| generation.number == number) else {
             return Ok(());
         };
@@ -725,7 +740,9 @@ impl Follower {
             if sibling.is_foreign() || self.is_remembered(sibling) || self.reads(sibling.key) {
                 continue;
             }
-            let Ok((source, meta)) = Source::sniff(&*self.fs, &sibling.path) else { continue };
+            let Ok((source, meta)) = Source::sniff(&*self.fs, &sibling.path) else {
+                continue;
+            };
             if !ended.is_in(&source, meta.len)? {
                 continue;
             }
@@ -759,7 +776,9 @@ impl Follower {
     }
 
     fn is_remembered(&self, sibling: &Sibling) -> bool {
-        self.remembered.iter().any(|old| old.key == sibling.key && sibling.key.birth.is_some())
+        self.remembered
+            .iter()
+            .any(|old| old.key == sibling.key && sibling.key.birth.is_some())
     }
 
     /// Rotated files that nobody knows, oldest first.
@@ -806,13 +825,7 @@ impl Follower {
     }
 
     /// Whether the content of a rotated file is known from elsewhere.
-    fn is_known(
-        &mut self,
-        sibling: &Sibling,
-        source: &Source,
-        len: u64,
-        after_truncation: bool,
-    ) -> io::Result<bool> {
+    fn is_known(&mut self, sibling: &Sibling, source: &Source, len: u64, after_truncation: bool) -> io::Result<bool> {
         for generation in &mut self.queue {
             let content = lock(&generation.content).clone();
             if holds(source, len, &content, after_truncation)? {
@@ -838,7 +851,10 @@ impl Follower {
     fn insert(&mut self, missed: Vec<(Source, Meta, PathBuf)>, survey: &Survey, now: i64) -> io::Result<()> {
         let here = survey.here.as_ref().map(FileKey::of);
         let age = |key: FileKey, form: Option<FileKey>| {
-            let at = survey.siblings.iter().position(|sibling| sibling.key == key || form == Some(sibling.key));
+            let at = survey
+                .siblings
+                .iter()
+                .position(|sibling| sibling.key == key || form == Some(sibling.key));
             if here == Some(key) { Some(usize::MAX) } else { at }
         };
         for (source, meta, path) in missed {
@@ -848,11 +864,12 @@ impl Follower {
             };
             self.push(&path, source, &meta, 0, content)?;
             self.events.push(Event::Missed { path });
-            let Some(mut generation) = self.queue.pop_back() else { continue };
-            generation.rotated_at = Some(now);
-            let newer = |other: &Generation| {
-                other.read == 0 && !other.closed && age(other.key, other.form) > age(key, None)
+            let Some(mut generation) = self.queue.pop_back() else {
+                continue;
             };
+            generation.rotated_at = Some(now);
+            let newer =
+                |other: &Generation| other.read == 0 && !other.closed && age(other.key, other.form) > age(key, None);
             let at = self.queue.iter().position(newer).unwrap_or(self.queue.len());
             self.queue.insert(at, generation);
         }
@@ -894,7 +911,11 @@ impl Follower {
     fn take_here(&mut self, now: i64, first: bool) -> io::Result<()> {
         let (source, meta) = self.open_here()?;
         let key = FileKey::of(&meta);
-        if let Some(at) = self.queue.iter().position(|generation| generation.key == key && !generation.closed) {
+        if let Some(at) = self
+            .queue
+            .iter()
+            .position(|generation| generation.key == key && !generation.closed)
+        {
             // An older generation came back to its name.
             if let Some(mut generation) = self.queue.remove(at) {
                 generation.rotated_at = None;
@@ -979,7 +1000,9 @@ impl Follower {
     fn remember(&mut self, survey: &Survey) {
         let old = std::mem::take(&mut self.remembered);
         for sibling in &survey.siblings {
-            let known = old.iter().find(|old| old.key == sibling.key && sibling.key.birth.is_some());
+            let known = old
+                .iter()
+                .find(|old| old.key == sibling.key && sibling.key.birth.is_some());
             let head = match known {
                 Some(old) => old.head,
                 None if sibling.is_foreign() => Head::default(),
@@ -1011,7 +1034,8 @@ impl Drop for Follower {
             } else {
                 generation.acked
             };
-            self.registry.release(generation.key, &generation.content, offset, self.me);
+            self.registry
+                .release(generation.key, &generation.content, offset, self.me);
         }
         self.registry.leave(&self.path);
     }

@@ -128,7 +128,11 @@ impl Generation {
     /// Extends the known head as far as the file goes.
     fn learn_head(&mut self) -> io::Result<bool> {
         let known = lock(&self.content).head;
-        let wanted = if self.source.is_packed() { HEAD as u64 } else { self.len.min(HEAD as u64) };
+        let wanted = if self.source.is_packed() {
+            HEAD as u64
+        } else {
+            self.len.min(HEAD as u64)
+        };
         if known.is_full() || u64::from(known.len) >= wanted {
             return Ok(true);
         }
@@ -393,7 +397,11 @@ impl Generation {
             data.advance(encoding.leading_break(&data));
         }
         self.within_line = within_line;
-        let data = if data.is_empty() { Bytes::new() } else { encoding.decode(data) };
+        let data = if data.is_empty() {
+            Bytes::new()
+        } else {
+            encoding.decode(data)
+        };
         Some(Chunk {
             generation: self.number,
             start,

@@ -47,7 +47,10 @@ struct Entry {
 
 pub(crate) fn family_of(path: &Path) -> Family {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    (path.parent().map(Path::to_path_buf).unwrap_or_default(), family::root(name))
+    (
+        path.parent().map(Path::to_path_buf).unwrap_or_default(),
+        family::root(name),
+    )
 }
 
 fn name_of(path: &Path) -> &str {
@@ -99,7 +102,11 @@ impl Registry {
             }
             let content = Content {
                 head: saved.head,
-                marks: if saved.check.len > 0 { vec![saved.check] } else { Vec::new() },
+                marks: if saved.check.len > 0 {
+                    vec![saved.check]
+                } else {
+                    Vec::new()
+                },
                 whole: saved.offset == u64::MAX,
             };
             inner.insert(path, Some(key), Arc::new(Mutex::new(content)), None, saved.offset);
@@ -236,7 +243,11 @@ impl Registry {
     pub(crate) fn orphan(&self, path: &Path, source: &Source, len: u64) -> io::Result<Option<Orphan>> {
         let orphans: Vec<Orphan> = {
             let inner = lock(&self.0);
-            let ids = inner.families.get(&family_of(path)).map(Vec::as_slice).unwrap_or_default();
+            let ids = inner
+                .families
+                .get(&family_of(path))
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             let entries = ids.iter().filter_map(|id| Some((id, inner.entries.get(id)?)));
             entries
                 .filter(|(_, entry)| entry.owner.is_none() && entry.offset != u64::MAX)
@@ -317,8 +328,14 @@ impl Inner {
     }
 
     fn has_head(&self, path: &Path, head: Head) -> bool {
-        let ids = self.families.get(&family_of(path)).map(Vec::as_slice).unwrap_or_default();
-        ids.iter().filter_map(|id| self.entries.get(id)).any(|entry| lock(&entry.content).head == head)
+        let ids = self
+            .families
+            .get(&family_of(path))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        ids.iter()
+            .filter_map(|id| self.entries.get(id))
+            .any(|entry| lock(&entry.content).head == head)
     }
 
     /// Keeps what is known of a file's former content, but not under its key.

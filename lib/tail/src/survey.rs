@@ -74,7 +74,9 @@ impl Survey {
         let entries = match fs.read_dir(dir) {
             Ok(entries) => entries,
             // A directory that may be entered but not listed still lets its files be followed.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Vec::new(),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+                Vec::new()
+            }
             Err(error) => return Err(error),
         };
         let mut siblings = Vec::new();
@@ -104,8 +106,11 @@ impl Survey {
     pub(crate) fn agrees(&self, other: &Survey) -> bool {
         let here = |survey: &Survey| survey.here.as_ref().map(FileKey::of);
         let siblings = |survey: &Survey| {
-            let mut pairs: Vec<(PathBuf, FileKey)> =
-                survey.siblings.iter().map(|sibling| (sibling.path.clone(), sibling.key)).collect();
+            let mut pairs: Vec<(PathBuf, FileKey)> = survey
+                .siblings
+                .iter()
+                .map(|sibling| (sibling.path.clone(), sibling.key))
+                .collect();
             pairs.sort();
             pairs
         };
@@ -115,10 +120,17 @@ impl Survey {
 
 /// Oldest first: by the names' numbers or dates where all have the same kind, otherwise by time.
 fn sort(siblings: &mut [Sibling], base: &str) {
-    let ages: Option<Vec<family::Age>> = siblings.iter().map(|sibling| family::age(&sibling.name, base)).collect();
+    let ages: Option<Vec<family::Age>> = siblings
+        .iter()
+        .map(|sibling| family::age(&sibling.name, base))
+        .collect();
     let comparable = ages.is_some_and(|ages| ages.windows(2).all(|pair| pair[0].comparable(&pair[1])));
     siblings.sort_by_cached_key(|sibling| {
-        let age = if comparable { family::age(&sibling.name, base) } else { None };
+        let age = if comparable {
+            family::age(&sibling.name, base)
+        } else {
+            None
+        };
         (age, sibling.time(), sibling.name.clone())
     });
 }

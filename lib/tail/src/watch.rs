@@ -47,7 +47,9 @@ struct Native(RecommendedWatcher);
 
 impl Signals for Native {
     fn watch(&mut self, dir: &Path) -> Result<(), String> {
-        self.0.watch(dir, RecursiveMode::NonRecursive).map_err(|error| error.to_string())
+        self.0
+            .watch(dir, RecursiveMode::NonRecursive)
+            .map_err(|error| error.to_string())
     }
 
     fn unwatch(&mut self, dir: &Path) {
@@ -156,7 +158,11 @@ impl Watcher {
             watched.next += 1;
             let number = watched.next;
             let on_change: OnChange = Arc::new(on_change);
-            watched.paths.entry(path.to_path_buf()).or_default().push((number, on_change));
+            watched
+                .paths
+                .entry(path.to_path_buf())
+                .or_default()
+                .push((number, on_change));
             let count = watched.dirs.entry(dir.clone()).or_default();
             *count += 1;
             (number, *count == 1)

@@ -42,7 +42,10 @@ fn size(text: &str) -> Result<u64, String> {
         "GiB" => 1 << 30,
         other => return Err(format!("unknown unit {other:?}; use KiB, MiB or GiB")),
     };
-    digits.parse::<u64>().map(|n| n * unit).map_err(|error| error.to_string())
+    digits
+        .parse::<u64>()
+        .map(|n| n * unit)
+        .map_err(|error| error.to_string())
 }
 
 /// What was written for the programs to read.
@@ -99,11 +102,19 @@ fn measure_all(options: &Options, dir: &Path) -> Result<()> {
             mib(result.usage.peak_rss),
             mib(result.idle_rss),
             result.ready.as_secs_f64() * 1000.0,
-            if result.lines == input.kept { "all".to_owned() } else { result.lines.to_string() },
+            if result.lines == input.kept {
+                "all".to_owned()
+            } else {
+                result.lines.to_string()
+            },
         );
         match baseline {
             None => baseline = Some(per_cpu),
-            Some(invar) => println!("{:<14} invar does {:.2} times as much per CPU-second", "", invar / per_cpu),
+            Some(invar) => println!(
+                "{:<14} invar does {:.2} times as much per CPU-second",
+                "",
+                invar / per_cpu
+            ),
         }
     }
     Ok(())
@@ -192,7 +203,12 @@ fn measure(peer: &Peer, dir: &Path, input: &Input, timeout: Duration) -> Result<
     wait_for_port(port)?;
     let setup = Setup {
         dir: &dir,
-        pattern: dir.parent().context("the folder has a parent")?.join("input/*.log").display().to_string(),
+        pattern: dir
+            .parent()
+            .context("the folder has a parent")?
+            .join("input/*.log")
+            .display()
+            .to_string(),
         sink: format!("http://127.0.0.1:{port}"),
         http_port: super::free_port()?,
     };
@@ -260,13 +276,18 @@ fn count(port: u16) -> Result<u64> {
     let answer = get(port, "/stats")?;
     let body = answer.rsplit("\r\n\r\n").next().unwrap_or_default();
     let stats: serde_json::Value = serde_json::from_str(body).with_context(|| format!("the sink answered {body:?}"))?;
-    stats["entries"].as_u64().with_context(|| format!("no number of entries in {body:?}"))
+    stats["entries"]
+        .as_u64()
+        .with_context(|| format!("no number of entries in {body:?}"))
 }
 
 fn get(port: u16, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

@@ -43,11 +43,16 @@ pub struct Setup<'a> {
 impl Peer {
     /// Writes the program's configuration and starts it.
     pub fn start(&self, setup: &Setup<'_>) -> Result<Child> {
-        let kind = ["promtail", "vector", "fluent-bit"].into_iter().find(|kind| self.name.starts_with(kind));
+        let kind = ["promtail", "vector", "fluent-bit"]
+            .into_iter()
+            .find(|kind| self.name.starts_with(kind));
         let (file, text) = match kind {
             Some("promtail") => ("promtail.yaml", promtail(setup)),
             Some("vector") => ("vector.yaml", vector(setup)),
-            Some("fluent-bit") => bail!("{}: Fluent Bit cannot be asked for the same stages; name another peer", self.name),
+            Some("fluent-bit") => bail!(
+                "{}: Fluent Bit cannot be asked for the same stages; name another peer",
+                self.name
+            ),
             _ => ("config.alloy", alloy(setup)),
         };
         let config = setup.dir.join(file);

@@ -8,7 +8,11 @@ fn lib_knows_nothing_of_invar() {
     for member in members.values().filter(|member| member.room == "lib") {
         for dependency in &member.dependencies {
             if let Some(other) = members.get(dependency) {
-                assert_eq!(other.room, "lib", "lib/{} depends on {}/{dependency}", member.name, other.room);
+                assert_eq!(
+                    other.room, "lib",
+                    "lib/{} depends on {}/{dependency}",
+                    member.name, other.room
+                );
             }
         }
     }
@@ -18,7 +22,11 @@ fn lib_knows_nothing_of_invar() {
 fn syntax_depends_on_nothing_of_ours() {
     let members = members();
     let syntax = &members["syntax"];
-    let ours: Vec<_> = syntax.dependencies.iter().filter(|name| members.contains_key(*name)).collect();
+    let ours: Vec<_> = syntax
+        .dependencies
+        .iter()
+        .filter(|name| members.contains_key(*name))
+        .collect();
     assert!(ours.is_empty(), "syntax depends on {ours:?}");
 }
 
@@ -33,7 +41,13 @@ fn value_and_components_never_see_syntax() {
             if seen.insert(name.clone())
                 && let Some(member) = members.get(&name)
             {
-                stack.extend(member.dependencies.iter().filter(|name| members.contains_key(*name)).cloned());
+                stack.extend(
+                    member
+                        .dependencies
+                        .iter()
+                        .filter(|name| members.contains_key(*name))
+                        .cloned(),
+                );
             }
         }
         seen
@@ -43,10 +57,22 @@ fn value_and_components_never_see_syntax() {
     for member in members.values().filter(|member| member.room == "components") {
         let reached = reach(&member.name);
         for forbidden in ["syntax", "eval", "runtime", "services"] {
-            assert!(!reached.contains(forbidden), "components/{} reaches {forbidden}", member.name);
+            assert!(
+                !reached.contains(forbidden),
+                "components/{} reaches {forbidden}",
+                member.name
+            );
         }
-        for other in members.values().filter(|other| other.room == "components" && other.name != member.name) {
-            assert!(!reached.contains(&other.name), "components/{} reaches components/{}", member.name, other.name);
+        for other in members
+            .values()
+            .filter(|other| other.room == "components" && other.name != member.name)
+        {
+            assert!(
+                !reached.contains(&other.name),
+                "components/{} reaches components/{}",
+                member.name,
+                other.name
+            );
         }
     }
 }
@@ -60,7 +86,10 @@ fn runtime_names_no_component_and_no_service() {
         }
         assert_ne!(dependency, "services", "runtime depends on services");
     }
-    for member in members.values().filter(|member| member.room == "crates" && member.name != "invar") {
+    for member in members
+        .values()
+        .filter(|member| member.room == "crates" && member.name != "invar")
+    {
         for dependency in &member.dependencies {
             let components = members.get(dependency).is_some_and(|other| other.room == "components");
             assert!(!components, "crates/{} depends on components/{dependency}", member.name);
@@ -72,8 +101,14 @@ fn runtime_names_no_component_and_no_service() {
 fn dependencies_are_declared_once_in_the_root() {
     for member in members().values() {
         let manifest = std::fs::read_to_string(member.dir.join("Cargo.toml")).expect("the manifest was read before");
-        for line in manifest.lines().filter(|line| line.contains("version = \"") && !line.starts_with("version")) {
-            panic!("{}/{}: `{line}` belongs into [workspace.dependencies]", member.room, member.name);
+        for line in manifest
+            .lines()
+            .filter(|line| line.contains("version = \"") && !line.starts_with("version"))
+        {
+            panic!(
+                "{}/{}: `{line}` belongs into [workspace.dependencies]",
+                member.room, member.name
+            );
         }
     }
 }

@@ -12,7 +12,9 @@ fn only_lib_may_hold_unsafe_and_each_block_says_why() {
         for (i, line) in lines.iter().enumerate().filter(|(_, line)| word.is_match(line)) {
             let place = format!("{}:{}: {}", file.display(), i + 1, line.trim());
             assert!(file.starts_with(root().join("lib")), "unsafe outside lib: {place}");
-            let said = lines[i.saturating_sub(4)..=i].iter().any(|line| line.contains("SAFETY:"));
+            let said = lines[i.saturating_sub(4)..=i]
+                .iter()
+                .any(|line| line.contains("SAFETY:"));
             assert!(said, "unsafe without a SAFETY comment: {place}");
         }
     }
@@ -30,11 +32,18 @@ fn every_component_is_listed_and_lives_where_its_name_says() {
             for name in registration.captures_iter(&text).map(|found| found[1].to_owned()) {
                 found += 1;
                 // `a.b.c` lives in family `a-b` as c.rs, or in family `a` as b/c.rs.
-                let below = file.strip_prefix(member.dir.join("src")).expect("the file lies below src").with_extension("");
+                let below = file
+                    .strip_prefix(member.dir.join("src"))
+                    .expect("the file lies below src")
+                    .with_extension("");
                 let mut parts: Vec<String> = member.name.split('-').map(str::to_owned).collect();
                 parts.extend(below.iter().map(|part| part.to_string_lossy().into_owned()));
                 assert_eq!(parts.join("."), name, "{} holds component {name}", file.display());
-                let module = below.iter().map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join("::");
+                let module = below
+                    .iter()
+                    .map(|part| part.to_string_lossy().into_owned())
+                    .collect::<Vec<_>>()
+                    .join("::");
                 assert!(
                     list.contains(&format!("{module}::COMPONENT")),
                     "{}: {name} is not in COMPONENTS of lib.rs",
@@ -43,7 +52,10 @@ fn every_component_is_listed_and_lives_where_its_name_says() {
             }
         }
     }
-    assert!(found >= 6, "only {found} registrations found: does the pattern still match?");
+    assert!(
+        found >= 6,
+        "only {found} registrations found: does the pattern still match?"
+    );
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// The repository's root.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the root")
+        .to_path_buf()
 }
 
 /// A crate of the workspace.
@@ -28,7 +31,11 @@ pub fn members() -> BTreeMap<String, Member> {
             let Ok(manifest) = fs::read_to_string(dir.join("Cargo.toml")) else {
                 continue;
             };
-            let name = dir.file_name().expect("a crate has a name").to_string_lossy().into_owned();
+            let name = dir
+                .file_name()
+                .expect("a crate has a name")
+                .to_string_lossy()
+                .into_owned();
             assert!(
                 manifest.contains(&format!("name = \"{name}\"")),
                 "{room}/{name}: the folder's name is not the crate's"
@@ -52,7 +59,10 @@ fn dependencies(manifest: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for line in manifest.lines() {
         if let Some(section) = line.strip_prefix('[') {
-            inside = section.starts_with("dependencies]") || section.starts_with("target.") && section.ends_with("dependencies]") && !section.contains("dev-dependencies");
+            inside = section.starts_with("dependencies]")
+                || section.starts_with("target.")
+                    && section.ends_with("dependencies]")
+                    && !section.contains("dev-dependencies");
         } else if inside && let Some((name, _)) = line.split_once(['.', ' ', '=']) {
             names.insert(name.trim().to_owned());
         }

@@ -111,7 +111,10 @@ pub struct FileMatch {
 
 fn check(args: &Arguments) -> std::result::Result<(), value::Invalid> {
     if Encoding::named(&args.encoding).is_none() {
-        return Err(value::Invalid::argument("encoding", format!("is not an encoding: {:?}", args.encoding)));
+        return Err(value::Invalid::argument(
+            "encoding",
+            format!("is not an encoding: {:?}", args.encoding),
+        ));
     }
     if args.file_match.enabled && args.file_match.sync_period.0 <= 0 {
         return Err("\"sync_period\" of file_match must be greater than 0".into());
@@ -122,16 +125,24 @@ fn check(args: &Arguments) -> std::result::Result<(), value::Invalid> {
 impl Arguments {
     /// How to read files.
     pub(super) fn reading(&self) -> Reading {
-        let format = self.decompression.as_ref().filter(|one| one.enabled).map(|one| match one.format {
-            CompressionFormat::Gzip => Format::Gzip,
-            CompressionFormat::Zlib => Format::Zlib,
-            CompressionFormat::Bzip2 => Format::Bzip2,
-        });
+        let format = self
+            .decompression
+            .as_ref()
+            .filter(|one| one.enabled)
+            .map(|one| match one.format {
+                CompressionFormat::Gzip => Format::Gzip,
+                CompressionFormat::Zlib => Format::Zlib,
+                CompressionFormat::Bzip2 => Format::Bzip2,
+            });
         Reading {
             encoding: Encoding::named(&self.encoding).unwrap_or(Encoding::RAW),
             from_end: self.tail_from_end,
             format,
-            delay: self.decompression.as_ref().map(|one| one.initial_delay).unwrap_or_default(),
+            delay: self
+                .decompression
+                .as_ref()
+                .map(|one| one.initial_delay)
+                .unwrap_or_default(),
             watch: self.file_watch.clone(),
         }
     }

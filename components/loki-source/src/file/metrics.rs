@@ -14,7 +14,11 @@ impl Metrics {
         Ok(Metrics {
             read_bytes: registry.gauge_vec("loki_source_file_read_bytes_total", "Number of bytes read.", &["path"])?,
             file_bytes: registry.gauge_vec("loki_source_file_file_bytes_total", "Number of bytes total.", &["path"])?,
-            read_lines: registry.counter_vec("loki_source_file_read_lines_total", "Number of lines read.", &["path"])?,
+            read_lines: registry.counter_vec(
+                "loki_source_file_read_lines_total",
+                "Number of lines read.",
+                &["path"],
+            )?,
             active: registry.gauge("loki_source_file_files_active_total", "Number of active files.")?,
         })
     }

@@ -217,7 +217,9 @@ pub fn render(positions: &Positions) -> String {
     let mut first = true;
     for (key, position) in positions {
         let Position::State(state) = position else { continue };
-        let Ok(form) = serde_json::to_string(&StateForm::from(state)) else { continue };
+        let Ok(form) = serde_json::to_string(&StateForm::from(state)) else {
+            continue;
+        };
         if std::mem::take(&mut first) {
             text.push_str("invar:\n");
         }
@@ -274,7 +276,11 @@ mod tests {
     fn what_is_written_is_read_back_and_is_alloys_where_alloy_looks() {
         let file = |path: &str, offset| Saved {
             path: PathBuf::from(path),
-            key: Some(FileKey { dev: 1, ino: 2, birth: Some(3) }),
+            key: Some(FileKey {
+                dev: 1,
+                ino: 2,
+                birth: Some(3),
+            }),
             head: Head::of(b"abc"),
             offset,
             check: Mark::of(offset, b"abc"),
@@ -290,7 +296,10 @@ mod tests {
         ]);
         let text = render(&positions);
         assert_eq!(parse(text.as_bytes()).unwrap(), positions, "{text}");
-        assert!(text.starts_with("positions:\n  ? path: '/log/a'\n    labels: '{job=\"it''s\"}'\n  : \"7\"\n"), "{text}");
+        assert!(
+            text.starts_with("positions:\n  ? path: '/log/a'\n    labels: '{job=\"it''s\"}'\n  : \"7\"\n"),
+            "{text}"
+        );
         assert_eq!(parse(render(&Positions::new()).as_bytes()).unwrap(), Positions::new());
     }
 

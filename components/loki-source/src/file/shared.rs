@@ -81,7 +81,9 @@ impl Store {
         let own = positions.get(key);
         let other = || {
             let same_path = positions.iter().filter(|(other, _)| other.path == key.path);
-            let mut free = same_path.filter(|(other, _)| !taken(other)).map(|(_, position)| position);
+            let mut free = same_path
+                .filter(|(other, _)| !taken(other))
+                .map(|(_, position)| position);
             free.next()
         };
         own.or_else(other).cloned()
@@ -91,7 +93,8 @@ impl Store {
     pub(super) fn adopt(&self, other: Store) {
         *lock(&self.path) = other.path.into_inner().unwrap_or_else(PoisonError::into_inner);
         *lock(&self.positions) = other.positions.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.changed.store(other.changed.load(Ordering::Acquire), Ordering::Release);
+        self.changed
+            .store(other.changed.load(Ordering::Acquire), Ordering::Release);
     }
 
     /// All positions.

@@ -181,7 +181,9 @@ impl Tailer {
     }
 
     fn spawn(&mut self, work: impl FnOnce(&mut Follower) -> Work + Send + 'static) {
-        let Some(mut follower) = self.follower.take() else { return };
+        let Some(mut follower) = self.follower.take() else {
+            return;
+        };
         self.work = Some(tokio::task::spawn_blocking(move || {
             let done = work(&mut follower);
             (follower, done)
@@ -283,7 +285,9 @@ impl Tailer {
             labels: self.handle.labels.clone(),
             entries,
         };
-        self.courier.send(LogBatch::new(vec![stream], permit), (chunk.generation, chunk.end)).await;
+        self.courier
+            .send(LogBatch::new(vec![stream], permit), (chunk.generation, chunk.end))
+            .await;
     }
 
     /// Hands the position to the positions file.
@@ -293,7 +297,9 @@ impl Tailer {
             && let Some(state) = follower.state()
         {
             self.moved = false;
-            self.shared.positions.set(self.handle.key.clone(), Position::State(state));
+            self.shared
+                .positions
+                .set(self.handle.key.clone(), Position::State(state));
         }
     }
 

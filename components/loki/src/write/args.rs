@@ -70,8 +70,12 @@ pub struct EndpointArgs {
 impl EndpointArgs {
     fn validate(&self) -> Result<(), Invalid> {
         // The text may hold a password and is not repeated as a whole.
-        let url = Url::parse(&self.url)
-            .map_err(|error| Invalid::argument("url", format!("should look like \"http://loki:3100/loki/api/v1/push\": {error}")))?;
+        let url = Url::parse(&self.url).map_err(|error| {
+            Invalid::argument(
+                "url",
+                format!("should look like \"http://loki:3100/loki/api/v1/push\": {error}"),
+            )
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
             let message = format!("has the scheme {:?}; use \"http\" or \"https\"", url.scheme());
             return Err(Invalid::argument("url", message));
@@ -80,10 +84,14 @@ impl EndpointArgs {
             return Err(Invalid::argument("remote_timeout", "must be greater than 0"));
         }
         for (name, value) in &self.headers {
-            HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| Invalid::argument("headers", format!("has {name:?}, which is not the name of a header")))?;
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                Invalid::argument("headers", format!("has {name:?}, which is not the name of a header"))
+            })?;
             HeaderValue::from_str(value).map_err(|_| {
-                Invalid::argument("headers", format!("has line breaks or control characters in the value of {name:?}"))
+                Invalid::argument(
+                    "headers",
+                    format!("has line breaks or control characters in the value of {name:?}"),
+                )
             })?;
         }
         Ok(())

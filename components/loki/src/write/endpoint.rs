@@ -121,8 +121,13 @@ impl Endpoint {
             // An empty shard takes anything, or a large part would never pass.
             if held > 0 && held + item.part.bytes() > queue.capacity.0 {
                 let (entries, bytes) = (item.part.len() as u64, item.part.bytes());
-                self.metrics(item.stream.tenant.as_ref().unwrap_or(&self.tenant)).dropped(QUEUE_IS_FULL, entries, bytes);
-                self.troubles.rejected(&self.name, "is slow, its queue is full and block_on_overflow is false", entries);
+                self.metrics(item.stream.tenant.as_ref().unwrap_or(&self.tenant))
+                    .dropped(QUEUE_IS_FULL, entries, bytes);
+                self.troubles.rejected(
+                    &self.name,
+                    "is slow, its queue is full and block_on_overflow is false",
+                    entries,
+                );
                 item.part.rejected(QUEUE_IS_FULL);
                 return;
             }
@@ -178,7 +183,11 @@ impl Endpoint {
             entries += item.part.len() as u64;
             item.part.rejected(ENDPOINT_REMOVED);
         }
-        self.troubles.rejected(&self.name, "is gone from the configuration and did not take them in time", entries);
+        self.troubles.rejected(
+            &self.name,
+            "is gone from the configuration and did not take them in time",
+            entries,
+        );
     }
 
     /// How long delivery goes on when it is to stop.

@@ -2,10 +2,10 @@
 
 use super::endpoint::Endpoint;
 use super::request::Item;
-use super::streams::StreamCache;
+use super::streams::{Stream, StreamCache};
 use super::supervisor::Command;
 use super::ticket::{Offer, Ticket, size};
-use signals::{Accepting, LogBatch, LogSink, Refused};
+use signals::{Accepting, Labels, LogBatch, LogSink, Refused};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::Instant;
@@ -20,6 +20,12 @@ struct Topology {
     endpoints: Vec<Arc<Endpoint>>,
     streams: Mutex<StreamCache>,
     closed: bool,
+}
+
+impl Topology {
+    fn stream(&self, labels: &Labels) -> Arc<Stream> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).get(labels)
+    }
 }
 
 impl Intake {
@@ -73,12 +79,11 @@ impl Intake {
         let (streams, custody) = batch.into_shared_parts();
         let (ticket, offer) = Ticket::new(streams.clone(), custody);
         let now = Instant::now();
-        let mut cache = topology.streams.lock().unwrap_or_else(PoisonError::into_inner);
         for (number, stream) in streams.iter().enumerate() {
             if stream.entries.is_empty() {
                 continue;
             }
-            let known = cache.get(&stream.labels);
+            let known = topology.stream(&stream.labels);
             let bytes = stream.entries.iter().map(size).sum();
             for endpoint in &topology.endpoints {
                 endpoint.take(Item {
@@ -122,6 +127,11 @@ fn changes(before: Vec<Arc<Endpoint>>, after: Vec<Arc<Endpoint>>) -> Vec<Command
             }
         }
     }
-    let starts = new.into_iter().zip(predecessors).map(|(endpoint, before)| Command::Start { endpoint, before });
-    starts.chain(leaving.into_iter().map(|endpoint| Command::Remove { endpoint })).collect()
+    let starts = new
+        .into_iter()
+        .zip(predecessors)
+        .map(|(endpoint, before)| Command::Start { endpoint, before });
+    starts
+        .chain(leaving.into_iter().map(|endpoint| Command::Remove { endpoint }))
+        .collect()
 }

@@ -13,7 +13,13 @@ pub(super) const QUEUE_IS_FULL: &str = "queue_is_full";
 pub(super) const ENDPOINT_REMOVED: &str = "endpoint_removed";
 
 /// Reasons that have a series from the beginning; the two that never count are there because dashboards know them.
-const REASONS: [&str; 5] = [INGESTER_ERROR, RATE_LIMITED, "stream_limited", "line_too_long", QUEUE_IS_FULL];
+const REASONS: [&str; 5] = [
+    INGESTER_ERROR,
+    RATE_LIMITED,
+    "stream_limited",
+    "line_too_long",
+    QUEUE_IS_FULL,
+];
 
 /// The families.
 pub(super) struct Metrics {
@@ -118,6 +124,9 @@ impl TenantMetrics {
     /// Counts an attempt.
     pub(super) fn attempted(&self, status: Option<u16>, seconds: f64) {
         let status = status.map_or_else(|| "-1".to_owned(), |status| status.to_string());
-        self.metrics.request_duration.with(&[&status, &self.host, &self.tenant]).observe(seconds);
+        self.metrics
+            .request_duration
+            .with(&[&status, &self.host, &self.tenant])
+            .observe(seconds);
     }
 }

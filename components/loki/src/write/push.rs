@@ -69,8 +69,10 @@ impl Pusher {
         }
         let mut custom = HeaderMap::new();
         for (name, value) in &args.headers {
-            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|error| Error::caused(format!("header {name:?}"), error))?;
-            let mut value = HeaderValue::from_str(value).map_err(|error| Error::caused(format!("header {name:?}"), error))?;
+            let key = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|error| Error::caused(format!("header {name:?}"), error))?;
+            let mut value =
+                HeaderValue::from_str(value).map_err(|error| Error::caused(format!("header {name:?}"), error))?;
             value.set_sensitive(true);
             custom.append(key, value);
         }
@@ -120,7 +122,9 @@ impl Pusher {
         };
         match self.client.send(request, ANSWER_LIMIT).await {
             Ok(answer) => {
-                let wait = answer.header("retry-after").and_then(|value| retry_after(value, clock.now()));
+                let wait = answer
+                    .header("retry-after")
+                    .and_then(|value| retry_after(value, clock.now()));
                 Outcome {
                     status: Some(answer.status),
                     message: message(answer.status, &answer.text()),

@@ -158,7 +158,11 @@ impl Request {
         for (i, group) in self.groups.into_iter().enumerate() {
             for part in group.parts {
                 // A whole stream goes to the side that has room; the first and the last one keep both sides filled.
-                let to_first = if by_stream { i == 0 || (i < last && first.entries < half) } else { first.entries < half };
+                let to_first = if by_stream {
+                    i == 0 || (i < last && first.entries < half)
+                } else {
+                    first.entries < half
+                };
                 let stream = group.stream.clone();
                 if !to_first {
                     second.push(second.place(&stream), stream, part);
@@ -249,7 +253,10 @@ mod tests {
             .iter()
             .map(|(name, lines)| LogStream {
                 labels: Labels::from_pairs([("name", *name)]),
-                entries: lines.iter().map(|line| Entry::new(1, line.as_bytes().to_vec())).collect(),
+                entries: lines
+                    .iter()
+                    .map(|line| Entry::new(1, line.as_bytes().to_vec()))
+                    .collect(),
             })
             .collect();
         let (streams, custody) = LogBatch::new(streams, Permit::none()).into_shared_parts();
@@ -271,11 +278,17 @@ mod tests {
         let mut lines = Vec::new();
         for group in &request.groups {
             for entry in group.parts.iter().flat_map(Part::entries) {
-                lines.push((group.stream.text.clone(), String::from_utf8_lossy(&entry.line).into_owned()));
+                lines.push((
+                    group.stream.text.clone(),
+                    String::from_utf8_lossy(&entry.line).into_owned(),
+                ));
             }
         }
         assert_eq!(lines.len(), request.entries());
-        assert_eq!(lines.iter().map(|(_, line)| line.len() as u64).sum::<u64>(), request.bytes());
+        assert_eq!(
+            lines.iter().map(|(_, line)| line.len() as u64).sum::<u64>(),
+            request.bytes()
+        );
         lines
     }
 
@@ -293,7 +306,13 @@ mod tests {
                 item = rest;
             }
         }
-        assert_eq!(requests.iter().map(|one| (one.entries(), one.bytes())).collect::<Vec<_>>(), [(2, 8), (1, 13), (1, 1)]);
+        assert_eq!(
+            requests
+                .iter()
+                .map(|one| (one.entries(), one.bytes()))
+                .collect::<Vec<_>>(),
+            [(2, 8), (1, 13), (1, 1)]
+        );
     }
 
     #[tokio::test]
@@ -307,12 +326,20 @@ mod tests {
             }
         }
         assert_eq!((one.entries(), full), (3, 1));
-        assert_eq!(lines(&one)[1], ("{name=\"a\"}".to_owned(), "3".to_owned()), "grouped by stream");
+        assert_eq!(
+            lines(&one)[1],
+            ("{name=\"a\"}".to_owned(), "3".to_owned()),
+            "grouped by stream"
+        );
     }
 
     #[tokio::test]
     async fn splitting_comes_down_to_single_entries_in_their_order() {
-        let (items, _offer) = items(&[("a", &["1", "2", "3"]), ("b", &["4"]), ("c", &["5", "6", "7", "8", "9"])]);
+        let (items, _offer) = items(&[
+            ("a", &["1", "2", "3"]),
+            ("b", &["4"]),
+            ("c", &["5", "6", "7", "8", "9"]),
+        ]);
         let mut one = request();
         for item in items {
             assert!(matches!(one.add(item, 1000, 100), Added::All));

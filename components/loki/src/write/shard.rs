@@ -100,7 +100,11 @@ pub(super) struct Worker {
 /// What became of a request.
 enum Attempted {
     Settled,
-    Refused { request: Request, outcome: Outcome, too_large: bool },
+    Refused {
+        request: Request,
+        outcome: Outcome,
+        too_large: bool,
+    },
     Leave(Request),
 }
 
@@ -192,11 +196,20 @@ impl Worker {
         let items = self.shard().take();
         let max_streams = self.endpoint.spec().max_streams.unwrap_or(usize::MAX);
         for mut item in items {
-            let tenant = item.stream.tenant.as_ref().unwrap_or_else(|| self.endpoint.tenant()).clone();
-            let at = self.open.iter().position(|request| request.tenant == tenant).unwrap_or_else(|| {
-                self.open.push(Request::new(tenant, item.part.arrived));
-                self.open.len() - 1
-            });
+            let tenant = item
+                .stream
+                .tenant
+                .as_ref()
+                .unwrap_or_else(|| self.endpoint.tenant())
+                .clone();
+            let at = self
+                .open
+                .iter()
+                .position(|request| request.tenant == tenant)
+                .unwrap_or_else(|| {
+                    self.open.push(Request::new(tenant, item.part.arrived));
+                    self.open.len() - 1
+                });
             while let Added::Full(rest) = self.open[at].add(item, self.max_bytes, max_streams) {
                 let next = Request::new(self.open[at].tenant.clone(), rest.part.arrived);
                 self.ready.push_back(std::mem::replace(&mut self.open[at], next));
@@ -244,7 +257,11 @@ impl Worker {
                     stack.reverse();
                     return stack;
                 }
-                Attempted::Refused { request, outcome, too_large } => (request, outcome, too_large),
+                Attempted::Refused {
+                    request,
+                    outcome,
+                    too_large,
+                } => (request, outcome, too_large),
             };
             refused = true;
             if too_large && request.entries() > 1 {
@@ -295,7 +312,13 @@ impl Worker {
                 _ => match self.encode(&mut request) {
                     Ok(Some(body)) => body,
                     Ok(None) => return Attempted::Settled,
-                    Err(outcome) => return Attempted::Refused { request, outcome, too_large: true },
+                    Err(outcome) => {
+                        return Attempted::Refused {
+                            request,
+                            outcome,
+                            too_large: true,
+                        };
+                    }
                 },
             };
             attempts += 1;
@@ -308,7 +331,8 @@ impl Worker {
                 _ = self.orders.wait_for(|order| *order == Order::Abort) => return Attempted::Leave(request),
             };
             let status = outcome.status.map(|status| status.as_u16());
-            self.metrics(&request.tenant).attempted(status, started.elapsed().as_secs_f64());
+            self.metrics(&request.tenant)
+                .attempted(status, started.elapsed().as_secs_f64());
             let (hold, wait) = match outcome.verdict {
                 Verdict::Delivered => {
                     self.delivered(request, body.len() as u64);
@@ -316,14 +340,22 @@ impl Worker {
                 }
                 Verdict::Refused { too_large } => {
                     self.endpoint.troubles().over(self.endpoint.name(), self.number);
-                    return Attempted::Refused { request, outcome, too_large };
+                    return Attempted::Refused {
+                        request,
+                        outcome,
+                        too_large,
+                    };
                 }
                 Verdict::Limited => {
                     self.reject(request, RATE_LIMITED, &outcome.message);
                     return Attempted::Settled;
                 }
                 Verdict::Later(_) if bound.is_some_and(|bound| attempts >= bound) => {
-                    let reason = if status == Some(429) { RATE_LIMITED } else { INGESTER_ERROR };
+                    let reason = if status == Some(429) {
+                        RATE_LIMITED
+                    } else {
+                        INGESTER_ERROR
+                    };
                     let message = format!("{}; max_backoff_retries = {attempts} is reached", outcome.message);
                     self.reject(request, reason, &message);
                     return Attempted::Settled;
@@ -333,7 +365,9 @@ impl Worker {
             };
             let pause = self.pause_after(wait);
             let now = self.endpoint.host().clock.now();
-            self.endpoint.troubles().failed(self.endpoint.name(), self.number, &outcome.message, hold, pause, now);
+            self.endpoint
+                .troubles()
+                .failed(self.endpoint.name(), self.number, &outcome.message, hold, pause, now);
             self.pause(pause).await;
             if self.order() >= Order::Leave {
                 return Attempted::Leave(request);
@@ -346,7 +380,9 @@ impl Worker {
     fn encode(&mut self, request: &mut Request) -> Result<Option<Bytes>, Outcome> {
         let before = request.bytes();
         request.forget_unwanted();
-        self.shard().pending.fetch_sub(before - request.bytes(), Ordering::Relaxed);
+        self.shard()
+            .pending
+            .fetch_sub(before - request.bytes(), Ordering::Relaxed);
         if request.entries() == 0 {
             return Ok(None);
         }
@@ -411,7 +447,9 @@ impl Worker {
         let entries = request.entries() as u64;
         let metrics = self.metrics(&request.tenant);
         metrics.dropped(reason, entries, request.bytes());
-        self.endpoint.troubles().rejected(self.endpoint.name(), message, entries);
+        self.endpoint
+            .troubles()
+            .rejected(self.endpoint.name(), message, entries);
         request.rejected(reason);
     }
 }

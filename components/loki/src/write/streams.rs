@@ -36,7 +36,10 @@ impl StreamCache {
     /// A cache that adds these labels where they are missing.
     pub(super) fn new(external: BTreeMap<String, String>) -> Self {
         StreamCache {
-            external: external.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            external: external
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
             young: HashMap::new(),
             old: HashMap::new(),
         }
@@ -56,13 +59,19 @@ impl StreamCache {
     }
 
     fn make(&self, labels: &Labels) -> Stream {
-        let mut all: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut all: Vec<(&str, &str)> = labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         for (name, value) in &self.external {
             if labels.get(name).is_none() {
                 all.push((name, value));
             }
         }
-        let tenant = all.iter().find(|(name, _)| *name == TENANT_LABEL).map(|(_, value)| Arc::from(*value));
+        let tenant = all
+            .iter()
+            .find(|(name, _)| *name == TENANT_LABEL)
+            .map(|(_, value)| Arc::from(*value));
         let text = lokipush::labels::text(all.into_iter().filter(|(name, _)| !name.starts_with("__")));
         Stream {
             hash: FixedState::with_seed(0x10c1).hash_one(&text),

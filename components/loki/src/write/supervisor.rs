@@ -114,7 +114,11 @@ impl Supervisor {
                     successor.work(inherited).await
                 };
                 let handle = AbortOnDropHandle::new(tokio::spawn(work.instrument(endpoint.span().clone())));
-                self.tasks.push(Task { endpoint, before, handle });
+                self.tasks.push(Task {
+                    endpoint,
+                    before,
+                    handle,
+                });
             }
             Command::Remove { endpoint } => {
                 if let Some(mut task) = self.take(&endpoint) {
@@ -123,14 +127,18 @@ impl Supervisor {
                         let left = task.drain().await;
                         endpoint.give_up(left);
                     };
-                    self.farewells.push(AbortOnDropHandle::new(tokio::spawn(farewell.instrument(span))));
+                    self.farewells
+                        .push(AbortOnDropHandle::new(tokio::spawn(farewell.instrument(span))));
                 }
             }
         }
     }
 
     fn take(&mut self, endpoint: &Arc<Endpoint>) -> Option<Task> {
-        let at = self.tasks.iter().position(|task| Arc::ptr_eq(&task.endpoint, endpoint))?;
+        let at = self
+            .tasks
+            .iter()
+            .position(|task| Arc::ptr_eq(&task.endpoint, endpoint))?;
         Some(self.tasks.swap_remove(at))
     }
 }

@@ -173,8 +173,9 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.settled {
-            self.ticket
-                .resolve(Err(Refused::retry("the component stopped before the endpoint had the entries")));
+            self.ticket.resolve(Err(Refused::retry(
+                "the component stopped before the endpoint had the entries",
+            )));
         }
     }
 }
@@ -239,7 +240,9 @@ mod tests {
             owner: Arc::from("sink"),
             sink: Arc::new(Sink(treat)),
         }]);
-        let outcome = out.accept(LogBatch::new(vec![stream("a"), stream("b")], Permit::none())).await;
+        let outcome = out
+            .accept(LogBatch::new(vec![stream("a"), stream("b")], Permit::none()))
+            .await;
         (outcome, ledger.edge("source", "sink").snapshot())
     }
 

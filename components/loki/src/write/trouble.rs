@@ -18,6 +18,8 @@ pub(super) struct Troubles {
 #[derive(Default)]
 struct Reminded {
     trouble: Option<Instant>,
+    /// The log knows of a trouble and not of its end.
+    told: bool,
     rejected: Option<Instant>,
     rejected_since: u64,
 }
@@ -68,7 +70,9 @@ impl Troubles {
             trouble.failures += 1;
             trouble.hold = hold;
         }
-        if due(&mut lock(&self.reminded).trouble) {
+        let mut reminded = lock(&self.reminded);
+        if due(&mut reminded.trouble) {
+            reminded.told = true;
             tracing::warn!(endpoint, retry_in = ?pause, "the endpoint {message}; entries are kept and sent again");
         }
     }
@@ -80,9 +84,12 @@ impl Troubles {
             None => None,
         };
         if let Some(trouble) = ended {
-            let mut reminded = lock(&self.reminded);
-            if reminded.trouble.take().is_some() {
-                tracing::info!(endpoint, failures = trouble.failures, "the endpoint takes entries again");
+            if std::mem::take(&mut lock(&self.reminded).told) {
+                tracing::info!(
+                    endpoint,
+                    failures = trouble.failures,
+                    "the endpoint takes entries again"
+                );
             }
         }
     }
@@ -100,8 +107,13 @@ impl Troubles {
     /// Since when and why, if the endpoint does not do its job. A single failed attempt is everyday life.
     fn worst(&self) -> Option<(i64, String)> {
         let shards = lock(&self.shards);
-        let visible = shards.iter().flatten().filter(|trouble| trouble.hold || trouble.failures > 1);
-        visible.min_by_key(|trouble| trouble.since).map(|trouble| (trouble.since, trouble.message.clone()))
+        let visible = shards
+            .iter()
+            .flatten()
+            .filter(|trouble| trouble.hold || trouble.failures > 1);
+        visible
+            .min_by_key(|trouble| trouble.since)
+            .map(|trouble| (trouble.since, trouble.message.clone()))
     }
 }
 

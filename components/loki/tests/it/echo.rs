@@ -28,7 +28,9 @@ impl<S: tracing::Subscriber> Layer<S> for Events {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        fields.0.insert("level".to_owned(), event.metadata().level().to_string());
+        fields
+            .0
+            .insert("level".to_owned(), event.metadata().level().to_string());
         self.0.lock().unwrap().push(fields.0);
     }
 }
@@ -51,13 +53,25 @@ async fn each_entry_is_one_line_with_all_that_it_has() {
         exported: Arc::new(|| {}),
         inspector: None,
     };
-    let Ok(instance) = COMPONENT.build(parts, &Body::default()) else { panic!("it is not built") };
+    let Ok(instance) = COMPONENT.build(parts, &Body::default()) else {
+        panic!("it is not built")
+    };
     let source = FanOut::new(&ledger, "source");
-    source.set(Exports::from_value(&instance.exports()).unwrap().receiver.0.into_iter().collect());
+    source.set(
+        Exports::from_value(&instance.exports())
+            .unwrap()
+            .receiver
+            .0
+            .into_iter()
+            .collect(),
+    );
     let mut entry = Entry::new(1_700_000_000_000_000_001, b"hello \xff".to_vec());
     entry.metadata = Metadata::from_pairs([("k", "v")]);
     let labels = Labels::from_pairs([("b", "2"), ("a", "1")]);
-    let stream = LogStream { labels, entries: vec![entry, Entry::new(0, "")] };
+    let stream = LogStream {
+        labels,
+        entries: vec![entry, Entry::new(0, "")],
+    };
     assert_eq!(source.accept(LogBatch::new(vec![stream], Permit::none())).await, Ok(()));
     let events = events.0.lock().unwrap();
     assert_eq!(events.len(), 2);
@@ -66,5 +80,8 @@ async fn each_entry_is_one_line_with_all_that_it_has() {
     assert_eq!(field("entry_timestamp"), "2023-11-14T22:13:20.000000001Z");
     assert_eq!(field("labels"), r#"{a="1", b="2"}"#);
     assert_eq!(field("structured_metadata"), r#"[{"name":"k","value":"v"}]"#);
-    assert_eq!(ledger.edge("source", "loki.echo.test").snapshot().delivered, Amount { items: 2, bytes: 9 });
+    assert_eq!(
+        ledger.edge("source", "loki.echo.test").snapshot().delivered,
+        Amount { items: 2, bytes: 9 }
+    );
 }

@@ -11,8 +11,8 @@ mod strings;
 mod table;
 mod yaml;
 
-pub use table::{is_stdlib_name, stdlib_members};
 pub(crate) use table::{is_experimental, replacement};
+pub use table::{is_stdlib_name, stdlib_members};
 
 use args::arg;
 use std::sync::Arc;

@@ -111,7 +111,13 @@ pub(crate) fn is_experimental(dotted: &str) -> bool {
 }
 
 /// Members of namespaces that are not functions of the table.
-const OTHERS: &[&str] = &["sys.env", "constants.hostname", "constants.os", "constants.arch", "constants.version"];
+const OTHERS: &[&str] = &[
+    "sys.env",
+    "constants.hostname",
+    "constants.os",
+    "constants.arch",
+    "constants.version",
+];
 
 /// Names of the members of a namespace of the library; none if it is no namespace.
 pub fn stdlib_members(namespace: &str) -> Vec<&'static str> {

@@ -20,7 +20,11 @@ pub fn run(options: &Eval) -> Outcome {
     let stdlib = app::stdlib(options.stability);
     let scope = Scope::new(value::Object::new(), &stdlib);
     let value = eval::evaluate_expr(&source, &expression, &scope).map_err(|problem| fail(problem.into()))?;
-    let mut text = if options.json { eval::to_plain_json(&value)? } else { value::to_text(&value) };
+    let mut text = if options.json {
+        eval::to_plain_json(&value)?
+    } else {
+        value::to_text(&value)
+    };
     text.push('\n');
     output::write(text.as_bytes())?;
     Ok(())

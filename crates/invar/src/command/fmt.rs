@@ -42,8 +42,12 @@ pub fn run(options: &Fmt) -> Outcome {
         }
     };
     match file {
-        Some(_) if options.test && formatted != text => Err(Failure::Message(format!("file {name} is not formatted correctly"))),
-        None if options.test && formatted != text => Err(Failure::Message(format!("file {name} is not formatted correctly"))),
+        Some(_) if options.test && formatted != text => {
+            Err(Failure::Message(format!("file {name} is not formatted correctly")))
+        }
+        None if options.test && formatted != text => {
+            Err(Failure::Message(format!("file {name} is not formatted correctly")))
+        }
         _ if options.test => Ok(()),
         Some(path) if options.write => {
             if formatted != text {

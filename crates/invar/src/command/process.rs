@@ -10,7 +10,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use runtime::registry::Allowed;
 use serde_json::{Map, Value as Json, json};
-use signals::{Accepting, Amount, Entry, FanOut, Labels, Ledger, LogBatch, LogSink, LogStream, Metadata, Permit, Receiver};
+use signals::{
+    Accepting, Amount, Entry, FanOut, Labels, Ledger, LogBatch, LogSink, LogStream, Metadata, Permit, Receiver,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use syntax::Diagnostics;
@@ -38,7 +40,11 @@ impl Out {
     fn print(&self) -> std::io::Result<()> {
         let objects = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let text: String = objects.iter().map(|object| format!("{object}\n")).collect();
-        if text.is_empty() { Ok(()) } else { output::write(text.as_bytes()) }
+        if text.is_empty() {
+            Ok(())
+        } else {
+            output::write(text.as_bytes())
+        }
     }
 }
 
@@ -60,7 +66,11 @@ impl LogSink for Out {
 
 fn describe(labels: &Labels, entry: &Entry) -> Json {
     let pairs = |pairs: &mut dyn Iterator<Item = (String, String)>| -> Json {
-        Json::Object(pairs.map(|(name, value)| (name, Json::String(value))).collect::<Map<_, _>>())
+        Json::Object(
+            pairs
+                .map(|(name, value)| (name, Json::String(value)))
+                .collect::<Map<_, _>>(),
+        )
     };
     let mut object = json!({
         "line": String::from_utf8_lossy(&entry.line),
@@ -68,7 +78,11 @@ fn describe(labels: &Labels, entry: &Entry) -> Json {
         "timestamp": gotime::format_rfc3339_nano(entry.timestamp),
     });
     if !entry.metadata.is_empty() {
-        let mut metadata = entry.metadata.pairs().iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let mut metadata = entry
+            .metadata
+            .pairs()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()));
         object["structured_metadata"] = pairs(&mut metadata);
     }
     object
@@ -80,7 +94,9 @@ impl Inspector for Out {
     }
 
     fn event(&self, _component: &str, stage: &str, event: Value) {
-        let changed = eval::to_plain_json(&event).ok().and_then(|text| serde_json::from_str(&text).ok());
+        let changed = eval::to_plain_json(&event)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok());
         self.push(json!({"stage": stage, "changed": changed.unwrap_or(Json::Null)}));
     }
 }
@@ -194,8 +210,8 @@ fn parse(line: &[u8], text: bool, now: i64) -> Result<LogBatch, String> {
 }
 
 fn parse_object(line: &[u8], now: i64) -> Result<(Labels, Entry), String> {
-    let object: Map<String, Json> =
-        serde_json::from_slice(line).map_err(|error| format!("not a JSON object: {error}; use --text for plain lines"))?;
+    let object: Map<String, Json> = serde_json::from_slice(line)
+        .map_err(|error| format!("not a JSON object: {error}; use --text for plain lines"))?;
     let mut entry = None;
     let (mut labels, mut metadata, mut timestamp) = (Vec::new(), Vec::new(), now);
     for (name, value) in object {
@@ -204,11 +220,16 @@ fn parse_object(line: &[u8], now: i64) -> Result<(Labels, Entry), String> {
             ("labels", Json::Object(pairs)) => labels = strings("labels", pairs)?,
             ("structured_metadata", Json::Object(pairs)) => metadata = strings("structured_metadata", pairs)?,
             ("timestamp", Json::String(text)) => {
-                timestamp = gotime::parse_rfc3339_nano(text.as_bytes()).ok_or_else(|| format!("timestamp {text:?} is not RFC 3339, such as 2006-01-02T15:04:05Z"))?;
+                timestamp = gotime::parse_rfc3339_nano(text.as_bytes())
+                    .ok_or_else(|| format!("timestamp {text:?} is not RFC 3339, such as 2006-01-02T15:04:05Z"))?;
             }
             ("line" | "timestamp", _) => return Err(format!("{name:?} should be a string")),
             ("labels" | "structured_metadata", _) => return Err(format!("{name:?} should be an object")),
-            _ => return Err(format!("unknown key {name:?}; it takes line, labels, timestamp and structured_metadata")),
+            _ => {
+                return Err(format!(
+                    "unknown key {name:?}; it takes line, labels, timestamp and structured_metadata"
+                ));
+            }
         }
     }
     let text = entry.ok_or("key \"line\" is missing")?;

@@ -81,7 +81,9 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         app.controller.stop().await;
         output::write(b"\n")?;
         output::complain(&report);
-        return Err(Failure::Message("could not perform the initial load successfully".to_owned()));
+        return Err(Failure::Message(
+            "could not perform the initial load successfully".to_owned(),
+        ));
     }
     let stop = CancellationToken::new();
     let state = HttpState {

@@ -19,10 +19,16 @@ fn it_answers_when_called_as_alloy() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let alloy = dir.path().join("alloy");
     std::os::unix::fs::symlink(binary(), &alloy).expect("a link can be made");
-    let output = Command::new(&alloy).args(["fmt", "-"]).stdin(std::process::Stdio::null()).output();
+    let output = Command::new(&alloy)
+        .args(["fmt", "-"])
+        .stdin(std::process::Stdio::null())
+        .output();
     let (out, _, code) = texts(&output.expect("the link starts"));
     assert_eq!((out.as_str(), code), ("\n", 0));
-    let output = Command::new(&alloy).args(["run", "--help"]).output().expect("the link starts");
+    let output = Command::new(&alloy)
+        .args(["run", "--help"])
+        .output()
+        .expect("the link starts");
     assert!(String::from_utf8_lossy(&output.stdout).contains("Usage: alloy run"));
 }
 
@@ -31,7 +37,10 @@ fn fmt_formats_tests_and_writes() {
     let (out, _, code) = texts(&invar(&["fmt"], "a=1\nbbb=2"));
     assert_eq!((out.as_str(), code), ("a   = 1\nbbb = 2\n", 0));
     let (_, error, code) = texts(&invar(&["fmt", "-"], "a = "));
-    assert_eq!(error, "<stdin>:1:5: expected expression, got EOF\nError: encountered errors during formatting\n");
+    assert_eq!(
+        error,
+        "<stdin>:1:5: expected expression, got EOF\nError: encountered errors during formatting\n"
+    );
     assert_eq!(code, 1);
 
     let dir = tempfile::tempdir().expect("a temporary folder");
@@ -39,17 +48,26 @@ fn fmt_formats_tests_and_writes() {
     fs::write(&path, "a=1").expect("the file can be written");
     let name = path.to_str().expect("a temporary path is text");
     let (_, error, code) = texts(&invar(&["fmt", "-t", name], ""));
-    assert_eq!((error, code), (format!("Error: file {name} is not formatted correctly\n"), 1));
+    assert_eq!(
+        (error, code),
+        (format!("Error: file {name} is not formatted correctly\n"), 1)
+    );
     assert_eq!(texts(&invar(&["fmt", "-w", name], "")).2, 0);
     assert_eq!(fs::read_to_string(&path).expect("the file can be read"), "a = 1\n");
     assert_eq!(texts(&invar(&["fmt", "-t", name], "")).2, 0);
     let folder = dir.path().to_str().expect("a temporary path is text");
-    assert_eq!(texts(&invar(&["fmt", folder], "")).1, "Error: cannot format a directory\n");
+    assert_eq!(
+        texts(&invar(&["fmt", folder], "")).1,
+        "Error: cannot format a directory\n"
+    );
     assert_eq!(
         texts(&invar(&["fmt", "-w", "-t", name], "")).1,
         "Error: cannot use -w/--write and -t/--test at the same time\n"
     );
-    assert_eq!(texts(&invar(&["fmt", "-w", "-"], "")).1, "Error: cannot use -w with standard input\n");
+    assert_eq!(
+        texts(&invar(&["fmt", "-w", "-"], "")).1,
+        "Error: cannot use -w with standard input\n"
+    );
 }
 
 #[test]
@@ -108,18 +126,27 @@ loki.write "nowhere" {
     );
     let (out, error, code) = texts(&invar(&["process", path, "--component", "loki.process.web"], input));
     assert_eq!(code, 0, "{error}");
-    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect();
+    let lines: Vec<serde_json::Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("one JSON object a line"))
+        .collect();
     assert_eq!(lines[0]["line"], "careful");
     assert_eq!(lines[0]["labels"], serde_json::json!({"job": "a", "level": "warn"}));
     assert_eq!(lines[0]["timestamp"], "2026-01-02T03:04:05Z");
     assert_eq!(lines[1], serde_json::json!({"dropped": true, "reason": "noisy"}));
     assert_eq!(lines.len(), 2);
 
-    let (out, _, _) = texts(&invar(&["process", path, "--component", "loki.process.web", "--text"], "{\"msg\":\"plain\"}\n"));
+    let (out, _, _) = texts(&invar(
+        &["process", path, "--component", "loki.process.web", "--text"],
+        "{\"msg\":\"plain\"}\n",
+    ));
     let line: serde_json::Value = serde_json::from_str(out.trim()).expect("one JSON object");
     assert_eq!(line["line"], "plain");
 
-    let (out, _, _) = texts(&invar(&["process", path, "--component", "loki.process.web", "--inspect"], input));
+    let (out, _, _) = texts(&invar(
+        &["process", path, "--component", "loki.process.web", "--inspect"],
+        input,
+    ));
     assert!(out.contains("stage.json") && out.contains("stage.labels"), "{out}");
 
     let (_, error, code) = texts(&invar(&["process", path, "--component", "loki.process.wev"], ""));
@@ -131,14 +158,28 @@ loki.write "nowhere" {
 fn process_flushes_what_a_stage_holds_at_the_end_of_input() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("config.alloy");
-    fs::write(&path, "loki.process \"m\" {\n\tforward_to = []\n\tstage.multiline {\n\t\tfirstline = \"^START\"\n\t}\n}\n")
-        .expect("the configuration can be written");
+    fs::write(
+        &path,
+        "loki.process \"m\" {\n\tforward_to = []\n\tstage.multiline {\n\t\tfirstline = \"^START\"\n\t}\n}\n",
+    )
+    .expect("the configuration can be written");
     let path = path.to_str().expect("a temporary path is text");
-    let (out, error, code) =
-        texts(&invar(&["process", path, "--component", "loki.process.m", "--text"], "START a\n b\nSTART c\n d\n"));
+    let (out, error, code) = texts(&invar(
+        &["process", path, "--component", "loki.process.m", "--text"],
+        "START a\n b\nSTART c\n d\n",
+    ));
     assert_eq!(code, 0, "{error}");
-    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect();
-    assert_eq!(lines.iter().map(|line| line["line"].as_str().unwrap_or_default()).collect::<Vec<_>>(), ["START a\n b", "START c\n d"]);
+    let lines: Vec<serde_json::Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("one JSON object a line"))
+        .collect();
+    assert_eq!(
+        lines
+            .iter()
+            .map(|line| line["line"].as_str().unwrap_or_default())
+            .collect::<Vec<_>>(),
+        ["START a\n b", "START c\n d"]
+    );
 }
 
 #[test]
@@ -148,13 +189,33 @@ fn run_says_why_it_cannot_start() {
     fs::write(&path, "loki.wrte \"a\" { }\n").expect("the configuration can be written");
     let name = path.to_str().expect("a temporary path is text");
     let storage = format!("--storage.path={}", dir.path().join("state").display());
-    let (out, error, code) = texts(&invar(&["run", name, &storage, "--server.http.listen-addr=127.0.0.1:0"], ""));
+    let (out, error, code) = texts(&invar(
+        &["run", name, &storage, "--server.http.listen-addr=127.0.0.1:0"],
+        "",
+    ));
     assert_eq!((out.as_str(), code), ("\n", 1));
-    assert!(error.contains("config.alloy:1:1: cannot find the definition of component name \"loki.wrte\""), "{error}");
-    assert!(error.contains("could not perform the initial load successfully"), "{error}");
-    let (_, error, code) = texts(&invar(&["run", "/nonexistent/config.alloy", &storage, "--server.http.listen-addr=127.0.0.1:0"], ""));
+    assert!(
+        error.contains("config.alloy:1:1: cannot find the definition of component name \"loki.wrte\""),
+        "{error}"
+    );
+    assert!(
+        error.contains("could not perform the initial load successfully"),
+        "{error}"
+    );
+    let (_, error, code) = texts(&invar(
+        &[
+            "run",
+            "/nonexistent/config.alloy",
+            &storage,
+            "--server.http.listen-addr=127.0.0.1:0",
+        ],
+        "",
+    ));
     assert_eq!(code, 1);
-    assert!(error.contains("reading config path \"/nonexistent/config.alloy\""), "{error}");
+    assert!(
+        error.contains("reading config path \"/nonexistent/config.alloy\""),
+        "{error}"
+    );
 }
 
 #[test]

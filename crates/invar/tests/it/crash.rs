@@ -17,7 +17,10 @@ fn twenty_kills_lose_no_line() {
     let sink = LokiSink::start();
     let config = config(dir.path(), "app.log", &sink.url());
     let path = dir.path().join("app.log");
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    let seed = std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| fastrand::u64(..));
     let mut random = fastrand::Rng::with_seed(seed);
     eprintln!("SEED={seed} reproduces the moments of the kills");
 
@@ -47,11 +50,19 @@ fn twenty_kills_lose_no_line() {
         let entries = sink.entries();
         for entry in &entries[counted..] {
             let line = std::str::from_utf8(&entry.line).expect("lines are text");
-            let number = line.strip_prefix("signal ").and_then(|n| n.parse().ok()).expect("a line as it was written");
+            let number = line
+                .strip_prefix("signal ")
+                .and_then(|n| n.parse().ok())
+                .expect("a line as it was written");
             *seen.entry(number).or_default() += 1;
         }
         counted = entries.len();
-        assert!(Instant::now() < deadline, "{} of {LINES} lines arrived:\n{}", seen.len(), last.log());
+        assert!(
+            Instant::now() < deadline,
+            "{} of {LINES} lines arrived:\n{}",
+            seen.len(),
+            last.log()
+        );
         std::thread::sleep(Duration::from_millis(200));
     }
     let repeated: u64 = seen.values().map(|n| u64::from(n - 1)).sum();

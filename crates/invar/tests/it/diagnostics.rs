@@ -53,12 +53,17 @@ fn broken_configurations_are_reported_where_they_are_broken() {
         }
         for (place, text) in &case.expected {
             let header = format!("{path}:{place}: ");
-            if !error.lines().any(|line| line.contains(&header) && line.contains(text.as_str())) {
+            if !error
+                .lines()
+                .any(|line| line.contains(&header) && line.contains(text.as_str()))
+            {
                 say(format!("nothing at {place} says {text:?}"));
             }
         }
         if let Some(hint) = &case.hint
-            && !error.lines().any(|line| line.contains("hint: ") && line.contains(hint.as_str()))
+            && !error
+                .lines()
+                .any(|line| line.contains("hint: ") && line.contains(hint.as_str()))
         {
             say(format!("no hint says {hint:?}"));
         }
@@ -66,5 +71,11 @@ fn broken_configurations_are_reported_where_they_are_broken() {
             say("it panicked".to_owned());
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }

@@ -49,6 +49,10 @@ fn an_outage_loses_nothing_and_stays_within_the_memory_limit() {
     let total = 5 * 152_000;
     eventually("everything arrives after the outages", || {
         if sink.totals().entries < total as u64 {
+            if std::env::var_os("TRACE").is_some() {
+                eprintln!("{:?}", sink.totals());
+                std::thread::sleep(Duration::from_secs(1));
+            }
             return false;
         }
         let mut seen = vec![false; total];
@@ -61,18 +65,28 @@ fn an_outage_loses_nothing_and_stays_within_the_memory_limit() {
                 .expect("a line as it was written");
             count += usize::from(!std::mem::replace(&mut seen[number], true));
         }
+        if std::env::var_os("TRACE").is_some() {
+            eprintln!("{count} of {total}");
+        }
         count == total
     });
     // Order per stream: the first arrival of each line is in the order of the file.
     let lines = &by_file(&sink)["app.log"];
     let mut next = 0;
     for line in lines {
-        let number: usize = line.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("a line as it was written");
+        let number: usize = line
+            .split(' ')
+            .nth(1)
+            .and_then(|n| n.parse().ok())
+            .expect("a line as it was written");
         assert!(number <= next, "line {number} arrived before line {next}");
         next = next.max(number + 1);
     }
     let peak = running.peak_rss() >> 20;
-    println!("peak resident memory {peak} MiB under a limit of {LIMIT_MIB} MiB; {} of {total} lines repeated", lines.len() - total);
+    println!(
+        "peak resident memory {peak} MiB under a limit of {LIMIT_MIB} MiB; {} of {total} lines repeated",
+        lines.len() - total
+    );
     assert!(peak <= LIMIT_MIB, "peak resident memory {peak} MiB");
     assert_eq!(running.stop(), 0);
 }

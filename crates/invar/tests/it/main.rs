@@ -1,8 +1,8 @@
 //! The program as its users meet it: the real binary, real files, a scripted Loki.
 
+mod commands;
 mod crash;
 mod diagnostics;
-mod commands;
 mod faults;
 mod pipeline;
 mod reload;

@@ -31,8 +31,9 @@ loki.process "filter" {{
 
 loki.write "local" {{
 	endpoint {{
-		url        = "{url}"
-		batch_wait = "100ms"
+		url                = "{url}"
+		batch_wait         = "100ms"
+		max_backoff_period = "1s"
 	}}
 }}
 "#,
@@ -46,9 +47,21 @@ loki.write "local" {{
 pub fn by_file(sink: &LokiSink) -> std::collections::BTreeMap<String, Vec<String>> {
     let mut files = std::collections::BTreeMap::<String, Vec<String>>::new();
     for entry in sink.entries() {
-        let name = entry.labels.split("filename=\"").nth(1).and_then(|rest| rest.split('"').next());
-        let name = name.unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
-        files.entry(name).or_default().push(String::from_utf8_lossy(&entry.line).into_owned());
+        let name = entry
+            .labels
+            .split("filename=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        let name = name
+            .unwrap_or_default()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        files
+            .entry(name)
+            .or_default()
+            .push(String::from_utf8_lossy(&entry.line).into_owned());
     }
     files
 }
@@ -71,9 +84,14 @@ fn every_line_arrives_in_order_and_what_is_dropped_is_counted() {
     eventually("all lines arrive", || sink.totals().entries >= expected);
     // A file that appears later is picked up.
     fs::write(dir.path().join("app-9.log"), "signal late\n").expect("the log can be written");
-    eventually("the new file's line arrives", || by_file(&sink).contains_key("app-9.log"));
+    eventually("the new file's line arrives", || {
+        by_file(&sink).contains_key("app-9.log")
+    });
 
-    let signals: Vec<String> = (0..2000).filter(|n| n % 5 != 0).map(|n| format!("signal {n}")).collect();
+    let signals: Vec<String> = (0..2000)
+        .filter(|n| n % 5 != 0)
+        .map(|n| format!("signal {n}"))
+        .collect();
     let arrived = by_file(&sink);
     for file in 0..3 {
         assert_eq!(arrived[&format!("app-{file}.log")], signals);
@@ -95,12 +113,15 @@ fn every_line_arrives_in_order_and_what_is_dropped_is_counted() {
         .collect();
     states.sort();
     let healthy = |id: &str| (id.to_owned(), "healthy".to_owned());
-    assert_eq!(states, [
-        healthy("local.file_match.logs"),
-        healthy("loki.process.filter"),
-        healthy("loki.source.file.logs"),
-        healthy("loki.write.local"),
-    ]);
+    assert_eq!(
+        states,
+        [
+            healthy("local.file_match.logs"),
+            healthy("loki.process.filter"),
+            healthy("loki.source.file.logs"),
+            healthy("loki.write.local"),
+        ]
+    );
     assert_eq!(running.stop(), 0);
 }
 
@@ -116,7 +137,15 @@ fn odd_lines_pass_unchanged() {
     let running = Running::start(dir.path(), &config(dir.path(), "odd.log", &sink.url()), &[]);
     eventually("the odd lines arrive", || sink.totals().entries >= 4);
     let lines: Vec<Vec<u8>> = sink.entries().into_iter().map(|entry| entry.line.to_vec()).collect();
-    assert_eq!(lines.len(), 4, "{:?}", lines.iter().map(|line| (line.len(), &line[..line.len().min(30)])).collect::<Vec<_>>());
+    assert_eq!(
+        lines.len(),
+        4,
+        "{:?}",
+        lines
+            .iter()
+            .map(|line| (line.len(), &line[..line.len().min(30)]))
+            .collect::<Vec<_>>()
+    );
     // Loki takes UTF-8; what is not is replaced where it is encoded, and nothing else of the line changes.
     assert!(lines[0].starts_with(b"bad ") && lines[0].ends_with(b" utf-8"));
     assert_eq!(lines[1], b"nul \0 byte");

@@ -33,9 +33,17 @@ fn a_broken_file_changes_nothing_and_a_changed_stage_applies_without_reading_aga
 
     for (broken, place, carets) in [
         (good.replace("stage.drop {", "stage.drop ["), "config.alloy:", "^"),
-        (good.replace("loki.write.local.receiver", "loki.write.locl.receiver"), ":17:", "^^^"),
+        (
+            good.replace("loki.write.local.receiver", "loki.write.locl.receiver"),
+            ":17:",
+            "^^^",
+        ),
         (good.replace("\".*noise.*\"", "\".*(noise\""), ":14:", "^^^"),
-        (good.replace("loki.write \"local\"", "loki.wrte \"local\""), "did you mean \"loki.write\"", "^^^"),
+        (
+            good.replace("loki.write \"local\"", "loki.wrte \"local\""),
+            "did you mean \"loki.write\"",
+            "^^^",
+        ),
     ] {
         fs::write(&path, &broken).expect("the configuration can be written");
         let answer = running.post("/-/reload").expect("the program answers");
@@ -48,12 +56,17 @@ fn a_broken_file_changes_nothing_and_a_changed_stage_applies_without_reading_aga
     }
     assert_eq!(running.metric("alloy_config_last_load_successful", &[]), Some(0.0));
 
-    let changed = good.replace("stage.drop {", "stage.static_labels {\n\t\tvalues = {\"version\" = \"two\"}\n\t}\n\n\tstage.drop {");
+    let changed = good.replace(
+        "stage.drop {",
+        "stage.static_labels {\n\t\tvalues = {\"version\" = \"two\"}\n\t}\n\n\tstage.drop {",
+    );
     fs::write(&path, &changed).expect("the configuration can be written");
     let answer = running.get("/-/reload").expect("the program answers");
     assert_eq!((answer.status, answer.body.as_str()), (200, "config reloaded\n"));
     let has_label = |sink: &LokiSink| {
-        sink.entries().last().is_some_and(|entry| entry.labels.contains("version=\"two\""))
+        sink.entries()
+            .last()
+            .is_some_and(|entry| entry.labels.contains("version=\"two\""))
     };
     eventually("the new stage applies", || has_label(&sink));
     assert_eq!(running.metric("alloy_config_last_load_successful", &[]), Some(1.0));
@@ -72,9 +85,15 @@ fn a_broken_file_changes_nothing_and_a_changed_stage_applies_without_reading_aga
         .iter()
         .map(|entry| {
             let line = std::str::from_utf8(&entry.line).expect("lines are text");
-            line.strip_prefix("signal ").and_then(|n| n.parse().ok()).expect("a line as it was written")
+            line.strip_prefix("signal ")
+                .and_then(|n| n.parse().ok())
+                .expect("a line as it was written")
         })
         .collect();
-    assert_eq!(numbers, (0..total).collect::<Vec<_>>(), "every line once, in order, across five reloads");
+    assert_eq!(
+        numbers,
+        (0..total).collect::<Vec<_>>(),
+        "every line once, in order, across five reloads"
+    );
     assert_eq!(running.stop(), 0);
 }

@@ -60,13 +60,20 @@ impl Writer {
     }
 
     fn gzip(&mut self, n: usize) {
-        let status = std::process::Command::new("gzip").arg("-f").arg(self.rotated(n)).status();
+        let status = std::process::Command::new("gzip")
+            .arg("-f")
+            .arg(self.rotated(n))
+            .status();
         assert!(status.expect("gzip starts").success());
     }
 }
 
 fn open(path: &Path) -> fs::File {
-    fs::OpenOptions::new().create(true).append(true).open(path).expect("the log can be opened")
+    fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .expect("the log can be opened")
 }
 
 fn check(pattern: &str, rotate: impl Fn(&mut Writer, usize)) {
@@ -90,13 +97,20 @@ fn check(pattern: &str, rotate: impl Fn(&mut Writer, usize)) {
         .iter()
         .map(|entry| {
             let line = std::str::from_utf8(&entry.line).expect("lines are text");
-            line.strip_prefix("signal ").and_then(|n| n.parse().ok()).expect("a line as it was written")
+            line.strip_prefix("signal ")
+                .and_then(|n| n.parse().ok())
+                .expect("a line as it was written")
         })
         .collect();
     let mut sorted = numbers.clone();
     sorted.sort_unstable();
     let lost: Vec<usize> = (0..writer.next).filter(|n| sorted.binary_search(n).is_err()).collect();
-    assert!(lost.is_empty(), "{} lines lost, first {:?}", lost.len(), &lost[..lost.len().min(5)]);
+    assert!(
+        lost.is_empty(),
+        "{} lines lost, first {:?}",
+        lost.len(),
+        &lost[..lost.len().min(5)]
+    );
     assert_eq!(numbers.len(), writer.next, "lines repeated");
     assert_eq!(numbers, (0..writer.next).collect::<Vec<_>>(), "out of order");
     assert_eq!(running.stop(), 0);

@@ -45,7 +45,11 @@ pub fn texts(output: &Output) -> (String, String, i32) {
 
 /// A port on loopback that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).expect("loopback has ports").local_addr().expect("it is bound").port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .expect("loopback has ports")
+        .local_addr()
+        .expect("it is bound")
+        .port()
 }
 
 /// A running `invar run`. Killed when it goes out of scope.
@@ -68,7 +72,11 @@ impl Running {
     pub fn spawn(dir: &Path, config: &Path, arguments: &[&str]) -> Running {
         let port = free_port();
         let log = dir.join("invar.log");
-        let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("the log can be written");
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("the log can be written");
         let child = Command::new(binary())
             .arg("run")
             .arg(config)
@@ -120,7 +128,11 @@ impl Running {
         let text = self.get("/metrics")?.body;
         text.lines()
             .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
-            .find(|line| labels.iter().all(|(label, value)| line.contains(&format!("{label}=\"{value}\""))))?
+            .find(|line| {
+                labels
+                    .iter()
+                    .all(|(label, value)| line.contains(&format!("{label}=\"{value}\"")))
+            })?
             .rsplit(' ')
             .next()?
             .parse()
@@ -130,9 +142,14 @@ impl Running {
     /// Peak resident memory so far, in bytes.
     pub fn peak_rss(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let kib = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        let kib = status.lines().find_map(|line| {
+            line.strip_prefix("VmHWM:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        });
         kib.unwrap_or(0) * 1024
     }
 
@@ -144,7 +161,10 @@ impl Running {
 
     /// Sends a signal by its name, such as `HUP`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.pid().to_string())
+            .status();
         assert!(status.expect("kill starts").success());
     }
 
@@ -156,7 +176,11 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
                 return status.code().unwrap_or(-1);
             }
-            assert!(Instant::now() < deadline, "still running {PATIENCE:?} after SIGTERM:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "still running {PATIENCE:?} after SIGTERM:\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -196,16 +220,15 @@ pub fn request(port: u16, method: &str, path: &str) -> Option<Answer> {
     } else {
         body.to_owned()
     };
-    Some(Answer {
-        status,
-        body,
-    })
+    Some(Answer { status, body })
 }
 
 fn unchunk(mut text: &str) -> String {
     let mut body = String::new();
     while let Some((size, rest)) = text.split_once("\r\n") {
-        let Ok(size) = usize::from_str_radix(size.trim(), 16) else { break };
+        let Ok(size) = usize::from_str_radix(size.trim(), 16) else {
+            break;
+        };
         if size == 0 || rest.len() < size {
             break;
         }

@@ -54,13 +54,18 @@ async fn tokens_and_schemes_and_headers_of_the_configuration() {
     send(&client(&custom), &server.url("/b")).await.unwrap();
     let mut own = request(&server.url("/c"));
     own.headers.insert("authorization", HeaderValue::from_static("Mine 1"));
-    client(&custom).send(own, 10).await.unwrap();
+    own.headers.insert("x-extra", HeaderValue::from_static("mine"));
+    client(&bearer).send(own, 10).await.unwrap();
     let seen = server.seen();
     assert_eq!(seen[0].header("authorization"), "Bearer t0ken");
     assert_eq!(seen[0].headers.get_all("x-extra").iter().count(), 2);
     assert_eq!(seen[0].body.as_ref(), b"body");
     assert_eq!(seen[1].header("authorization"), "ApiKey abc");
-    assert_eq!(seen[2].header("authorization"), "Mine 1");
+    assert_eq!(
+        (seen[2].header("authorization"), seen[2].header("x-extra")),
+        ("Mine 1", "mine")
+    );
+    assert_eq!(seen[2].headers.get_all("x-extra").iter().count(), 1);
 }
 
 #[tokio::test]
@@ -93,12 +98,22 @@ async fn tokens_are_fetched_kept_and_fetched_again_when_they_are_refused() {
         }),
         ..HttpClientConfig::default()
     });
-    assert_eq!(send(&client, &api.url("/")).await.unwrap().status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        send(&client, &api.url("/")).await.unwrap().status,
+        StatusCode::UNAUTHORIZED
+    );
     for _ in 0..3 {
-        assert_eq!(send(&client, &api.url("/")).await.unwrap().status, StatusCode::NO_CONTENT);
+        assert_eq!(
+            send(&client, &api.url("/")).await.unwrap().status,
+            StatusCode::NO_CONTENT
+        );
     }
     let asked = tokens.seen();
-    assert_eq!(asked.len(), 3, "one with the credentials in a header, then one for each token");
+    assert_eq!(
+        asked.len(),
+        3,
+        "one with the credentials in a header, then one for each token"
+    );
     assert!(asked[0].header("authorization").starts_with("Basic "));
     assert_eq!(
         asked[1].body.as_ref(),
@@ -120,7 +135,10 @@ async fn an_authorization_server_that_says_no_is_named_without_the_secret() {
         ..HttpClientConfig::default()
     });
     let error = send(&client, &api.url("/")).await.unwrap_err().to_string();
-    assert_eq!(error, "cannot fetch a token: the authorization server answers 403 Forbidden");
+    assert_eq!(
+        error,
+        "cannot fetch a token: the authorization server answers 403 Forbidden"
+    );
     assert!(api.seen().is_empty());
 }
 
@@ -132,14 +150,20 @@ async fn redirects_are_followed_only_if_wanted() {
     })
     .await;
     let follow = client(&HttpClientConfig::default());
-    assert_eq!(send(&follow, &server.url("/old")).await.unwrap().status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        send(&follow, &server.url("/old")).await.unwrap().status,
+        StatusCode::NO_CONTENT
+    );
     assert_eq!(server.seen()[1].body.as_ref(), b"body");
     let stay = client(&HttpClientConfig {
         follow_redirects: false,
         ..HttpClientConfig::default()
     });
     let answer = send(&stay, &server.url("/old")).await.unwrap();
-    assert_eq!((answer.status, answer.header("location")), (StatusCode::PERMANENT_REDIRECT, Some("/new")));
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (StatusCode::PERMANENT_REDIRECT, Some("/new"))
+    );
 }
 
 #[tokio::test]
@@ -168,8 +192,13 @@ async fn a_proxy_gets_its_credentials_and_exceptions_go_around_it() {
 #[tokio::test]
 async fn errors_say_what_happened_and_not_where_with_which_password() {
     let client = client(&HttpClientConfig::default());
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = send(&client, &format!("http://user:pa55@{closed}/x")).await.unwrap_err();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let error = send(&client, &format!("http://user:pa55@{closed}/x"))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("refused") && !error.is_timeout(), "{error}");
     assert!(!error.to_string().contains("pa55"), "{error}");
 
@@ -184,6 +213,9 @@ async fn errors_say_what_happened_and_not_where_with_which_password() {
 #[tokio::test]
 async fn only_the_beginning_of_an_answer_is_read() {
     let server = Server::start(|_| (StatusCode::BAD_REQUEST, "a \n\t b ".repeat(10_000)).into_response()).await;
-    let answer = client(&HttpClientConfig::default()).send(request(&server.url("/")), 6).await.unwrap();
+    let answer = client(&HttpClientConfig::default())
+        .send(request(&server.url("/")), 6)
+        .await
+        .unwrap();
     assert_eq!((answer.body.len(), answer.text().as_str()), (6, "a b"));
 }

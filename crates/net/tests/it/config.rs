@@ -39,7 +39,11 @@ fn check(items: Vec<Item>) -> String {
 fn what_excludes_each_other_is_an_error() {
     let basic = || block("basic_auth", vec![attr("username", "u"), attr("password", "p")]);
     let oauth2 = || {
-        let items = vec![attr("client_id", "c"), attr("client_secret", "s"), attr("token_url", "http://x/t")];
+        let items = vec![
+            attr("client_id", "c"),
+            attr("client_secret", "s"),
+            attr("token_url", "http://x/t"),
+        ];
         block("oauth2", items)
     };
     let authorization = |kind: &str| block("authorization", vec![attr("type", kind), attr("credentials", "c")]);
@@ -48,7 +52,10 @@ fn what_excludes_each_other_is_an_error() {
         (vec![basic()], ""),
         (vec![oauth2()], ""),
         (vec![authorization("Custom")], ""),
-        (vec![attr("proxy_url", "http://p:3128"), attr("no_proxy", "localhost")], ""),
+        (
+            vec![attr("proxy_url", "http://p:3128"), attr("no_proxy", "localhost")],
+            "",
+        ),
         (
             vec![attr("bearer_token", "a"), attr("bearer_token_file", "b")],
             "at most one of bearer_token & bearer_token_file must be configured",
@@ -70,7 +77,10 @@ fn what_excludes_each_other_is_an_error() {
             "authorization type cannot be set to \"basic\", use \"basic_auth\" instead",
         ),
         (
-            vec![block("basic_auth", vec![attr("password", "p"), attr("password_file", "f")])],
+            vec![block(
+                "basic_auth",
+                vec![attr("password", "p"), attr("password_file", "f")],
+            )],
             "at most one of basic_auth password & password_file must be configured",
         ),
         (vec![block("oauth2", vec![])], "oauth2 client_id must be configured"),
@@ -109,7 +119,10 @@ fn errors_of_files_name_the_argument_and_the_file() {
             tls_config: Some(tls_config),
             ..HttpClientConfig::default()
         };
-        Client::new(&config, Arc::new(host::RealFs)).map(|_| ()).unwrap_err().to_string()
+        Client::new(&config, Arc::new(host::RealFs))
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     };
     let with_file = TlsConfig {
         ca_file: file.display().to_string(),
@@ -117,7 +130,10 @@ fn errors_of_files_name_the_argument_and_the_file() {
     };
     assert!(make(with_file.clone()).starts_with(&format!("cannot read ca_file {:?}: ", file.display().to_string())));
     std::fs::write(&file, "no PEM at all").unwrap();
-    assert_eq!(make(with_file), format!("ca_file {:?} holds no certificate", file.display().to_string()));
+    assert_eq!(
+        make(with_file),
+        format!("ca_file {:?} holds no certificate", file.display().to_string())
+    );
     let key = TlsConfig {
         cert_pem: testkit::tls_front::Authority::new("ca").identity.certificate,
         key_pem: Secret::new("not-a-key-but-secret"),

@@ -1,5 +1,7 @@
 //! The HTTP client against real servers on loopback.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod auth;
 mod config;
 mod kit;

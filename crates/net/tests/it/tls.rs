@@ -38,8 +38,15 @@ async fn the_server_must_be_the_one_that_was_meant() {
 
     assert_eq!(outcome(&with(trusting(&authority)), &right).await, "");
     let error = outcome(&with(trusting(&other)), &right).await;
-    assert!(error.contains("UnknownIssuer") || error.contains("BadSignature"), "{error}");
-    assert_ne!(outcome(&with(TlsConfig::default()), &right).await, "", "the system does not know the authority");
+    assert!(
+        error.contains("UnknownIssuer") || error.contains("BadSignature"),
+        "{error}"
+    );
+    assert_ne!(
+        outcome(&with(TlsConfig::default()), &right).await,
+        "",
+        "the system does not know the authority"
+    );
 
     let error = outcome(&with(trusting(&authority)), &wrong_name).await;
     assert!(error.contains("not valid for name"), "{error}");

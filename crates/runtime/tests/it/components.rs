@@ -19,7 +19,10 @@ pub struct Journal(Mutex<Vec<String>>);
 
 impl Journal {
     fn write(&self, what: &str, id: &str) {
-        self.0.lock().expect("no test panics while it holds this").push(format!("{what} {id}"));
+        self.0
+            .lock()
+            .expect("no test panics while it holds this")
+            .push(format!("{what} {id}"));
     }
 
     pub fn take(&self) -> Vec<String> {
@@ -69,7 +72,10 @@ impl Component for Add {
         cx.export(AddExports {
             output: args.input + args.plus,
         });
-        Ok(Add { cx: cx.clone(), journal })
+        Ok(Add {
+            cx: cx.clone(),
+            journal,
+        })
     }
 
     async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<()> {
@@ -125,7 +131,11 @@ impl Component for Count {
 
     async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<()> {
         let mut count = 0;
-        while stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(1))).await.is_some() {
+        while stop
+            .run_until_cancelled(tokio::time::sleep(Duration::from_secs(1)))
+            .await
+            .is_some()
+        {
             count = self.max.load(Ordering::SeqCst).min(count + 1);
             self.cx.export(CountExports { count });
         }

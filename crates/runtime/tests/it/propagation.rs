@@ -17,10 +17,18 @@ async fn a_changed_export_reaches_the_end_of_a_chain() {
         test.watch "w" { value = test.add.b.output }
     "#;
     bench.load(text).await.unwrap();
-    assert_eq!(bench.updates.last.load(Ordering::SeqCst), 11, "evaluated from leaves to roots at the load");
+    assert_eq!(
+        bench.updates.last.load(Ordering::SeqCst),
+        11,
+        "evaluated from leaves to roots at the load"
+    );
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(bench.updates.last.load(Ordering::SeqCst), 16);
-    assert_eq!(bench.updates.times.load(Ordering::SeqCst), 5, "equal exports stop the propagation");
+    assert_eq!(
+        bench.updates.times.load(Ordering::SeqCst),
+        5,
+        "equal exports stop the propagation"
+    );
     bench.controller.stop().await;
 }
 
@@ -54,17 +62,28 @@ async fn a_failed_evaluation_keeps_the_old_arguments_and_shows_in_health() {
     let health = node.node.health();
     assert_eq!(health.state, component::HealthState::Unhealthy);
     assert!(health.message.contains("divide by zero"), "{}", health.message);
-    assert_eq!(bench.updates.last.load(Ordering::SeqCst), 11, "the last good value stays");
+    assert_eq!(
+        bench.updates.last.load(Ordering::SeqCst),
+        11,
+        "the last good value stays"
+    );
     tokio::time::sleep(Duration::from_secs(1)).await;
     let node = bench.controller.component("test.add.a").await.unwrap();
-    assert_eq!(node.node.health().state, component::HealthState::Healthy, "it recovers with the next good value");
+    assert_eq!(
+        node.node.health().state,
+        component::HealthState::Healthy,
+        "it recovers with the next good value"
+    );
     bench.controller.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_ends_one_component() {
     let bench = bench();
-    bench.load("test.panics \"p\" { }\ntest.count \"c\" { max = 5 }\n").await.unwrap();
+    bench
+        .load("test.panics \"p\" { }\ntest.count \"c\" { max = 5 }\n")
+        .await
+        .unwrap();
     bench.settle().await;
     let panicked = bench.controller.component("test.panics.p").await.unwrap().node.health();
     assert_eq!(panicked.state, component::HealthState::Exited);

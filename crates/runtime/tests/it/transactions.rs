@@ -14,7 +14,15 @@ async fn nodes_start_from_leaves_to_roots_and_stop_the_other_way() {
     let bench = bench();
     bench.load(GOOD).await.unwrap();
     bench.settle().await;
-    assert_eq!(bench.journal.take(), ["build test.add.a", "build test.add.b", "start test.add.a", "start test.add.b"]);
+    assert_eq!(
+        bench.journal.take(),
+        [
+            "build test.add.a",
+            "build test.add.b",
+            "start test.add.a",
+            "start test.add.b"
+        ]
+    );
     bench.controller.stop().await;
     assert_eq!(bench.journal.take(), ["stop test.add.b", "stop test.add.a"]);
 }
@@ -40,19 +48,32 @@ async fn any_failure_leaves_everything_as_it_was() {
     for broken in [
         GOOD.replace("input = 1", "input = 2 +"),
         GOOD.replace("input = 1", "input = \"x\""),
-        GOOD.replace("input = 1", "input = 2\n broken = true").replace("{ input = 2", "{\ninput = 2"),
+        GOOD.replace("input = 1", "input = 2\n broken = true")
+            .replace("{ input = 2", "{\ninput = 2"),
         GOOD.replace("test.add.a.output", "test.add.z.output"),
         GOOD.replace("input = 1", "input = test.add.b.output"),
-        format!("{}\ntest.add \"c\" {{\n input = 1\n broken = true\n}}", GOOD.replace("input = 1", "input = 7")),
+        format!(
+            "{}\ntest.add \"c\" {{\n input = 1\n broken = true\n}}",
+            GOOD.replace("input = 1", "input = 7")
+        ),
         format!("{GOOD}\ntest.unknown \"u\" {{ }}"),
     ] {
         assert!(bench.load(&broken).await.is_err(), "{broken}");
         bench.settle().await;
         let journal = bench.journal.take();
-        assert!(journal.iter().all(|line| line.starts_with("build")), "{journal:?} after {broken}");
+        assert!(
+            journal.iter().all(|line| line.starts_with("build")),
+            "{journal:?} after {broken}"
+        );
         assert_eq!(bench.updates.last.load(Ordering::SeqCst), 3);
     }
-    let states: Vec<_> = bench.controller.components().await.iter().map(|node| node.node.health().state).collect();
+    let states: Vec<_> = bench
+        .controller
+        .components()
+        .await
+        .iter()
+        .map(|node| node.node.health().state)
+        .collect();
     assert_eq!(states, [component::HealthState::Healthy; 3]);
     bench.controller.stop().await;
 }
@@ -67,9 +88,15 @@ async fn a_change_updates_what_it_concerns() {
     bench.settle().await;
     assert_eq!(bench.journal.take(), ["update test.add.a", "update test.add.b"]);
     assert_eq!(bench.updates.last.load(Ordering::SeqCst), 7);
-    bench.load("test.add \"a\" { input = 5 }\ntest.add \"n\" { input = test.add.a.output }\n").await.unwrap();
+    bench
+        .load("test.add \"a\" { input = 5 }\ntest.add \"n\" { input = test.add.a.output }\n")
+        .await
+        .unwrap();
     bench.settle().await;
-    assert_eq!(bench.journal.take(), ["build test.add.n", "stop test.add.b", "start test.add.n"]);
+    assert_eq!(
+        bench.journal.take(),
+        ["build test.add.n", "stop test.add.b", "start test.add.n"]
+    );
     bench.controller.stop().await;
 }
 

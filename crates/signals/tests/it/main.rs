@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn batch(lines: &[&str]) -> LogBatch {
-    let entries = lines.iter().map(|line| Entry::new(0, line.as_bytes().to_vec())).collect();
+    let entries = lines
+        .iter()
+        .map(|line| Entry::new(0, line.as_bytes().to_vec()))
+        .collect();
     let labels = Labels::from_pairs([("job", "test")]);
     LogBatch::new(vec![LogStream { labels, entries }], Permit::none())
 }
@@ -47,7 +50,12 @@ impl LogSink for Scripted {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let turn = self.turn.clone().lock_owned().await;
-            let step = self.script.lock().expect("no test panics while it holds this").pop_front().unwrap_or(Step::Deliver(Duration::ZERO));
+            let step = self
+                .script
+                .lock()
+                .expect("no test panics while it holds this")
+                .pop_front()
+                .unwrap_or(Step::Deliver(Duration::ZERO));
             let (streams, mut custody) = batch.into_parts();
             match step {
                 Step::Deliver(after) => {
@@ -174,11 +182,21 @@ async fn fan_out_succeeds_when_every_branch_has_and_repeats_nothing() {
     let out = fan_out(&ledger, &[("steady", steady.clone()), ("moody", moody.clone())]);
     let started = tokio::time::Instant::now();
     assert_eq!(out.accept(batch(&["a", "b"])).await, Ok(()));
-    assert!(started.elapsed() >= Duration::from_secs(3), "resolved before the slow branch had it");
+    assert!(
+        started.elapsed() >= Duration::from_secs(3),
+        "resolved before the slow branch had it"
+    );
     assert_eq!(steady.lines(), ["a", "b"]);
     assert_eq!(moody.lines(), ["a", "b"]);
     let moody_edge = ledger.edge("source", "moody").snapshot();
-    assert_eq!((moody_edge.entered.items, moody_edge.returned.items, moody_edge.delivered.items), (6, 4, 2));
+    assert_eq!(
+        (
+            moody_edge.entered.items,
+            moody_edge.returned.items,
+            moody_edge.delivered.items
+        ),
+        (6, 4, 2)
+    );
     assert_eq!(moody_edge.in_flight(), Amount::default());
 }
 

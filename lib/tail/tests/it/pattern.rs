@@ -33,13 +33,26 @@ impl Fleet {
     /// What matches the pattern now gets a follower; what does not any more loses its own.
     fn sync(&mut self, world: &World, rng: &mut Rng) {
         let entries = world.fs.read_dir(Path::new("/log")).unwrap_or_default();
-        let mut found: Vec<PathBuf> = entries.iter().map(|entry| Path::new("/log").join(&entry.name)).collect();
+        let mut found: Vec<PathBuf> = entries
+            .iter()
+            .map(|entry| Path::new("/log").join(&entry.name))
+            .collect();
         rng.shuffle(&mut found);
-        let gone: Vec<PathBuf> = self.collectors.keys().filter(|path| !found.contains(path)).cloned().collect();
+        let gone: Vec<PathBuf> = self
+            .collectors
+            .keys()
+            .filter(|path| !found.contains(path))
+            .cloned()
+            .collect();
         for path in gone {
             if let Some(mut collector) = self.collectors.remove(&path) {
                 collector.follower.drain();
                 collector.drain();
+                if std::env::var("DBG").is_ok() {
+                    for l in &collector.delivered {
+                        eprintln!("{} drained {:.6}", path.display(), l);
+                    }
+                }
                 self.delivered.append(&mut collector.delivered);
                 self.saved.remove(&path);
             }
@@ -47,6 +60,9 @@ impl Fleet {
         for path in found {
             if !self.collectors.contains_key(&path) {
                 let state = self.saved.get(&path).cloned();
+                if std::env::var("DBG").is_ok() {
+                    eprintln!("start {} {}", path.display(), state.is_some());
+                }
                 let name = path.to_str().expect("names are text");
                 let mut collector = world.collector(name, &self.registry, Options::default(), state);
                 collector.look();
@@ -61,6 +77,14 @@ impl Fleet {
         for path in paths {
             if let Some(collector) = self.collectors.get_mut(&path) {
                 act(collector);
+                if std::env::var("DBG").is_ok() {
+                    for l in &collector.delivered {
+                        eprintln!("{} <- {:.6}", path.display(), l);
+                    }
+                    for e in collector.events.drain(..) {
+                        eprintln!("{} ! {e}", path.display());
+                    }
+                }
                 self.delivered.append(&mut collector.delivered);
             }
         }
@@ -154,7 +178,11 @@ fn check(seed: u64) -> Result<(), String> {
     if delivered == lines {
         return Ok(());
     }
-    let at = delivered.iter().zip(&lines).position(|(got, expected)| got != expected).unwrap_or(delivered.len());
+    let at = delivered
+        .iter()
+        .zip(&lines)
+        .position(|(got, expected)| got != expected)
+        .unwrap_or(delivered.len());
     Err(format!(
         "line {at} of {}: got {:.20?} ({} delivered)\n{}",
         lines.len(),
@@ -171,9 +199,19 @@ fn every_line_arrives_once_under_whatever_name() {
         check(seed).unwrap_or_else(|failure| panic!("{failure}"));
         return;
     }
-    let seeds = std::env::var("TAIL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    let seeds = std::env::var("TAIL_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(SEEDS);
     let failures: Vec<(u64, String)> = (0..seeds).filter_map(|seed| Some((seed, check(seed).err()?))).collect();
     let failed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
-    let shortest = failures.iter().map(|(_, failure)| failure).min_by_key(|failure| failure.len());
-    assert!(failed.is_empty(), "{} of {seeds} seeds failed: {failed:?}\n{shortest:#?}", failed.len());
+    let shortest = failures
+        .iter()
+        .map(|(_, failure)| failure)
+        .min_by_key(|failure| failure.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {seeds} seeds failed: {failed:?}\n{shortest:#?}",
+        failed.len()
+    );
 }

@@ -37,7 +37,11 @@ impl Writer {
     fn write(&mut self, world: &World, path: &std::path::Path) {
         let mut text = String::new();
         for _ in 0..self.rng.usize(1..12) {
-            let line = if self.partial.is_empty() { self.line() } else { String::new() };
+            let line = if self.partial.is_empty() {
+                self.line()
+            } else {
+                String::new()
+            };
             let whole = format!("{}{line}", std::mem::take(&mut self.partial));
             text.push_str(&line);
             text.push('\n');
@@ -215,12 +219,17 @@ fn every_line_arrives_once_and_in_order() {
         check(seed).unwrap_or_else(|failure| panic!("{failure}"));
         return;
     }
-    let seeds = std::env::var("TAIL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    let seeds = std::env::var("TAIL_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(SEEDS);
     let mut failed = Vec::new();
     let mut shortest = None;
     for seed in 0..seeds {
         if let Err(failure) = check(seed) {
-            let shorter = shortest.as_ref().is_none_or(|other: &String| failure.len() < other.len());
+            let shorter = shortest
+                .as_ref()
+                .is_none_or(|other: &String| failure.len() < other.len());
             if shorter {
                 shortest = Some(failure);
             }

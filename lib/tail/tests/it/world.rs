@@ -114,7 +114,10 @@ pub struct Collector {
 
 impl Collector {
     pub fn look(&mut self) -> bool {
-        let work = self.follower.observe(self.clock.now()).expect("the file can be looked at");
+        let work = self
+            .follower
+            .observe(self.clock.now())
+            .expect("the file can be looked at");
         self.events.extend(self.follower.take_events());
         work
     }

@@ -87,8 +87,7 @@ impl Compile for Config {
         if self.source.as_deref() == Some("") {
             return Err(Error::new("source must not be empty: leave it out to match the line"));
         }
-        let (first, captures) = parse(&self.pattern)
-            .map_err(|error| Error::about("pattern", error.to_string()))?;
+        let (first, captures) = parse(&self.pattern).map_err(|error| Error::about("pattern", error.to_string()))?;
         let named: Vec<usize> = (0..captures.len()).filter(|i| !captures[*i].name.is_empty()).collect();
         let stage = Pattern {
             source: self.source.as_deref().map(|source| compiler.read(source)),

@@ -65,10 +65,7 @@ impl Compile for Config {
         )?;
         let location = match &self.location {
             None => None,
-            Some(name) => Some(
-                Location::load(name)
-                    .map_err(|error| Error::about("location", error.to_string()))?,
-            ),
+            Some(name) => Some(Location::load(name).map_err(|error| Error::about("location", error.to_string()))?),
         };
         let formats = std::iter::once(&self.format).chain(&self.fallback_formats);
         let stage = Timestamp {

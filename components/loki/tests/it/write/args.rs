@@ -21,7 +21,10 @@ fn defaults_are_those_of_alloy() {
         (GoDuration::millis(500), GoDuration::minutes(5))
     );
     let queue = &endpoint.queue_config;
-    assert_eq!((queue.capacity, queue.min_shards, queue.drain_timeout), (ByteSize(10 << 20), 1, GoDuration::seconds(15)));
+    assert_eq!(
+        (queue.capacity, queue.min_shards, queue.drain_timeout),
+        (ByteSize(10 << 20), 1, GoDuration::seconds(15))
+    );
     assert!(queue.block_on_overflow && endpoint.retry_on_http_429);
     assert!(endpoint.http.follow_redirects && endpoint.http.enable_http2);
 }
@@ -31,7 +34,10 @@ fn what_makes_no_sense_is_an_error_that_says_what_to_do() {
     let cases = [
         (String::new(), "missing required block \"endpoint\""),
         ("endpoint { }".to_owned(), "missing required attribute \"url\""),
-        ("endpoint {\n url = \"loki:3100\"\n}".to_owned(), " has the scheme \"loki\"; use \"http\" or \"https\""),
+        (
+            "endpoint {\n url = \"loki:3100\"\n}".to_owned(),
+            " has the scheme \"loki\"; use \"http\" or \"https\"",
+        ),
         (
             "endpoint {\n url = \"\"\n}".to_owned(),
             " should look like \"http://loki:3100/loki/api/v1/push\": relative URL without a base",
@@ -44,7 +50,10 @@ fn what_makes_no_sense_is_an_error_that_says_what_to_do() {
             format!("endpoint {{\n{URL}\n name = \"a\"\n}}\nendpoint {{\n{URL}\n name = \"a\"\n tenant_id = \"x\"\n}}"),
             "two endpoints are named \"a\"; give each endpoint block its own \"name\"",
         ),
-        (format!("endpoint {{\n{URL}\n remote_timeout = \"0s\"\n}}"), " must be greater than 0"),
+        (
+            format!("endpoint {{\n{URL}\n remote_timeout = \"0s\"\n}}"),
+            " must be greater than 0",
+        ),
         (
             format!("endpoint {{\n{URL}\n headers = {{\"a b\" = \"c\"}}\n}}"),
             " has \"a b\", which is not the name of a header",

@@ -21,7 +21,10 @@ async fn entries_arrive_as_they_were_with_the_headers_of_a_push() {
     assert_eq!(FanOut::accept(&rig.source, batch).await, Ok(()));
 
     let got = sink.entries();
-    assert_eq!(got.iter().map(|entry| entry.ts).collect::<Vec<_>>(), [-1, 1_700_000_000_123_456_789, 5]);
+    assert_eq!(
+        got.iter().map(|entry| entry.ts).collect::<Vec<_>>(),
+        [-1, 1_700_000_000_123_456_789, 5]
+    );
     assert_eq!(got[0].line.as_ref(), [0xff, 0, b'x']);
     let pair = |value: &str| ("trace".to_owned(), value.to_owned());
     assert_eq!(got[1].metadata, [pair("1"), pair("2")]);
@@ -31,18 +34,44 @@ async fn entries_arrive_as_they_were_with_the_headers_of_a_push() {
     let header = |name| request.header(name).unwrap_or_default();
     assert_eq!(header("content-type"), "application/x-protobuf");
     assert_eq!(header("content-encoding"), "snappy");
-    assert_eq!(header("user-agent"), format!("Invar/{} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::OS));
+    assert_eq!(
+        header("user-agent"),
+        format!("Invar/{} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::OS)
+    );
     assert_eq!((header("x-scope-orgid"), header("x-custom")), ("team", "yes"));
-    assert_eq!(request.headers.iter().filter(|(name, _)| name == "content-type" || name == "x-scope-orgid").count(), 2);
+    assert_eq!(
+        request
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "content-type" || name == "x-scope-orgid")
+            .count(),
+        2
+    );
 
     let host = format!("host=\"{}\",tenant=\"team\"", sink.addr());
     assert_eq!(rig.metric("loki_write_sent_entries_total", &host), 3.0);
-    assert_eq!(rig.metric("loki_write_sent_bytes_total", &host), request.body_bytes as f64);
-    assert_eq!(rig.metric("loki_write_request_duration_seconds_count", "status_code=\"204\""), 1.0);
-    for reason in ["ingester_error", "rate_limited", "stream_limited", "line_too_long", "queue_is_full"] {
+    assert_eq!(
+        rig.metric("loki_write_sent_bytes_total", &host),
+        request.body_bytes as f64
+    );
+    assert_eq!(
+        rig.metric("loki_write_request_duration_seconds_count", "status_code=\"204\""),
+        1.0
+    );
+    for reason in [
+        "ingester_error",
+        "rate_limited",
+        "stream_limited",
+        "line_too_long",
+        "queue_is_full",
+    ] {
         let labels = format!("reason=\"{reason}\"");
         let text = promtext::encode(&rig.registry.gather().families, promtext::Format::Text);
-        assert!(text.lines().any(|l| l.starts_with("loki_write_dropped_entries_total") && l.contains(&labels)), "{reason}");
+        assert!(
+            text.lines()
+                .any(|l| l.starts_with("loki_write_dropped_entries_total") && l.contains(&labels)),
+            "{reason}"
+        );
     }
     assert_eq!(rig.edge().delivered.items, 3);
     rig.assert_balanced();
@@ -52,7 +81,10 @@ async fn entries_arrive_as_they_were_with_the_headers_of_a_push() {
 async fn an_empty_batch_has_its_fate_at_once() {
     let sink = LokiSink::start();
     let rig = Rig::new(&endpoint(&sink, ""));
-    assert_eq!(FanOut::accept(&rig.source, LogBatch::new(Vec::new(), Permit::none())).await, Ok(()));
+    assert_eq!(
+        FanOut::accept(&rig.source, LogBatch::new(Vec::new(), Permit::none())).await,
+        Ok(())
+    );
     assert!(sink.requests().is_empty());
 }
 
@@ -133,7 +165,10 @@ async fn tenants_get_requests_of_their_own() {
         .collect();
     got.sort();
     let row = |tenant: &str, line: &str| (tenant.to_owned(), line.to_owned(), "{name=\"a\"}".to_owned());
-    assert_eq!(got, [row("default", "3"), row("one", "1"), row("one", "4"), row("two", "2")]);
+    assert_eq!(
+        got,
+        [row("default", "3"), row("one", "1"), row("one", "4"), row("two", "2")]
+    );
     assert_eq!(rig.metric("loki_write_sent_entries_total", "tenant=\"one\""), 2.0);
 }
 
@@ -143,9 +178,15 @@ async fn external_labels_fill_gaps() {
     let config = endpoint(&sink, "") + "external_labels = {\"cluster\" = \"c\", \"name\" = \"default\"}";
     let rig = Rig::new(&config);
     assert_eq!(rig.send("own", &["1"]).await, Ok(()));
-    assert_eq!(FanOut::accept(&rig.source, rig.batch_of(Labels::empty(), &["2"])).await, Ok(()));
+    assert_eq!(
+        FanOut::accept(&rig.source, rig.batch_of(Labels::empty(), &["2"])).await,
+        Ok(())
+    );
     let streams: Vec<String> = sink.lines_by_stream().into_keys().collect();
-    assert_eq!(streams, [r#"{cluster="c", name="default"}"#, r#"{cluster="c", name="own"}"#]);
+    assert_eq!(
+        streams,
+        [r#"{cluster="c", name="default"}"#, r#"{cluster="c", name="own"}"#]
+    );
 }
 
 #[tokio::test]
@@ -172,10 +213,16 @@ async fn a_dead_endpoint_does_not_hold_up_a_live_one() {
         offers.push(rig.offer(rig.batch("a", &[i.to_string()])).await);
         eventually("the live one has it", || live.totals().entries > i).await;
     }
-    assert!(offers.iter().all(|offer| !offer.is_finished()), "the dead one has none of it");
+    assert!(
+        offers.iter().all(|offer| !offer.is_finished()),
+        "the dead one has none of it"
+    );
     eventually("the failure shows", || rig.health().is_some()).await;
     let message = rig.health().unwrap().message;
-    assert!(message.contains(&dead.addr().to_string()) && message.contains("cannot be reached"), "{message}");
+    assert!(
+        message.contains(&dead.addr().to_string()) && message.contains("cannot be reached"),
+        "{message}"
+    );
     dead.set_mode(Mode::Ok);
     for offer in offers {
         assert_eq!(fate(offer).await, Ok(()));
@@ -194,7 +241,10 @@ async fn an_entry_that_one_endpoint_refuses_counts_once() {
     assert_eq!(rig.send("a", &["good", "bad", "fine"]).await, Ok(()));
     assert_eq!((picky.entries().len(), willing.entries().len()), (2, 3));
     let edge = rig.edge();
-    assert_eq!((edge.delivered.items, edge.rejected["ingester_error"]), (2, Amount::one(3)));
+    assert_eq!(
+        (edge.delivered.items, edge.rejected["ingester_error"]),
+        (2, Amount::one(3))
+    );
     rig.assert_balanced();
 }
 
@@ -202,7 +252,10 @@ async fn an_entry_that_one_endpoint_refuses_counts_once() {
 async fn shards_send_at_the_same_time_and_keep_the_order_of_streams() {
     let sink = LokiSink::start();
     sink.set_mode(Mode::Slow(Duration::from_millis(10)));
-    let rig = Rig::new(&endpoint(&sink, "batch_size = \"200B\"\nqueue_config {\n min_shards = 4\n}"));
+    let rig = Rig::new(&endpoint(
+        &sink,
+        "batch_size = \"200B\"\nqueue_config {\n min_shards = 4\n}",
+    ));
     let mut tasks = Vec::new();
     for stream in 0..8 {
         let name = format!("s{stream}");
@@ -243,7 +296,10 @@ async fn a_full_queue_drops_only_if_it_is_told_to() {
     assert_eq!(rig.send("a", &["y".repeat(20)]).await, Ok(()));
     let small = rig.offer(rig.batch("a", &["z".repeat(10)])).await;
     assert_eq!(rig.edge().rejected["queue_is_full"], Amount::one(20));
-    assert_eq!(rig.metric("loki_write_dropped_entries_total", "reason=\"queue_is_full\""), 1.0);
+    assert_eq!(
+        rig.metric("loki_write_dropped_entries_total", "reason=\"queue_is_full\""),
+        1.0
+    );
     sink.set_mode(Mode::Ok);
     assert_eq!((fate(first).await, fate(small).await), (Ok(()), Ok(())));
     assert_eq!(sink.entries().len(), 2);

@@ -23,7 +23,10 @@ async fn what_may_succeed_later_is_sent_again() {
     assert_eq!(rig.send("a", &["1", "2"]).await, Ok(()));
     assert_eq!((sink.entries().len(), sink.requests().len()), (2, 7));
     assert_eq!(rig.metric("loki_write_batch_retries_total", ""), 6.0);
-    assert_eq!(rig.metric("loki_write_request_duration_seconds_count", "status_code=\"-1\""), 2.0);
+    assert_eq!(
+        rig.metric("loki_write_request_duration_seconds_count", "status_code=\"-1\""),
+        2.0
+    );
     assert_eq!(rig.metric("loki_write_dropped_entries_total", ""), 0.0);
     rig.assert_balanced();
 }
@@ -36,7 +39,10 @@ async fn a_server_says_when_to_come_back() {
     assert_eq!(rig.send("a", &["1"]).await, Ok(()));
     let requests = sink.requests();
     let pause = requests[1].at - requests[0].at;
-    assert!((Duration::from_millis(950)..Duration::from_secs(5)).contains(&pause), "{pause:?}");
+    assert!(
+        (Duration::from_millis(950)..Duration::from_secs(5)).contains(&pause),
+        "{pause:?}"
+    );
 }
 
 #[tokio::test]
@@ -57,11 +63,18 @@ async fn an_endpoint_that_does_not_know_who_asks_holds_entries_and_is_unhealthy(
         // Even a bound on attempts does not drop what only waits for a correction.
         let rig = Rig::new(&endpoint(&sink, "name = \"cloud\"\nmax_backoff_retries = 2"));
         let offer = rig.offer(rig.batch("a", &["1"])).await;
-        eventually("several attempts", || rig.metric("loki_write_batch_retries_total", "") > 3.0).await;
+        eventually("several attempts", || {
+            rig.metric("loki_write_batch_retries_total", "") > 3.0
+        })
+        .await;
         let health = rig.health().unwrap();
         assert_eq!(health.state, HealthState::Unhealthy);
         let start = format!("endpoint \"cloud\" answers {code} ");
-        assert!(health.message.starts_with(&start) && health.message.contains(" (since 20"), "{}", health.message);
+        assert!(
+            health.message.starts_with(&start) && health.message.contains(" (since 20"),
+            "{}",
+            health.message
+        );
         sink.set_mode(Mode::Ok);
         assert_eq!(fate(offer).await, Ok(()));
         assert_eq!(rig.health(), None);
@@ -96,7 +109,10 @@ async fn bad_entries_are_found_and_the_others_delivered_in_order() {
         }
         assert_eq!(sink.lines_by_stream(), expected);
         assert_eq!(rig.edge().rejected["ingester_error"].items, bad);
-        assert_eq!(rig.metric("loki_write_dropped_entries_total", "reason=\"ingester_error\""), bad as f64);
+        assert_eq!(
+            rig.metric("loki_write_dropped_entries_total", "reason=\"ingester_error\""),
+            bad as f64
+        );
         assert_eq!(rig.health(), None);
         rig.assert_balanced();
     }
@@ -133,7 +149,10 @@ async fn requests_become_smaller_for_a_server_that_finds_them_too_large() {
     sink.reset();
     assert_eq!(rig.send("a", &lines).await, Ok(()));
     assert_eq!(sink.lines_by_stream()["{name=\"a\"}"], lines);
-    assert!(sink.requests().iter().all(|request| request.status == Some(204)), "it has learnt the limit");
+    assert!(
+        sink.requests().iter().all(|request| request.status == Some(204)),
+        "it has learnt the limit"
+    );
     assert!(first > sink.requests().len());
     // One entry that is too large by itself is the only one that is given up.
     sink.set_mode(Mode::RejectBeyond { entries: 0 });
@@ -151,13 +170,22 @@ async fn attempts_are_bounded_only_if_someone_says_so() {
     sink.set_mode(Mode::status(429));
     assert_eq!(rig.send("a", &["22"]).await, Ok(()));
     let edge = rig.edge();
-    assert_eq!((edge.rejected["ingester_error"], edge.rejected["rate_limited"]), (Amount::one(1), Amount::one(2)));
-    assert_eq!(rig.metric("loki_write_dropped_entries_total", "reason=\"rate_limited\""), 1.0);
+    assert_eq!(
+        (edge.rejected["ingester_error"], edge.rejected["rate_limited"]),
+        (Amount::one(1), Amount::one(2))
+    );
+    assert_eq!(
+        rig.metric("loki_write_dropped_entries_total", "reason=\"rate_limited\""),
+        1.0
+    );
 
     let at_once = Rig::new(&endpoint(&sink, "retry_on_http_429 = false"));
     sink.reset();
     assert_eq!(at_once.send("a", &["1"]).await, Ok(()));
-    assert_eq!((sink.requests().len(), at_once.edge().rejected["rate_limited"].items), (1, 1));
+    assert_eq!(
+        (sink.requests().len(), at_once.edge().rejected["rate_limited"].items),
+        (1, 1)
+    );
 
     // Without a bound, and with 0, there is no end.
     for more in ["", "max_backoff_retries = 0"] {
@@ -184,7 +212,11 @@ async fn an_outage_ends_and_everything_is_there() {
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let health = rig.health().unwrap();
-    assert!(health.message.contains("cannot be reached") && health.message.contains("refused"), "{}", health.message);
+    assert!(
+        health.message.contains("cannot be reached") && health.message.contains("refused"),
+        "{}",
+        health.message
+    );
     sink.set_mode(Mode::Ok);
     for offer in offers {
         assert_eq!(fate(offer).await, Ok(()));
@@ -197,7 +229,11 @@ async fn an_outage_ends_and_everything_is_there() {
 /// Lines without repetitions, in the order in which they came first.
 fn first_times(lines: &[String]) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
-    lines.iter().filter(|line| seen.insert(line.as_str())).cloned().collect()
+    lines
+        .iter()
+        .filter(|line| seen.insert(line.as_str()))
+        .cloned()
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -220,7 +256,8 @@ async fn order_is_kept_under_random_faults() {
         sink.next_modes(modes);
         let shards = random.u8(1..4);
         let size = random.u32(50..2000);
-        let more = format!("batch_wait = \"2ms\"\nbatch_size = \"{size}B\"\nqueue_config {{\n min_shards = {shards}\n}}");
+        let more =
+            format!("batch_wait = \"2ms\"\nbatch_size = \"{size}B\"\nqueue_config {{\n min_shards = {shards}\n}}");
         let rig = Rig::new(&endpoint(&sink, &more));
         let mut tasks = Vec::new();
         for source in 0..3 {

@@ -71,7 +71,10 @@ fn parts(ledger: &Ledger, registry: &Registry, budget: &Budget) -> ContextParts 
 
 /// Why a configuration is not accepted.
 pub fn refusal(config: &str) -> String {
-    match COMPONENT.build(parts(&Ledger::default(), &Registry::new(), &Budget::unlimited()), &block(config)) {
+    match COMPONENT.build(
+        parts(&Ledger::default(), &Registry::new(), &Budget::unlimited()),
+        &block(config),
+    ) {
         Ok(_) => panic!("it is accepted: {config}"),
         Err(component::BuildError::Decode(error)) => error.to_string(),
         Err(component::BuildError::Component(error)) => error.to_string(),
@@ -120,7 +123,10 @@ impl Rig {
     pub async fn stop(&mut self) {
         self.stop.cancel();
         if let Some(running) = self.running.take() {
-            tokio::time::timeout(PATIENCE, running).await.expect("it stops").unwrap();
+            tokio::time::timeout(PATIENCE, running)
+                .await
+                .expect("it stops")
+                .unwrap();
         }
     }
 
@@ -180,21 +186,31 @@ impl Rig {
     /// Checks that each record has its fate and the memory is free.
     pub fn assert_balanced(&self) {
         let edge = self.edge();
-        assert_eq!((edge.in_flight().items, edge.in_flight().bytes, edge.lost.items), (0, 0, 0), "{edge:?}");
+        assert_eq!(
+            (edge.in_flight().items, edge.in_flight().bytes, edge.lost.items),
+            (0, 0, 0),
+            "{edge:?}"
+        );
         assert_eq!(self.budget.used(), 0);
     }
 }
 
 /// Waits for the fate of what was offered.
 pub async fn fate(offered: JoinHandle<Result<(), Refused>>) -> Result<(), Refused> {
-    tokio::time::timeout(PATIENCE, offered).await.expect("an answer").unwrap()
+    tokio::time::timeout(PATIENCE, offered)
+        .await
+        .expect("an answer")
+        .unwrap()
 }
 
 /// Waits until something is so.
 pub async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !so() {
-        assert!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "not within {PATIENCE:?}: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

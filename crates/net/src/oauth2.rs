@@ -4,7 +4,7 @@ use crate::client::exchange;
 use crate::config::OAuth2;
 use crate::credentials::{SecretSource, basic, header_value};
 use crate::error::{ConfigError, SendError};
-use crate::transport::{Settings, Transport};
+use crate::transport::{Redirects, Settings, Transport};
 use crate::{Answer, HeaderValue};
 use host::Fs;
 use reqwest::RequestBuilder;
@@ -69,7 +69,7 @@ impl TokenSource {
         let settings = Settings {
             tls: config.tls_config.clone().unwrap_or_default(),
             proxy: config.proxy.clone(),
-            follow_redirects: true,
+            redirects: Redirects::SameRequest,
             http2: true,
         };
         Ok(TokenSource {

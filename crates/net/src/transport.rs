@@ -20,8 +20,37 @@ const KEEP_IDLE: Duration = Duration::from_secs(90);
 pub(crate) struct Settings {
     pub(crate) tls: TlsConfig,
     pub(crate) proxy: ProxyConfig,
-    pub(crate) follow_redirects: bool,
+    pub(crate) redirects: Redirects,
     pub(crate) http2: bool,
+}
+
+/// Which redirects are followed.
+#[derive(Clone, Copy)]
+pub(crate) enum Redirects {
+    /// None.
+    None,
+    /// Those that repeat the request as it is: 307 and 308. After the others a POST becomes a GET without a body, and its answer
+    /// says nothing about what was to be sent.
+    SameRequest,
+    /// All.
+    All,
+}
+
+/// More redirects than that in a row are a circle.
+const MOST_REDIRECTS: usize = 10;
+
+impl Redirects {
+    fn policy(self) -> Policy {
+        match self {
+            Redirects::None => Policy::none(),
+            Redirects::All => Policy::limited(MOST_REDIRECTS),
+            Redirects::SameRequest => Policy::custom(|attempt| match attempt.status().as_u16() {
+                307 | 308 if attempt.previous().len() > MOST_REDIRECTS => attempt.error("too many redirects"),
+                307 | 308 => attempt.follow(),
+                _ => attempt.stop(),
+            }),
+        }
+    }
 }
 
 pub(crate) struct Transport {
@@ -106,11 +135,7 @@ fn build(settings: &Settings, fs: &dyn Fs) -> Result<reqwest::Client, ConfigErro
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .pool_idle_timeout(KEEP_IDLE)
-        .redirect(if settings.follow_redirects {
-            Policy::limited(10)
-        } else {
-            Policy::none()
-        })
+        .redirect(settings.redirects.policy())
         .no_proxy();
     if !settings.http2 {
         builder = builder.http1_only();

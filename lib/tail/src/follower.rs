@@ -5,7 +5,7 @@ use crate::encoding::Encoding;
 use crate::event::Event;
 use crate::generation::{Generation, MIN_READ, Observed, Outcome, continues, holds, lock};
 use crate::identity::{Content, FileKey, HEAD, Head};
-use crate::registry::{self, Claim, Registry};
+use crate::registry::{self, Claim, Orphan, Registry};
 use crate::source::{Format, Source};
 use crate::state::{Saved, State};
 use crate::survey::{Sibling, Survey};
@@ -314,11 +314,15 @@ impl Follower {
                 }),
             }
         }
-        let mut newest: Vec<&Remembered> = self.remembered.iter().filter(|old| old.head.len > 0).collect();
+        let mut newest: Vec<&Remembered> = self.remembered.iter().collect();
         newest.sort_by_key(|old| std::cmp::Reverse(old.born));
-        let mut seen: Vec<Head> = newest.iter().map(|old| old.head).collect();
-        seen.extend(&self.seen);
-        seen.dedup();
+        let mut seen: Vec<Head> = Vec::new();
+        for head in newest.iter().map(|old| &old.head).chain(&self.seen) {
+            let unread = files.iter().any(|file| file.head == *head && file.offset != u64::MAX);
+            if head.len > 0 && !unread && !seen.contains(head) {
+                seen.push(*head);
+            }
+        }
         seen.truncate(SEEN);
         Some(State {
             files,
@@ -534,7 +538,7 @@ impl Follower {
                     } else {
                         saved.offset.max(reached)
                     };
-                    self.registry.moved(&self.path, FileKey::of(&meta), &content, self.me);
+                    self.registry.moved(&self.path, FileKey::of(&meta), &content, offset, self.me);
                     let number = self.push(&path, source, &meta, offset, content)?;
                     if here {
                         self.current = Some(number);
@@ -718,7 +722,7 @@ impl Follower {
     fn adopt_last(&mut self, source: Source, meta: &Meta) {
         let path = self.path.clone();
         if let Some(last) = self.queue.back_mut() {
-            self.registry.moved(&path, FileKey::of(meta), &last.content, self.me);
+            self.registry.moved(&path, FileKey::of(meta), &last.content, last.acked, self.me);
             last.move_to(source, meta, &path);
             last.rotated_at = None;
             last.finished_at = None;
@@ -766,7 +770,7 @@ impl Follower {
             registry.detach(ended.key);
             match copy {
                 Some((source, meta, path)) => {
-                    registry.moved(&base, FileKey::of(&meta), &ended.content, me);
+                    registry.moved(&base, FileKey::of(&meta), &ended.content, ended.acked, me);
                     ended.move_to(source, &meta, &path);
                 }
                 None => ended.closed = true,
@@ -933,12 +937,15 @@ impl Follower {
             }
             Some(known) => {
                 let content = lock(&known.content).clone();
-                (content.head.len == 0 && known.offset == 0) || holds(&source, meta.len, &content, false)?
+                (content.head.len == 0 && known.offset == 0) || holds(&source, meta.len, &content, true)?
             }
             None => false,
         };
         if let Some(known) = known.filter(|_| fits) {
             if known.offset == u64::MAX {
+                if let Some(orphan) = self.orphan_in(&source, meta.len)? {
+                    return self.adopt(orphan, source, &meta);
+                }
                 let head = lock(&known.content).head;
                 self.look_on(key, &meta, true, head);
                 return Ok(());
@@ -952,16 +959,8 @@ impl Follower {
             }
         } else if self.rotated_name {
             let copy = self.registry.is_copy(&self.path, &source, meta.len, true)?;
-            if copy
-                && let Some(orphan) = self.registry.orphan(&self.path, &source, meta.len)?
-                && !self.exists(orphan.key, &orphan.content)?
-            {
-                // What is left of it is in here, and nowhere else.
-                self.registry.detach(orphan.key);
-                self.registry.moved(&self.path, key, &orphan.content, self.me);
-                let number = self.push(&self.path.clone(), source, &meta, orphan.offset, orphan.content)?;
-                self.current = Some(number);
-                return Ok(());
+            if copy && let Some(orphan) = self.orphan_in(&source, meta.len)? {
+                return self.adopt(orphan, source, &meta);
             }
             // A copy that is just being made may be too short to be recognised.
             let growing = meta.len < HEAD as u64 && now - meta.modified < SECOND && !self.draining;
@@ -981,6 +980,23 @@ impl Follower {
             0
         };
         let number = self.push(&self.path.clone(), source, &meta, offset, content)?;
+        self.current = Some(number);
+        Ok(())
+    }
+
+    /// A file that was not read to its end, that nobody reads, and of which the file at the path is all that is left.
+    fn orphan_in(&self, source: &Source, len: u64) -> io::Result<Option<Orphan>> {
+        match self.registry.orphan(&self.path, source, len)? {
+            Some(orphan) if !self.exists(orphan.key, &orphan.content)? => Ok(Some(orphan)),
+            _ => Ok(None),
+        }
+    }
+
+    fn adopt(&mut self, orphan: Orphan, source: Source, meta: &Meta) -> io::Result<()> {
+        self.registry.detach(orphan.key);
+        let base = self.path.clone();
+        self.registry.moved(&base, FileKey::of(meta), &orphan.content, orphan.offset, self.me);
+        let number = self.push(&base, source, meta, orphan.offset, orphan.content)?;
         self.current = Some(number);
         Ok(())
     }

@@ -186,11 +186,11 @@ impl Registry {
         content
     }
 
-    /// A generation goes on in another file.
-    pub(crate) fn moved(&self, base: &Path, key: FileKey, content: &Arc<Mutex<Content>>, me: u64) {
+    /// What was acknowledged up to `offset` goes on in the file of this key.
+    pub(crate) fn moved(&self, base: &Path, key: FileKey, content: &Arc<Mutex<Content>>, offset: u64, me: u64) {
         let mut inner = lock(&self.0);
         inner.detach(key);
-        inner.insert(base, Some(key), content.clone(), Some(me), 0);
+        inner.insert(base, Some(key), content.clone(), Some(me), offset);
     }
 
     /// What a file holds is not what was known of it: its former content stays known, the file does not.
@@ -262,7 +262,7 @@ impl Registry {
         };
         for orphan in orphans {
             let content = lock(&orphan.content).clone();
-            if holds(source, len, &content, false)? && (source.is_packed() || len >= orphan.offset) {
+            if holds(source, len, &content, true)? && (source.is_packed() || len >= orphan.offset) {
                 return Ok(Some(orphan));
             }
         }

@@ -54,7 +54,7 @@ pub(super) enum Verdict {
 
 impl Pusher {
     pub(super) fn new(args: &EndpointArgs, host: &Host) -> Result<Self> {
-        let client = Client::new(&args.http, host.fs.clone())
+        let client = Client::pushing(&args.http, host.fs.clone())
             .map_err(|error| Error::caused(format!("endpoint {:?}", name(args)), error))?;
         let url = Url::parse(&args.url).map_err(|error| Error::caused("url", error))?;
         let mut fixed = HeaderMap::new();

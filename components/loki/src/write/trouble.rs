@@ -70,36 +70,39 @@ impl Troubles {
             trouble.failures += 1;
             trouble.hold = hold;
         }
-        let mut reminded = lock(&self.reminded);
-        if due(&mut reminded.trouble) {
-            reminded.told = true;
+        let tell = {
+            let mut reminded = lock(&self.reminded);
+            let due = due(&mut reminded.trouble);
+            reminded.told |= due;
+            due
+        };
+        if tell {
             tracing::warn!(endpoint, retry_in = ?pause, "the endpoint {message}; entries are kept and sent again");
         }
     }
 
     /// A shard has an answer that is about entries.
     pub(super) fn over(&self, endpoint: &str, shard: usize) {
-        let ended = match lock(&self.shards).get_mut(shard) {
-            Some(slot) => slot.take(),
-            None => None,
-        };
-        if let Some(trouble) = ended {
-            if std::mem::take(&mut lock(&self.reminded).told) {
-                tracing::info!(
-                    endpoint,
-                    failures = trouble.failures,
-                    "the endpoint takes entries again"
-                );
-            }
+        let ended = lock(&self.shards).get_mut(shard).and_then(Option::take);
+        let Some(trouble) = ended else { return };
+        let told = std::mem::take(&mut lock(&self.reminded).told);
+        if told {
+            tracing::info!(
+                endpoint,
+                failures = trouble.failures,
+                "the endpoint takes entries again"
+            );
         }
     }
 
     /// Entries were refused for good.
     pub(super) fn rejected(&self, endpoint: &str, message: &str, entries: u64) {
-        let mut reminded = lock(&self.reminded);
-        reminded.rejected_since += entries;
-        if due(&mut reminded.rejected) {
-            let entries = std::mem::take(&mut reminded.rejected_since);
+        let dropped = {
+            let mut reminded = lock(&self.reminded);
+            reminded.rejected_since += entries;
+            due(&mut reminded.rejected).then(|| std::mem::take(&mut reminded.rejected_since))
+        };
+        if let Some(entries) = dropped {
             tracing::error!(endpoint, entries, "entries are dropped, the endpoint {message}");
         }
     }

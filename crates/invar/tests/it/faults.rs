@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use testkit::loki_sink::{LokiSink, Mode};
 
 /// Bound for the memory of the process under a destination that takes nothing.
-const LIMIT_MIB: u64 = 96;
+const LIMIT_MIB: u64 = 128;
 
 #[test]
 fn an_outage_loses_nothing_and_stays_within_the_memory_limit() {

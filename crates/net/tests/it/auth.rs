@@ -3,8 +3,8 @@
 use crate::kit::{Server, client, request, send};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use net::{Authorization, BasicAuth, HeaderValue, HttpClientConfig, OAuth2, ProxyConfig};
-use std::sync::Mutex;
+use net::{Authorization, BasicAuth, Client, HeaderValue, HttpClientConfig, OAuth2, ProxyConfig};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use value::Secret;
 
@@ -163,6 +163,35 @@ async fn redirects_are_followed_only_if_wanted() {
     assert_eq!(
         (answer.status, answer.header("location")),
         (StatusCode::PERMANENT_REDIRECT, Some("/new"))
+    );
+}
+
+#[tokio::test]
+async fn who_pushes_is_not_redirected_to_a_request_without_a_body() {
+    let server = Server::start(|seen| match seen.path.as_str() {
+        "/temporary" => (StatusCode::TEMPORARY_REDIRECT, [("location", "/new")]).into_response(),
+        "/login" => (StatusCode::FOUND, [("location", "/new")]).into_response(),
+        "/circle" => (StatusCode::TEMPORARY_REDIRECT, [("location", "/circle")]).into_response(),
+        _ => StatusCode::NO_CONTENT.into_response(),
+    })
+    .await;
+    let pushing = Client::pushing(&HttpClientConfig::default(), Arc::new(host::RealFs)).unwrap();
+    let status = async |path: &str| send(&pushing, &server.url(path)).await.map(|answer| answer.status);
+    assert_eq!(status("/temporary").await, Ok(StatusCode::NO_CONTENT));
+    assert_eq!(server.seen()[1].body.as_ref(), b"body");
+    assert_eq!(status("/login").await, Ok(StatusCode::FOUND));
+    assert!(
+        status("/circle")
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("too many redirects")
+    );
+    // Others follow, as browsers do.
+    let usual = client(&HttpClientConfig::default());
+    assert_eq!(
+        send(&usual, &server.url("/login")).await.unwrap().status,
+        StatusCode::NO_CONTENT
     );
 }
 

@@ -247,7 +247,7 @@ impl File {
         self.shared
             .positions
             .retain(|key| reading.contains(&key.path) || !gone(&key.path));
-        self.shared.registry.expire();
+        self.shared.expire();
     }
 
     async fn save(&self) {
@@ -291,7 +291,7 @@ impl Component for File {
         self.shared.positions.adopt(store);
         for (key, position) in self.shared.positions.all() {
             if let Position::State(state) = position {
-                self.shared.registry.seed(Path::new(&key.path), &state);
+                self.shared.registry(&key.labels).seed(Path::new(&key.path), &state);
             }
         }
         let mut tasks = JoinSet::new();

@@ -102,7 +102,7 @@ pub struct Run {
     /// Accepted for compatibility: Invar reports nothing to anyone.
     #[arg(long = "disable-reporting", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub disable_reporting: bool,
-    /// Bound for the memory of records on their way, and what it takes to carry them: 512MiB, 2GiB. Default: a quarter of the
+    /// Bound for the memory of the process: 512MiB, 2GiB. When records on their way use it up, sources wait. Default: a quarter of the
     /// memory of the cgroup or machine.
     #[arg(long = "memory-limit", value_parser = bytes, value_name = "SIZE")]
     pub memory_limit: Option<u64>,

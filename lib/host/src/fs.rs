@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What names a file independently of its path. An inode number is reused after deletion, so this alone does not
@@ -71,6 +71,10 @@ pub trait Fs: Send + Sync + 'static {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// The names in a directory, in no order.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// Where a path leads when all symbolic links in it are followed.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_path_buf())
+    }
     /// Replaces a file's content so that after a crash either the old or the new content is there, whole: a temporary
     /// file in the same directory, synced, renamed, the directory synced. `mode` is the new file's permission bits.
     fn write_atomic(&self, path: &Path, content: &[u8], mode: u32) -> io::Result<()>;
@@ -170,6 +174,10 @@ impl Fs for RealFs {
                 })
             })
             .collect()
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
     }
 
     fn write_atomic(&self, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {

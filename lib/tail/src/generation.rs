@@ -265,6 +265,11 @@ impl Generation {
         if self.closed {
             return Ok(Outcome::End);
         }
+        if self.rest.len() >= self.max_line
+            && let Some(chunk) = self.take_lines(self.rest.len(), events)
+        {
+            return Ok(Outcome::Chunk(chunk));
+        }
         loop {
             let unread = if self.source.is_packed() {
                 MAX_READ as u64
@@ -330,9 +335,7 @@ impl Generation {
     }
 
     fn take_lines(&mut self, carried: usize, events: &mut Vec<Event>) -> Option<Chunk> {
-        if self.text.is_none() {
-            return None;
-        }
+        self.text?;
         let encoding = self.encoding();
         // A line break of two bytes may have its first one in what was carried.
         let from = carried.saturating_sub(1);

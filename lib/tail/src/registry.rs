@@ -269,6 +269,38 @@ impl Registry {
         Ok(None)
     }
 
+    /// Whether anything is known of the family of a path.
+    pub(crate) fn has_family(&self, path: &Path) -> bool {
+        lock(&self.0)
+            .families
+            .get(&family_of(path))
+            .is_some_and(|ids| !ids.is_empty())
+    }
+
+    /// How far the content of an open file was acknowledged under any name, as far as is known; 0 if it was not.
+    pub(crate) fn reached(&self, path: &Path, source: &Source, len: u64) -> io::Result<u64> {
+        let offsets: Vec<(u64, Arc<Mutex<Content>>)> = {
+            let inner = lock(&self.0);
+            let ids = inner
+                .families
+                .get(&family_of(path))
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let entries = ids.iter().filter_map(|id| inner.entries.get(id));
+            // One that was known as a mere copy says nothing.
+            let read = entries.filter(|entry| entry.offset > 0 && entry.offset != u64::MAX);
+            read.map(|entry| (entry.offset, entry.content.clone())).collect()
+        };
+        let mut reached = 0;
+        for (offset, content) in offsets {
+            let content = lock(&content).clone();
+            if offset > reached && (source.is_packed() || offset <= len) && holds(source, len, &content, false)? {
+                reached = offset;
+            }
+        }
+        Ok(reached)
+    }
+
     /// Whether an open file is a copy or a compressed form of a file of the same family. `elsewhere`: only of one that was
     /// followed under another path than `path`.
     pub(crate) fn is_copy(&self, path: &Path, source: &Source, len: u64, elsewhere: bool) -> io::Result<bool> {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Sibling {
     pub(crate) path: PathBuf,
     name: String,
+    age: Option<family::Age>,
     pub(crate) meta: Meta,
     pub(crate) key: FileKey,
 }
@@ -67,38 +68,16 @@ impl Survey {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let dir = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let entries = match fs.read_dir(dir) {
-            Ok(entries) => entries,
-            // A directory that may be entered but not listed still lets its files be followed.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
-                Vec::new()
-            }
-            Err(error) => return Err(error),
-        };
         let mut siblings = Vec::new();
-        for entry in entries {
-            let Some(name) = entry.name.to_str().filter(|name| family::is_rotation_of(name, base)) else {
-                continue;
-            };
-            if !matches!(entry.kind, Some(FileKind::File) | None) {
-                continue;
-            }
-            let path = dir.join(name);
-            let Ok(meta) = fs.meta(&path) else { continue };
-            if meta.kind == FileKind::File && here.is_none_or(|here| here.id != meta.id) {
-                siblings.push(Sibling {
-                    path,
-                    name: name.to_owned(),
-                    key: FileKey::of(&meta),
-                    meta,
-                });
-            }
+        list(fs, path, base, here, &mut siblings)?;
+        // Behind a symbolic link the rotated files lie beside the file itself.
+        if let Ok(target) = fs.resolve(path)
+            && target != path
+            && let Some(name) = target.file_name().and_then(|name| name.to_str())
+        {
+            list(fs, &target, name, here, &mut siblings)?;
         }
-        sort(&mut siblings, base);
+        sort(&mut siblings);
         Ok(Survey { here, siblings })
     }
 
@@ -118,19 +97,47 @@ impl Survey {
     }
 }
 
-/// Oldest first: by the names' numbers or dates where all have the same kind, otherwise by time.
-fn sort(siblings: &mut [Sibling], base: &str) {
-    let ages: Option<Vec<family::Age>> = siblings
-        .iter()
-        .map(|sibling| family::age(&sibling.name, base))
-        .collect();
-    let comparable = ages.is_some_and(|ages| ages.windows(2).all(|pair| pair[0].comparable(&pair[1])));
-    siblings.sort_by_cached_key(|sibling| {
-        let age = if comparable {
-            family::age(&sibling.name, base)
-        } else {
-            None
+/// Adds the files beside `path` whose names say that they were called `base`.
+fn list(fs: &dyn Fs, path: &Path, base: &str, here: Option<Meta>, siblings: &mut Vec<Sibling>) -> io::Result<()> {
+    let dir = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let entries = match fs.read_dir(dir) {
+        Ok(entries) => entries,
+        // A directory that may be entered but not listed still lets its files be followed.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let Some(name) = entry.name.to_str().filter(|name| family::is_rotation_of(name, base)) else {
+            continue;
         };
+        if !matches!(entry.kind, Some(FileKind::File) | None) {
+            continue;
+        }
+        let path = dir.join(name);
+        let Ok(meta) = fs.meta(&path) else { continue };
+        let known = siblings.iter().any(|sibling| sibling.key == FileKey::of(&meta));
+        if meta.kind == FileKind::File && !known && here.is_none_or(|here| here.id != meta.id) {
+            siblings.push(Sibling {
+                path,
+                name: name.to_owned(),
+                age: family::age(name, base),
+                key: FileKey::of(&meta),
+                meta,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Oldest first: by the names' numbers or dates where all have the same kind, otherwise by time.
+fn sort(siblings: &mut [Sibling]) {
+    let ages: Option<Vec<&family::Age>> = siblings.iter().map(|sibling| sibling.age.as_ref()).collect();
+    let comparable = ages.is_some_and(|ages| ages.windows(2).all(|pair| pair[0].comparable(pair[1])));
+    siblings.sort_by_cached_key(|sibling| {
+        let age = if comparable { sibling.age.clone() } else { None };
         (age, sibling.time(), sibling.name.clone())
     });
 }

@@ -64,7 +64,8 @@ type OnChange = Arc<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 struct Watched {
     paths: HashMap<PathBuf, Vec<(u64, OnChange)>>,
-    dirs: HashMap<PathBuf, usize>,
+    /// How many paths are watched in each directory, and whether the system agreed to tell about it.
+    dirs: HashMap<PathBuf, (usize, bool)>,
     next: u64,
 }
 
@@ -79,7 +80,7 @@ pub struct Watcher {
 /// Ends the watching of one path when it is dropped.
 pub struct Watch {
     watcher: Watcher,
-    path: PathBuf,
+    paths: Vec<PathBuf>,
     number: u64,
     native: bool,
 }
@@ -148,32 +149,39 @@ impl Watcher {
         Watcher::report(&self.watched, paths);
     }
 
-    /// Calls `on_change` whenever something happens to `path`, until the answer is dropped. The callback must not block and must not
-    /// use the watcher.
+    /// Calls `on_change` whenever something happens to `path` or to what it leads to as a symbolic link, until the answer is dropped.
+    /// The callback must not block and must not use the watcher.
     pub fn watch(&self, path: &Path, on_change: impl Fn() + Send + Sync + 'static) -> Watch {
-        let dir = dir_of(path).to_path_buf();
+        let on_change: OnChange = Arc::new(on_change);
+        let mut paths = vec![path.to_path_buf()];
+        // Changes of the file behind a link are signalled in its own directory only.
+        paths.extend(std::fs::canonicalize(path).ok().filter(|target| target != path));
+        // `watched` is never locked while the system is spoken to: it may be calling back at the moment.
         let mut signals = lock(&self.signals);
-        let (number, first) = {
+        let number = {
             let mut watched = lock(&self.watched);
             watched.next += 1;
             let number = watched.next;
-            let on_change: OnChange = Arc::new(on_change);
-            watched
-                .paths
-                .entry(path.to_path_buf())
-                .or_default()
-                .push((number, on_change));
-            let count = watched.dirs.entry(dir.clone()).or_default();
-            *count += 1;
-            (number, *count == 1)
+            for path in &paths {
+                let calls = watched.paths.entry(path.clone()).or_default();
+                calls.push((number, on_change.clone()));
+                watched.dirs.entry(dir_of(path).to_path_buf()).or_default().0 += 1;
+            }
+            number
         };
-        let native = match &mut *signals {
-            Some(signals) if first => signals.watch(&dir).is_ok(),
-            other => other.is_some(),
-        };
+        let mut native = true;
+        for path in &paths {
+            let dir = dir_of(path);
+            let told = lock(&self.watched).dirs.get(dir).is_some_and(|(_, told)| *told)
+                || signals.as_mut().is_some_and(|signals| signals.watch(dir).is_ok());
+            if let Some(entry) = lock(&self.watched).dirs.get_mut(dir) {
+                entry.1 = told;
+            }
+            native &= told;
+        }
         Watch {
             watcher: self.clone(),
-            path: path.to_path_buf(),
+            paths,
             number,
             native,
         }
@@ -190,25 +198,27 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut signals = lock(&self.watcher.signals);
-        let last = {
-            let mut watched = lock(&self.watcher.watched);
-            if let Some(calls) = watched.paths.get_mut(&self.path) {
-                calls.retain(|(number, _)| *number != self.number);
-                if calls.is_empty() {
-                    watched.paths.remove(&self.path);
+        for path in &self.paths {
+            let dir = dir_of(path);
+            let last = {
+                let mut watched = lock(&self.watcher.watched);
+                if let Some(calls) = watched.paths.get_mut(path) {
+                    calls.retain(|(number, _)| *number != self.number);
+                    if calls.is_empty() {
+                        watched.paths.remove(path);
+                    }
                 }
-            }
-            let dir = dir_of(&self.path);
-            match watched.dirs.get_mut(dir) {
-                Some(count) if *count > 1 => {
-                    *count -= 1;
-                    false
+                match watched.dirs.get_mut(dir) {
+                    Some((count, _)) if *count > 1 => {
+                        *count -= 1;
+                        false
+                    }
+                    _ => watched.dirs.remove(dir).is_some_and(|(_, told)| told),
                 }
-                _ => watched.dirs.remove(dir).is_some(),
+            };
+            if last && let Some(signals) = &mut *signals {
+                signals.unwatch(dir);
             }
-        };
-        if last && let Some(signals) = &mut *signals {
-            signals.unwatch(dir_of(&self.path));
         }
     }
 }

@@ -191,6 +191,10 @@ impl Drop for Guard {
 
 fn measure(peer: &Peer, dir: &Path, input: &Input, timeout: Duration) -> Result<Measured> {
     let dir = dir.join(&peer.name);
+    if dir.exists() {
+        // Positions of an earlier run would leave nothing to read.
+        fs::remove_dir_all(&dir)?;
+    }
     fs::create_dir_all(&dir)?;
     let (idle_rss, ready) = idle(peer, &dir)?;
     let port = super::free_port()?;

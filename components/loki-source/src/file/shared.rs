@@ -17,7 +17,8 @@ const MODE: u32 = 0o600;
 pub(super) struct Shared {
     pub(super) cx: Context<()>,
     pub(super) out: Arc<FanOut>,
-    pub(super) registry: Registry,
+    /// Who reads which file, for each label set: under other labels the same lines are wanted once more.
+    registries: Mutex<BTreeMap<String, Registry>>,
     pub(super) watcher: Watcher,
     pub(super) metrics: Metrics,
     pub(super) positions: Store,
@@ -33,12 +34,22 @@ impl Shared {
         Shared {
             out: Arc::new(cx.fan_out()),
             cx,
-            registry: Registry::new(),
+            registries: Mutex::default(),
             watcher: Watcher::native(),
             metrics,
             positions,
             troubles: Mutex::default(),
         }
+    }
+
+    /// What the readers of files under these labels know of each other.
+    pub(super) fn registry(&self, labels: &str) -> Registry {
+        lock(&self.registries).entry(labels.to_owned()).or_default().clone()
+    }
+
+    /// Forgets files that nobody reads any more.
+    pub(super) fn expire(&self) {
+        lock(&self.registries).values().for_each(Registry::expire);
     }
 
     /// A file cannot be read, or can be read again.

@@ -82,7 +82,7 @@ impl Tailer {
         };
         let fs = shared.cx.host().fs.clone();
         let path = PathBuf::from(&handle.key.path);
-        let follower = Follower::new(fs, &shared.registry, path, options, state);
+        let follower = Follower::new(fs, &shared.registry(&handle.key.labels), path, options, state);
         let watch = &reading.watch;
         let backoff = Backoff::new(watch.min_poll_frequency.as_std(), watch.max_poll_frequency.as_std());
         let now = Instant::now();
@@ -145,15 +145,16 @@ impl Tailer {
                         break;
                     }
                 }
-                permit = granted(&mut self.acquiring), if self.acquiring.is_some() => {
+                // Also while it reads or waits for room: a file that is rotated away meanwhile must be opened before it is deleted.
+                () = tokio::time::sleep_until(self.look_at), if self.work.is_none() => self.observe(),
+                permit = granted(&mut self.acquiring), if self.acquiring.is_some() && self.work.is_none() => {
                     self.acquiring = None;
                     self.read(permit);
                 }
-                () = changed.notified() => {
+                () = changed.notified(), if self.idle() => {
                     self.backoff.reset();
                     self.look_at = Instant::now();
                 }
-                () = tokio::time::sleep_until(self.look_at), if self.idle() => self.observe(),
                 () = tokio::time::sleep_until(self.commit_at), if self.moved && self.follower.is_some() => self.commit(),
             }
         }

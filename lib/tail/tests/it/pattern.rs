@@ -48,11 +48,6 @@ impl Fleet {
             if let Some(mut collector) = self.collectors.remove(&path) {
                 collector.follower.drain();
                 collector.drain();
-                if std::env::var("DBG").is_ok() {
-                    for l in &collector.delivered {
-                        eprintln!("{} drained {:.6}", path.display(), l);
-                    }
-                }
                 self.delivered.append(&mut collector.delivered);
                 self.saved.remove(&path);
             }
@@ -60,9 +55,6 @@ impl Fleet {
         for path in found {
             if !self.collectors.contains_key(&path) {
                 let state = self.saved.get(&path).cloned();
-                if std::env::var("DBG").is_ok() {
-                    eprintln!("start {} {}", path.display(), state.is_some());
-                }
                 let name = path.to_str().expect("names are text");
                 let mut collector = world.collector(name, &self.registry, Options::default(), state);
                 collector.look();
@@ -77,14 +69,6 @@ impl Fleet {
         for path in paths {
             if let Some(collector) = self.collectors.get_mut(&path) {
                 act(collector);
-                if std::env::var("DBG").is_ok() {
-                    for l in &collector.delivered {
-                        eprintln!("{} <- {:.6}", path.display(), l);
-                    }
-                    for e in collector.events.drain(..) {
-                        eprintln!("{} ! {e}", path.display());
-                    }
-                }
                 self.delivered.append(&mut collector.delivered);
             }
         }

@@ -34,7 +34,7 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Builds the release binary and returns its path.
+/// Builds the binary as it is shipped and returns its path.
 fn release_binary() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -50,7 +50,7 @@ fn release_binary() -> Result<PathBuf> {
         .output()
         .context("cannot start cargo")?;
     if !output.status.success() {
-        bail!("cargo build --release failed");
+        bail!("cargo build --profile dist failed");
     }
     String::from_utf8_lossy(&output.stdout)
         .lines()

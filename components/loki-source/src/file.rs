@@ -368,3 +368,6 @@ impl Component for File {
         Some(Value::object(info))
     }
 }
+
+#[cfg(test)]
+mod tests;

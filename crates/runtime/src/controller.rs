@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use host::Host;
 use promtext::Registry as Metrics;
 use signals::{Budget, Ledger};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -245,23 +245,18 @@ impl Controller {
         })
     }
 
-    /// Stops everything: no more evaluation, then every component, dependants before dependencies; independent groups at the
-    /// same time.
+    /// Stops everything: no more evaluation, then every component, dependants before dependencies; those that do not depend on
+    /// each other at the same time.
     pub async fn stop(&self) {
         if let Some(dispatcher) = self.dispatcher().take() {
             dispatcher.abort();
         }
         self.0.workers.stop().await;
-        let mut groups: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        {
-            let live = self.0.live.read().await;
-            let group_of = live.configuration.graph.groups();
-            for id in live.configuration.order.iter().rev() {
-                let group = group_of.get(id.as_str()).copied().unwrap_or_default();
-                groups.entry(group).or_default().push(id.clone());
-            }
+        let waves = waves(&self.0.live.read().await.configuration);
+        for wave in waves {
+            // None of a wave depends on another of it: one that drains slowly does not hold up the rest.
+            join_all(wave.into_iter().map(|id| self.0.scheduler().stop([id]))).await;
         }
-        join_all(groups.into_values().map(|ids| self.0.scheduler().stop(ids))).await;
     }
 
     /// The components in the order of the graph.
@@ -284,6 +279,26 @@ impl Controller {
     pub fn evaluation_queue(&self) -> usize {
         self.0.queue.len() + self.0.workers.waiting()
     }
+}
+
+/// Ids in the order in which they stop: each wave when the one before has ended.
+fn waves(configuration: &Configuration) -> Vec<Vec<String>> {
+    let mut depth: HashMap<&str, usize> = HashMap::new();
+    let mut waves: Vec<Vec<String>> = Vec::new();
+    for id in configuration.order.iter().rev() {
+        let dependants = configuration.graph.dependants(id);
+        let at = dependants
+            .iter()
+            .filter_map(|dependant| depth.get(dependant))
+            .max()
+            .map_or(0, |deepest| deepest + 1);
+        depth.insert(id, at);
+        if waves.len() <= at {
+            waves.resize_with(at + 1, Vec::new);
+        }
+        waves[at].push(id.clone());
+    }
+    waves
 }
 
 fn info(live: &Live, id: &str) -> Option<NodeInfo> {

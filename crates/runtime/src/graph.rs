@@ -2,7 +2,7 @@
 //!
 //! An edge points from a dependant to its dependency, as a reference does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 /// A cycle: the ids along it, each refers to the next and the last to the first. One id for a self reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,26 +117,6 @@ impl Graph {
         }
         cycles
     }
-
-    /// For each id the number of its group: nodes that are connected by edges in whatever direction share one.
-    pub fn groups(&self) -> BTreeMap<&str, usize> {
-        let mut group = vec![usize::MAX; self.ids.len()];
-        let mut next = 0;
-        for start in 0..self.ids.len() {
-            if group[start] != usize::MAX {
-                continue;
-            }
-            let mut stack = vec![start];
-            while let Some(at) = stack.pop() {
-                if group[at] == usize::MAX {
-                    group[at] = next;
-                    stack.extend(self.down[at].iter().chain(&self.up[at]));
-                }
-            }
-            next += 1;
-        }
-        self.ids.iter().map(String::as_str).zip(group).collect()
-    }
 }
 
 #[cfg(test)]
@@ -172,13 +152,5 @@ mod tests {
             cycles,
             [Cycle(vec!["a".into(), "b".into(), "c".into()]), Cycle(vec!["s".into()])]
         );
-    }
-
-    #[test]
-    fn groups_are_weakly_connected() {
-        let graph = graph(&[("a", "b"), ("c", "b"), ("x", "y")]);
-        let groups = graph.groups();
-        assert_eq!(groups["a"], groups["c"]);
-        assert_ne!(groups["a"], groups["x"]);
     }
 }

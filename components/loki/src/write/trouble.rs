@@ -108,28 +108,34 @@ impl Troubles {
     }
 
     /// Since when and why, if the endpoint does not do its job. A single failed attempt is everyday life.
-    fn worst(&self) -> Option<(i64, String)> {
+    fn worst(&self) -> Option<(i64, String, bool)> {
         let shards = lock(&self.shards);
         let visible = shards
             .iter()
             .flatten()
             .filter(|trouble| trouble.hold || trouble.failures > 1);
         visible
-            .min_by_key(|trouble| trouble.since)
-            .map(|trouble| (trouble.since, trouble.message.clone()))
+            .min_by_key(|trouble| (!trouble.hold, trouble.since))
+            .map(|trouble| (trouble.since, trouble.message.clone(), trouble.hold))
     }
 }
 
-/// The health of a component with these endpoints; `None` if there is nothing to say.
+/// The health of a component with these endpoints; `None` if there is nothing to say. A destination that is down or overloaded is
+/// not the collector's illness, which a restart would cure: the message says so and the state stays healthy. What takes a
+/// person to mend, such as a wrong password, is unhealthy.
 pub(super) fn health(endpoints: &[Arc<Endpoint>]) -> Option<Health> {
     let mut messages = Vec::new();
     let mut first = i64::MAX;
+    let mut state = HealthState::Healthy;
     for endpoint in endpoints {
-        if let Some((since, message)) = endpoint.troubles().worst() {
+        if let Some((since, message, hold)) = endpoint.troubles().worst() {
+            if hold {
+                state = HealthState::Unhealthy;
+            }
             first = first.min(since);
             let since = gotime::format_rfc3339_nano(since - since.rem_euclid(1_000_000_000));
             messages.push(format!("endpoint {:?} {message} (since {since})", endpoint.name()));
         }
     }
-    (!messages.is_empty()).then(|| Health::new(HealthState::Unhealthy, messages.join("; "), first))
+    (!messages.is_empty()).then(|| Health::new(state, messages.join("; "), first))
 }

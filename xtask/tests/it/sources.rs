@@ -66,7 +66,12 @@ fn no_global_state_outside_the_binary() {
     for member in members().values().filter(|member| member.room == "components") {
         for file in rust_files(&member.dir.join("src")) {
             let text = fs::read_to_string(&file).expect("the file can be read");
-            for (i, line) in text.lines().enumerate() {
+            // Tests may set the times of real files.
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            if file.ends_with("tests.rs") {
+                continue;
+            }
+            for (i, line) in code.lines().enumerate() {
                 if let Some(found) = global.find(line)
                     && !line.contains("tokio::time::Instant::now")
                     && !text.contains("use tokio::time::{Duration, Instant")

@@ -29,7 +29,7 @@
 //! # Names
 //!
 //! Files count as rotated generations of `app.log` if they are named `app.log` or `app` + a number, a date or `old`, `bak`, `prev`,
-//! with or without the suffix of a compression.
+//! with or without the suffix of a compression. They are looked for beside the path and, if it is a symbolic link, beside what it leads to.
 
 mod chunk;
 mod encoding;

@@ -10,7 +10,9 @@ use futures_util::future::FutureExt;
 use futures_util::stream::FuturesUnordered;
 use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// A receiver of log batches as a component exports it: the sink and the component that it belongs to.
 #[derive(Clone)]
@@ -36,7 +38,11 @@ impl fmt::Debug for Receiver {
 struct Branch {
     edge: Arc<Edge>,
     receiver: Receiver,
+    /// Held by whoever offers, until the offer has its place, so that a batch which is offered again is not overtaken.
+    turn: Arc<Mutex<()>>,
 }
+
+type Turn = OwnedMutexGuard<()>;
 
 /// What a component's `forward_to` becomes. Receivers may be replaced while batches pass.
 ///
@@ -76,6 +82,7 @@ impl FanOut {
             branches.push(Branch {
                 edge: self.ledger.edge(&self.from, &receiver.owner),
                 receiver,
+                turn: Arc::default(),
             });
         }
         self.branches.store(Arc::new(branches));
@@ -151,56 +158,72 @@ async fn offer(branch: &Branch, batch: LogBatch) -> Result<(), Refused> {
     outcome
 }
 
+/// Offers a batch when it is its turn at the branch. A refusal at once comes back with the turn, so that nothing overtakes the batch
+/// before it is offered again.
+async fn offer_in_turn(branch: &Branch, batch: LogBatch, turn: Option<Turn>) -> Result<(), (Refused, Option<Turn>)> {
+    let turn = match turn {
+        Some(turn) => turn,
+        None => branch.turn.clone().lock_owned().await,
+    };
+    let mut flight = Box::pin(offer(branch, batch));
+    match futures_util::poll!(&mut flight) {
+        Poll::Ready(Ok(())) => Ok(()),
+        Poll::Ready(Err(why)) => Err((why, Some(turn))),
+        Poll::Pending => {
+            drop(turn);
+            flight.await.map_err(|why| (why, None))
+        }
+    }
+}
+
 async fn offer_all(branches: &[Branch], batch: LogBatch) -> Result<(), Refused> {
     let mut flights = FuturesUnordered::new();
-    for (i, branch) in branches.iter().enumerate() {
-        // Polled in turn at once: every branch takes its place in order now.
-        let mut flight: futures_util::future::BoxFuture<'_, _> =
-            offer(branch, batch.share()).map(move |r| (i, r)).boxed();
+    for branch in branches {
+        let offer = offer_in_turn(branch, batch.share(), None);
+        let mut flight = offer.map(move |outcome| (branch, outcome)).boxed();
+        // Polled in turn at once: every branch has the batch's place in order now.
         match futures_util::poll!(&mut flight) {
-            std::task::Poll::Ready(done) => flights.push(std::future::ready(done).boxed()),
-            std::task::Poll::Pending => flights.push(flight),
+            Poll::Ready(done) => flights.push(std::future::ready(done).boxed()),
+            Poll::Pending => flights.push(flight),
         }
     }
     let mut refused = Vec::new();
     let mut taken = 0;
-    while let Some((i, outcome)) = flights.next().await {
+    while let Some((branch, outcome)) = flights.next().await {
         match outcome {
             Ok(()) => taken += 1,
-            Err(why) => refused.push((i, why)),
+            Err((why, turn)) => refused.push((branch, why, turn)),
         }
     }
     if taken == 0 {
         // Nothing was taken anywhere. The sender may retry if any branch may take it later.
-        let retryable = refused.iter().position(|(_, why)| why.is_retryable()).unwrap_or(0);
+        let retryable = refused.iter().position(|(_, why, _)| why.is_retryable()).unwrap_or(0);
         return match refused.into_iter().nth(retryable) {
-            Some((_, why)) => Err(why),
+            Some((_, why, _)) => Err(why),
             None => Ok(()),
         };
     }
+    let again = refused
+        .into_iter()
+        .map(|(branch, why, turn)| insist(branch, &batch, why, turn));
+    futures_util::future::join_all(again).await;
+    Ok(())
+}
+
+/// Offers a batch that other branches have already to a branch that refused it, until it takes it or refuses it for good.
+async fn insist(branch: &Branch, batch: &LogBatch, mut why: Refused, mut turn: Option<Turn>) {
     let mut pause = MIN_PAUSE;
-    loop {
-        for (i, why) in &refused {
-            if !why.is_retryable() {
-                // The other branches have it; this one never will. Its records are accounted for on its own edge.
-                branches[*i].edge.count_entered(batch.amount());
-                branches[*i].edge.count_rejected(why.reason(), batch.amount());
-            }
-        }
-        refused.retain(|(_, why)| why.is_retryable());
-        if refused.is_empty() {
-            return Ok(());
-        }
+    while why.is_retryable() {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(MAX_PAUSE);
-        let mut again = Vec::new();
-        for (i, _) in refused {
-            if let Err(why) = offer(&branches[i], batch.share()).await {
-                again.push((i, why));
-            }
+        match offer_in_turn(branch, batch.share(), turn.take()).await {
+            Ok(()) => return,
+            Err((because, kept)) => (why, turn) = (because, kept),
         }
-        refused = again;
     }
+    // The other branches have it; this one never will. Its records are accounted for on its own edge.
+    branch.edge.count_entered(batch.amount());
+    branch.edge.count_rejected(why.reason(), batch.amount());
 }
 
 impl LogSink for FanOut {

@@ -201,6 +201,30 @@ async fn fan_out_succeeds_when_every_branch_has_and_repeats_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_that_one_branch_refused_is_not_overtaken_there() {
+    let ledger = Ledger::default();
+    let steady = Scripted::new([]);
+    let moody = Scripted::new([Step::Refuse, Step::Refuse]);
+    let mut courier = Courier::new(
+        fan_out(&ledger, &[("steady", steady.clone()), ("moody", moody.clone())]),
+        8,
+    );
+    for i in 0..5 {
+        courier.send(batch(&[&i.to_string()]), i).await;
+    }
+    assert_eq!(
+        steady.lines(),
+        ["0", "1", "2", "3", "4"],
+        "the other branch does not wait"
+    );
+    for i in 0..5 {
+        assert_eq!(courier.landed().await.tag, i);
+    }
+    assert_eq!(moody.lines(), ["0", "1", "2", "3", "4"]);
+    assert_eq!(ledger.edge("source", "moody").snapshot().in_flight(), Amount::default());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_by_all_branches_goes_back_whole() {
     let ledger = Ledger::default();
     let first = Scripted::new([Step::Refuse]);

@@ -30,7 +30,6 @@ impl From<&Gates> for Allowed {
 }
 
 fn main() -> ExitCode {
-    memory::stay_small();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

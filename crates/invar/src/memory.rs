@@ -7,13 +7,6 @@ const BASE: u64 = 72 << 20;
 /// Least budget for records, however small the limit.
 const LEAST: u64 = 4 << 20;
 
-/// Keeps the allocator's arenas from being backed by huge pages: an idle collector would hold megabytes that it never touches.
-pub fn stay_small() {
-    // A kernel without it has nothing to turn off.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
-}
-
 /// A quarter of the memory of the cgroup or the machine, in bytes; the default of `--memory-limit`.
 pub fn default_limit() -> u64 {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {

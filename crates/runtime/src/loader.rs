@@ -6,7 +6,7 @@ use crate::plan::{GraphPlan, NodePlan};
 use crate::registry::{Allowed, Registry, gate};
 use crate::sources::SourceFile;
 use component::{Registration, Stability};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use syntax::ast::{Block, Stmt};
 use syntax::{Diagnostic, Diagnostics, Source, Span};
@@ -166,6 +166,8 @@ struct Loader<'a> {
     diagnostics: Diagnostics,
     configuration: Configuration,
     places: HashMap<String, String>,
+    /// Ids of blocks that were refused already: references to them are not another mistake.
+    refused: HashSet<String>,
 }
 
 /// Loads configuration files. Every file is parsed and every problem reported, not just the first.
@@ -175,6 +177,7 @@ pub fn load(catalogue: &Catalogue, files: &[SourceFile]) -> Outcome {
         diagnostics: Diagnostics::default(),
         configuration: Configuration::default(),
         places: HashMap::new(),
+        refused: HashSet::new(),
     };
     let mut blocks = Vec::new();
     for file in files {
@@ -260,8 +263,9 @@ impl Loader<'_> {
             }
         }
         for (source, block) in components {
-            if let Some(registration) = self.registration(&source, &block) {
-                self.add(source, block, Kind::Component(registration));
+            match self.registration(&source, &block) {
+                Some(registration) => self.add(source, block, Kind::Component(registration)),
+                None => drop(self.refused.insert(block.id())),
             }
         }
     }
@@ -366,6 +370,10 @@ impl Loader<'_> {
         let first = traversal.parts.first().map_or("", String::as_str);
         if eval::is_stdlib_name(first) {
             self.check_member(source, traversal);
+            return;
+        }
+        let refused = |n: usize| self.refused.contains(&traversal.parts[..n].join("."));
+        if (1..=traversal.parts.len()).any(refused) {
             return;
         }
         let path = traversal.parts.join(".");

@@ -72,6 +72,17 @@ fn references() {
 }
 
 #[test]
+fn a_reference_to_a_refused_block_is_not_another_problem() {
+    check(
+        "test.known \"k\" { }\ntest.add \"a\" { input = test.known.k.output }",
+        &[
+            "config.alloy:1:1: component \"test.known\" is known, but this version of Invar cannot run it (of this family it \
+         runs test.add, test.count, test.panics, test.watch, test.young)",
+        ],
+    );
+}
+
+#[test]
 fn every_problem_is_reported_at_once() {
     let outcome = runtime::loader::load(
         &catalogue(),

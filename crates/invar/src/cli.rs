@@ -50,7 +50,7 @@ pub struct Gates {
 /// How a configuration is read, shared by commands that load one.
 #[derive(Args, Clone)]
 pub struct Format {
-    /// Format of the configuration: alloy.
+    /// Format of the configuration. This version reads alloy; it refuses the others by name.
     #[arg(long = "config.format", default_value = "alloy", value_name = "FORMAT")]
     pub format: ConfigFormat,
     /// Go on in spite of conversion errors; only other formats than alloy have any.
@@ -66,6 +66,27 @@ pub struct Format {
 pub enum ConfigFormat {
     /// Alloy's configuration language.
     Alloy,
+    /// OpenTelemetry Collector.
+    Otelcol,
+    /// Prometheus.
+    Prometheus,
+    /// Promtail.
+    Promtail,
+    /// Grafana Agent in static mode.
+    Static,
+}
+
+impl Format {
+    /// Refuses formats that cannot be read.
+    pub fn check(&self) -> Result<(), String> {
+        match self.format {
+            ConfigFormat::Alloy => Ok(()),
+            _ => Err(
+                "this version of Invar reads Alloy's configuration only; convert the file with \"alloy convert\" first"
+                    .to_owned(),
+            ),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -96,6 +117,30 @@ pub struct Run {
     /// Turn the support bundle off. Accepted; this version has none.
     #[arg(long = "server.http.disable-support-bundle", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub disable_support_bundle: bool,
+    /// Serve GraphQL. Experimental upstream; this version refuses it.
+    #[arg(long = "server.http.enable-graphql", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub graphql: bool,
+    /// Serve a page to try GraphQL on. Experimental upstream; this version refuses it.
+    #[arg(long = "server.http.enable-graphql-playground", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub graphql_playground: bool,
+    /// Accepted for compatibility: it concerns metrics, which this version does not carry.
+    #[arg(long = "feature.prometheus.direct-fanout.enabled", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub direct_fanout: bool,
+    /// Accepted for compatibility; upstream ignores it as well.
+    #[arg(
+        long = "feature.prometheus.metric-validation-scheme",
+        value_name = "SCHEME",
+        hide = true
+    )]
+    pub metric_validation_scheme: Option<String>,
+    /// Accepted for compatibility: priority of the process on Windows.
+    #[arg(
+        long = "windows.priority",
+        default_value = "normal",
+        value_name = "PRIORITY",
+        hide = true
+    )]
+    pub windows_priority: String,
     /// Directory for positions and other state.
     #[arg(long = "storage.path", default_value = "data-alloy/", value_name = "DIR")]
     pub storage: PathBuf,
@@ -148,6 +193,24 @@ pub struct Cluster {
     /// How many nodes to join at most.
     #[arg(long = "cluster.max-join-peers", default_value_t = 5, value_name = "N")]
     pub max_join_peers: u32,
+    /// Encrypt the traffic between nodes.
+    #[arg(long = "cluster.enable-tls", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub enable_tls: bool,
+    /// Certificates that sign those of other nodes.
+    #[arg(long = "cluster.tls-ca-path", default_value = "", value_name = "FILE")]
+    pub tls_ca_path: String,
+    /// Certificate of this node.
+    #[arg(long = "cluster.tls-cert-path", default_value = "", value_name = "FILE")]
+    pub tls_cert_path: String,
+    /// Private key of this node.
+    #[arg(long = "cluster.tls-key-path", default_value = "", value_name = "FILE")]
+    pub tls_key_path: String,
+    /// Name in the certificates of other nodes.
+    #[arg(long = "cluster.tls-server-name", default_value = "", value_name = "NAME")]
+    pub tls_server_name: String,
+    /// Accepted for compatibility; upstream ignores it as well.
+    #[arg(long = "cluster.use-discovery-v1", hide = true, default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub use_discovery_v1: bool,
     /// Name of the cluster.
     #[arg(long = "cluster.name", default_value = "", value_name = "NAME")]
     pub name: String,

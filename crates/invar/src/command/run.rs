@@ -6,7 +6,7 @@ use crate::catalogue::Targets;
 use crate::cli::Run;
 use crate::reload::Reloader;
 use crate::{output, version};
-use component::CancellationToken;
+use component::{CancellationToken, Stability};
 use runtime::registry::Allowed;
 use services::http::{Http, HttpOptions, HttpState};
 use services::logging::Logging;
@@ -20,8 +20,25 @@ pub fn run(options: &Run) -> Outcome {
     if options.cluster.enabled {
         return Err("this version of Invar cannot join a cluster; run without --cluster.enabled".into());
     }
+    options.format.check()?;
+    refuse_experimental(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run_async(options))
+}
+
+/// Flags of features that are experimental upstream and missing here.
+fn refuse_experimental(options: &Run) -> Result<(), String> {
+    let flags = [
+        ("server.http.enable-graphql", options.graphql),
+        ("server.http.enable-graphql-playground", options.graphql_playground),
+    ];
+    match flags.iter().find(|(_, used)| *used) {
+        None => Ok(()),
+        Some((flag, _)) if options.gates.stability > Stability::Experimental => Err(format!(
+            "'--{flag}' can only be used at experimental stability level. Use --stability.level=experimental to enable."
+        )),
+        Some((flag, _)) => Err(format!("this version of Invar has no GraphQL; run without --{flag}")),
+    }
 }
 
 async fn run_async(options: &Run) -> Outcome {
@@ -79,6 +96,7 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
     let reloader = Arc::new(Reloader::new(&options.config, &app, config_metrics));
     if let Err(report) = reloader.load(output::color()).await {
         app.controller.stop().await;
+        logging.flush_defaults();
         output::write(b"\n")?;
         output::complain(&report);
         return Err(Failure::Message(

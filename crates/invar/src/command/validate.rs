@@ -8,6 +8,7 @@ use runtime::registry::Allowed;
 
 /// Checks a configuration without evaluating it. Silent if nothing is wrong; a warning is as wrong as an error.
 pub fn run(options: &Validate) -> Outcome {
+    options.format.check()?;
     let allowed = Allowed::from(&options.gates);
     let files = runtime::sources::read(&host::RealFs, &options.config)?;
     let (diagnostics, sources) = runtime::validate(&catalogue(allowed, Targets::default()), &files);

@@ -219,6 +219,39 @@ fn run_says_why_it_cannot_start() {
 }
 
 #[test]
+fn what_this_version_lacks_is_refused_by_name() {
+    let run = |arguments: &[&str]| texts(&invar(&[&["run", "/nonexistent"], arguments].concat(), ""));
+    let refused = [
+        (vec!["--cluster.enabled"], "cannot join a cluster"),
+        (vec!["--config.format=promtail"], "alloy convert"),
+        (
+            vec!["--server.http.enable-graphql"],
+            "'--server.http.enable-graphql' can only be used at experimental stability level",
+        ),
+        (
+            vec!["--server.http.enable-graphql", "--stability.level=experimental"],
+            "has no GraphQL",
+        ),
+        (vec!["--stability.level=none"], "invalid stability level \"none\""),
+    ];
+    for (arguments, text) in refused {
+        let (_, error, code) = run(&arguments);
+        assert!(error.contains(text), "{arguments:?}: {error}");
+        assert_eq!(code, 1);
+    }
+    // Flags of Alloy that change nothing here are taken; what fails is the missing file.
+    let (_, error, _) = run(&[
+        "--disable-reporting",
+        "--cluster.use-discovery-v1",
+        "--feature.prometheus.metric-validation-scheme=utf-8",
+        "--cluster.name=x",
+        "--windows.priority=normal",
+        "--server.http.listen-addr=127.0.0.1:0",
+    ]);
+    assert!(error.contains("reading config path"), "{error}");
+}
+
+#[test]
 fn completion_scripts_are_printed() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let (out, _, code) = texts(&invar(&["completion", shell], ""));

@@ -30,8 +30,10 @@ pub const COMPONENT: Registration = Registration::of::<File>("loki.source.file",
 
 const PATH: &str = "__path__";
 const EXCLUDE: &str = "__path_exclude__";
-/// How often the positions file is written if anything changed.
-const SAVE: Duration = Duration::from_secs(1);
+/// How often the positions file is written if anything changed: what was delivered since then is read again after a crash.
+const SAVE: Duration = Duration::from_millis(250);
+/// On a slow disk it is written less often, so that writing takes at most this part of the time.
+const SAVE_SHARE: u32 = 20;
 /// How often positions of files that are gone are looked for.
 const PRUNE: Duration = Duration::from_secs(60);
 
@@ -295,7 +297,7 @@ impl Component for File {
             }
         }
         let mut tasks = JoinSet::new();
-        let mut save = tokio::time::interval(SAVE);
+        let mut save_at = tokio::time::Instant::now() + SAVE;
         let mut prune = tokio::time::interval(PRUNE);
         self.sync(&mut tasks, broken);
         loop {
@@ -315,7 +317,11 @@ impl Component for File {
                     self.sync(&mut tasks, broken);
                 }
                 () = tokio::time::sleep(period), if globbing => self.sync(&mut tasks, broken),
-                _ = save.tick() => self.save().await,
+                () = tokio::time::sleep_until(save_at) => {
+                    let started = tokio::time::Instant::now();
+                    self.save().await;
+                    save_at = tokio::time::Instant::now() + SAVE.max(started.elapsed() * SAVE_SHARE);
+                }
                 _ = prune.tick() => self.prune(),
             }
         }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// Chunks of one file that may wait for their delivery. A stage that holds lines back keeps some of them waiting.
 const WINDOW: usize = 16;
 /// How often a moved position is handed to the positions file.
-const COMMIT: Duration = Duration::from_millis(500);
+const COMMIT: Duration = Duration::from_millis(100);
 /// How long a file that is not wanted any more is read to its end.
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long what is on its way may take to arrive when the component stops. Longer than the default wait of a multiline stage.

@@ -1,50 +1,9 @@
 //! Values in the language's own text.
 
+pub(crate) use goquote::quote;
+
 use crate::object::Object;
 use crate::value::Value;
-
-/// A double-quoted literal of the bytes: printable characters stay, everything else is escaped as Go's `%q` does.
-pub(crate) fn quote(bytes: &[u8]) -> String {
-    let mut out = String::from("\"");
-    for chunk in bytes.utf8_chunks() {
-        chunk.valid().chars().for_each(|c| quote_char(c, &mut out));
-        chunk
-            .invalid()
-            .iter()
-            .for_each(|byte| out.push_str(&format!("\\x{byte:02x}")));
-    }
-    out.push('"');
-    out
-}
-
-fn quote_char(c: char, out: &mut String) {
-    match c {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\x07' => out.push_str("\\a"),
-        '\x08' => out.push_str("\\b"),
-        '\x0c' => out.push_str("\\f"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        '\x0b' => out.push_str("\\v"),
-        c if is_printable(c) => out.push(c),
-        c if c.is_ascii() => out.push_str(&format!("\\x{:02x}", c as u32)),
-        c if (c as u32) < 0x10000 => out.push_str(&format!("\\u{:04x}", c as u32)),
-        c => out.push_str(&format!("\\U{:08x}", c as u32)),
-    }
-}
-
-/// Letters, marks, numbers, punctuation, symbols and the ASCII space.
-fn is_printable(c: char) -> bool {
-    if c.is_ascii() {
-        return matches!(c, ' '..='~');
-    }
-    // The debug form of a string escapes exactly the others, and grapheme extenders at its start: hence the letter before it.
-    let mut text = String::from("x");
-    text.push(c);
-    text.escape_debug().nth(1) == Some(c)
-}
 
 /// Whether a key needs no quotes. Letters outside of ASCII would not need them either; with them they read back the same.
 fn is_identifier(name: &str) -> bool {

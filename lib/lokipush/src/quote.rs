@@ -1,74 +1,23 @@
 //! Double-quoted text as Go's `strconv.Quote` writes it and PromQL reads it.
 
-use std::fmt::Write as _;
-
 /// Appends `text` in double quotes. What is printable stays, the rest is escaped; a byte that is not UTF-8 becomes `\xNN`.
 pub fn write(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
+    // Most names and values have nothing to escape.
     if text
         .iter()
         .all(|&b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\')
     {
+        out.push(b'"');
         out.extend_from_slice(text);
+        out.push(b'"');
     } else {
-        escape(out, text);
+        out.extend_from_slice(goquote::quote(text).as_bytes());
     }
-    out.push(b'"');
 }
 
 /// `text` in double quotes.
 pub fn quote(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len() + 2);
-    write(&mut out, text.as_bytes());
-    String::from_utf8(out).expect("escapes are ASCII and the rest is copied from UTF-8")
-}
-
-fn escape(out: &mut Vec<u8>, text: &[u8]) {
-    for chunk in text.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '"' => out.extend_from_slice(b"\\\""),
-                '\\' => out.extend_from_slice(b"\\\\"),
-                '\x07' => out.extend_from_slice(b"\\a"),
-                '\x08' => out.extend_from_slice(b"\\b"),
-                '\x0c' => out.extend_from_slice(b"\\f"),
-                '\n' => out.extend_from_slice(b"\\n"),
-                '\r' => out.extend_from_slice(b"\\r"),
-                '\t' => out.extend_from_slice(b"\\t"),
-                '\x0b' => out.extend_from_slice(b"\\v"),
-                c if is_print(c) => {
-                    let mut utf8 = [0; 4];
-                    out.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes());
-                }
-                c => {
-                    let mut code = String::new();
-                    let written = match c as u32 {
-                        n if n < 0x80 => write!(code, "\\x{n:02x}"),
-                        n if n < 0x1_0000 => write!(code, "\\u{n:04x}"),
-                        n => write!(code, "\\U{n:08x}"),
-                    };
-                    debug_assert!(written.is_ok(), "writing to a string cannot fail");
-                    out.extend_from_slice(code.as_bytes());
-                }
-            }
-        }
-        for byte in chunk.invalid() {
-            let hex = b"0123456789abcdef";
-            out.extend_from_slice(&[b'\\', b'x', hex[usize::from(byte >> 4)], hex[usize::from(byte & 15)]]);
-        }
-    }
-}
-
-/// Letters, marks, numbers, punctuation, symbols and the ASCII space. The standard library has the table for its `Debug`
-/// of strings but does not give it out; there, a character that is not the first stays as it is exactly if it is in it.
-fn is_print(c: char) -> bool {
-    if c.is_ascii() {
-        return (' '..='~').contains(&c);
-    }
-    let mut pair = [b'a'; 5];
-    let len = c.encode_utf8(&mut pair[1..]).len();
-    let text = std::str::from_utf8(&pair[..=len]).expect("two characters");
-    text.escape_debug().nth(1) == Some(c)
+    goquote::quote(text.as_bytes())
 }
 
 #[cfg(test)]

@@ -80,55 +80,16 @@ fn needs_quotes(value: &str) -> bool {
         || value.chars().any(|c| match c {
             ' ' | '=' | '"' | '\0'..'\x20' => true,
             c if c.is_ascii() => false,
-            c => !is_print(c),
+            c => !goquote::is_print(c),
         })
 }
 
 fn text(out: &mut String, value: &str) {
     if needs_quotes(value) {
-        quote(out, value);
+        goquote::quote_into(out, value.as_bytes());
     } else {
         out.push_str(value);
     }
-}
-
-/// Appends a string as Go's `strconv.Quote` writes it.
-fn quote(out: &mut String, value: &str) {
-    out.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\x07' => out.push_str("\\a"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x0b' => out.push_str("\\v"),
-            c if is_print(c) => out.push(c),
-            c => {
-                let written = match c as u32 {
-                    code if code < 0x80 => write!(out, "\\x{code:02x}"),
-                    code if code < 0x1_0000 => write!(out, "\\u{code:04x}"),
-                    code => write!(out, "\\U{code:08x}"),
-                };
-                debug_assert!(written.is_ok(), "writing to a string cannot fail");
-            }
-        }
-    }
-    out.push('"');
-}
-
-/// Whether a character is printable on its own or as part of a text (Go's `unicode.IsPrint`).
-fn is_print(c: char) -> bool {
-    if c.is_ascii() {
-        return (' '..='~').contains(&c);
-    }
-    // The standard library escapes a combining character only at the start of a text.
-    let mut pair = [b'a'; 5];
-    let len = c.encode_utf8(&mut pair[1..]).len();
-    std::str::from_utf8(&pair[..=len]).is_ok_and(|text| text.escape_debug().nth(1) == Some(c))
 }
 
 fn json_string(out: &mut String, value: &str) {

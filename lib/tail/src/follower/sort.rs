@@ -106,12 +106,23 @@ impl Follower {
         let full = lock(&ended.content).head.is_full();
         let mut copy: Option<(Source, Meta, PathBuf)> = None;
         for sibling in &survey.siblings {
-            if sibling.is_foreign() || self.is_remembered(sibling) || self.reads(sibling.key) {
+            // A copy that was seen before the truncation is remembered, and is the one that counts.
+            let own = ended.form == Some(sibling.key);
+            if sibling.is_foreign() || (self.is_remembered(sibling) && !own) || self.reads(sibling.key) {
                 continue;
             }
-            let Ok((source, meta)) = Source::sniff(&*self.fs, &sibling.path) else {
-                continue;
+            let opened = Source::sniff(&*self.fs, &sibling.path);
+            let renamed = match &opened {
+                Ok((_, meta)) => FileKey::of(meta) != sibling.key,
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
             };
+            if renamed {
+                // It may be the copy: the directory is looked at again before anything is decided.
+                self.truncated = true;
+                self.current = Some(number);
+                return Err(io::Error::new(io::ErrorKind::NotFound, "it was renamed meanwhile"));
+            }
+            let Ok((source, meta)) = opened else { continue };
             if !ended.is_in(&source, meta.len)? {
                 continue;
             }

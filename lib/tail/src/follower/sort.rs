@@ -219,6 +219,14 @@ impl Follower {
                 return Ok(true);
             }
         }
+        // A copy that is still being made is too short to compare; if the original is truncated next, it is what counts.
+        for generation in &mut self.queue {
+            let content = lock(&generation.content).clone();
+            if holds(source, len, &content, true)? {
+                generation.form = Some(sibling.key);
+                return Ok(true);
+            }
+        }
         if self.registry.is_copy(&self.path, source, len, false)? {
             return Ok(true);
         }

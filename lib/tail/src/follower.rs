@@ -102,8 +102,13 @@ pub struct Follower {
     queue: VecDeque<Generation>,
     /// Number of the generation at the path: the last of the queue.
     current: Option<u64>,
-    /// The current generation was found truncated.
-    truncated: bool,
+    /// Number of a generation whose file was found truncated.
+    truncated: Option<u64>,
+    /// The directory did not hold still when it was looked at: nothing new is read before it was sorted out.
+    unsettled: bool,
+    /// Rotated files that may be copies in the making, their sizes, and until when they are looked at.
+    undecided: Vec<(FileKey, u64)>,
+    undecided_until: i64,
     looked_on: Option<LookedOn>,
     remembered: Vec<Remembered>,
     since: i64,
@@ -142,7 +147,10 @@ impl Follower {
             options,
             queue: VecDeque::new(),
             current: None,
-            truncated: false,
+            truncated: None,
+            unsettled: false,
+            undecided: Vec::new(),
+            undecided_until: i64::MIN,
             looked_on: None,
             remembered: Vec::new(),
             since: i64::MIN,
@@ -206,7 +214,14 @@ impl Follower {
     pub fn next(&mut self, now: i64) -> io::Result<Option<Chunk>> {
         let mut transitions = 0;
         let mut at = 0;
+        if self.attached && self.unsettled {
+            self.transition(now)?;
+        }
         while at < self.queue.len() {
+            if self.unsettled {
+                // What was missed may belong before anything that is here.
+                return Ok(None);
+            }
             let is_current = self.current == Some(self.queue[at].number);
             let newer = self.queue.iter().skip(at + 1).any(Generation::has_content);
             let generation = &mut self.queue[at];
@@ -226,16 +241,27 @@ impl Follower {
                 }
                 continue;
             }
+            if is_current && !generation.surveyed && generation.has_unread_now()? {
+                // Before anything is read of it: were there others in between?
+                if transitions < ATTEMPTS {
+                    transitions += 1;
+                    self.transition(now)?;
+                    at = 0;
+                    continue;
+                }
+                return Ok(None);
+            }
             match generation.read(&mut self.events)? {
                 Outcome::Chunk(chunk) => {
                     return Ok(Some(chunk));
                 }
-                Outcome::Replaced if is_current && transitions < ATTEMPTS => {
+                Outcome::Replaced if transitions < ATTEMPTS => {
                     transitions += 1;
-                    self.truncated = true;
+                    self.truncated = Some(generation.number);
                     self.transition(now)?;
                     at = 0;
                 }
+                Outcome::Replaced if is_current => return Ok(None),
                 Outcome::Replaced => {
                     let path = generation.path.to_path_buf();
                     generation.closed = true;
@@ -415,22 +441,28 @@ impl Follower {
             Err(error) => return Err(error),
         };
         let key = FileKey::of(&meta);
+        let unsure = self.unsettled || now < self.undecided_until;
         if let Some(current) = self.current_mut() {
             if current.key != key {
                 return self.leave(now);
             }
             let untouched = current.read == 0 && !current.source.is_packed();
-            match current.observe(&meta)? {
+            match current.observe(&meta, now)? {
+                Observed::Same if unsure => return self.transition(now),
                 Observed::Same => return Ok(()),
                 Observed::Grown => {
                     if current.source.is_packed() {
                         current.finished_at = None;
                     }
                     // Nothing was read of it yet, so nothing tells whether it was copied and truncated since.
-                    return if untouched { self.transition(now) } else { Ok(()) };
+                    return if untouched || unsure {
+                        self.transition(now)
+                    } else {
+                        Ok(())
+                    };
                 }
                 Observed::Replaced => {
-                    self.truncated = true;
+                    self.truncated = Some(current.number);
                     return self.transition(now);
                 }
             }
@@ -454,20 +486,44 @@ impl Follower {
     fn leave(&mut self, now: i64) -> io::Result<()> {
         if let Some(current) = self.current_mut() {
             let meta = current.source.meta()?;
-            self.truncated = matches!(current.observe(&meta)?, Observed::Replaced);
+            if current.is_replaced(&meta)? {
+                self.truncated = Some(current.number);
+            }
         }
         self.transition(now)
     }
 
-    /// Sorts out which file is which, until the directory holds still.
+    /// Sorts out which file is which. Nothing is decided by a look at the directory that another one does not confirm: a list
+    /// takes longer than a rotation.
     fn transition(&mut self, now: i64) -> io::Result<()> {
+        self.unsettled = true;
+        let mut survey = Survey::take(&*self.fs, &self.path)?;
         for _ in 0..ATTEMPTS {
-            let survey = Survey::take(&*self.fs, &self.path)?;
-            match self.sort_out(&survey, now, i64::MIN) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            let again = Survey::take(&*self.fs, &self.path)?;
+            if !again.agrees(&survey) {
+                survey = again;
+                continue;
+            }
+            match self.sort_out(&again, now, i64::MIN) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    survey = Survey::take(&*self.fs, &self.path)?;
+                    continue;
+                }
                 other => other?,
             }
-            if Survey::take(&*self.fs, &self.path)?.agrees(&survey) {
+            // What was opened in between is what was seen if it is still seen.
+            survey = Survey::take(&*self.fs, &self.path)?;
+            let grown = |(key, len): &(FileKey, u64)| {
+                survey
+                    .siblings
+                    .iter()
+                    .any(|one| one.key == *key && one.meta.len != *len)
+            };
+            if survey.agrees(&again) && !self.undecided.iter().any(grown) {
+                self.unsettled = false;
+                if let Some(current) = self.current_mut() {
+                    current.surveyed = current.has_head();
+                }
                 break;
             }
         }

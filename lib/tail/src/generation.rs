@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub(crate) const MIN_READ: usize = 64 << 10;
 pub(crate) const MAX_READ: usize = 1 << 20;
 
+/// Nanoseconds within which a change may leave the modification time as it was: the coarsest clocks of file systems.
+const TICK: i64 = 2_000_000_000;
+
 /// Where the first chunk of a file is marked, besides its end.
 const EARLY_MARKS: [usize; 3] = [2 << 10, 8 << 10, 32 << 10];
 
@@ -53,6 +56,8 @@ pub(crate) struct Generation {
     /// Size and modification time when they were looked at last.
     pub(crate) len: u64,
     modified: i64,
+    /// When the content was last compared with what was read.
+    verified: i64,
     /// Encoding and length of the byte order mark, once they are known.
     text: Option<(Encoding, usize)>,
     configured: Encoding,
@@ -69,6 +74,10 @@ pub(crate) struct Generation {
     pub(crate) torn_at: Option<i64>,
     /// A copy or compressed form of it that was seen.
     pub(crate) form: Option<FileKey>,
+    /// The directory was looked at while it began as it does now: what was there before it is known.
+    pub(crate) surveyed: bool,
+    /// Its first bytes, at most [`HEAD`]: what a copy in the making begins with.
+    start: Vec<u8>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -103,6 +112,7 @@ impl Generation {
             before: Vec::new(),
             len: meta.len,
             modified: meta.modified,
+            verified: i64::MIN,
             text: None,
             configured,
             max_line: max_line.max(1024),
@@ -113,6 +123,8 @@ impl Generation {
             closed: false,
             torn_at: None,
             form: None,
+            surveyed: offset > 0,
+            start: Vec::new(),
         };
         if offset > 0 {
             let from = offset.saturating_sub(CHECK as u64);
@@ -141,7 +153,18 @@ impl Generation {
             return Ok(false);
         }
         lock(&self.content).head = Head::of(&bytes);
+        self.start = bytes;
         Ok(true)
+    }
+
+    /// Whether it is known how it begins.
+    pub(crate) fn has_head(&self) -> bool {
+        lock(&self.content).head.len > 0
+    }
+
+    /// Whether a file that holds `bytes` and no more may be a copy of this one that is being made.
+    pub(crate) fn may_become(&self, bytes: &[u8]) -> bool {
+        bytes.len() < self.start.len() && self.start.starts_with(bytes)
     }
 
     fn find_encoding(&mut self, whole: bool) -> io::Result<()> {
@@ -220,17 +243,19 @@ impl Generation {
 
     /// Whether the file at `meta`, which has this one's key, was changed in a way that only truncating or rewriting explains. Cheap if
     /// nothing changed at all.
-    pub(crate) fn observe(&mut self, meta: &Meta) -> io::Result<Observed> {
-        if (meta.len, meta.modified) == (self.len, self.modified) {
+    pub(crate) fn observe(&mut self, meta: &Meta, now: i64) -> io::Result<Observed> {
+        let same = (meta.len, meta.modified) == (self.len, self.modified);
+        if same && self.verified >= meta.modified.saturating_add(TICK) {
             return Ok(Observed::Same);
         }
+        self.verified = now;
         if meta.len < self.least() && !self.source.is_packed() {
             return Ok(Observed::Replaced);
         }
         let (len, modified) = (self.len, self.modified);
         (self.len, self.modified) = (meta.len, meta.modified);
         if self.unchanged(self.rest.len())? && self.learn_head()? {
-            return Ok(Observed::Grown);
+            return Ok(if same { Observed::Same } else { Observed::Grown });
         }
         (self.len, self.modified) = (len, modified);
         Ok(Observed::Replaced)
@@ -239,6 +264,28 @@ impl Generation {
     /// Whether there are bytes that were not read, as far as the last look says.
     pub(crate) fn has_unread(&self) -> bool {
         !self.closed && (self.source.is_packed() || self.len > self.read)
+    }
+
+    /// The same, after a look.
+    pub(crate) fn has_unread_now(&mut self) -> io::Result<bool> {
+        if !self.source.is_packed() {
+            let meta = self.source.meta()?;
+            self.len = self.len.max(meta.len);
+            if meta.len < self.least() {
+                return Ok(false);
+            }
+            self.learn_head()?;
+        }
+        Ok(self.has_unread())
+    }
+
+    /// Whether the file does not hold what was read from it any more, looked at closely.
+    pub(crate) fn is_replaced(&mut self, meta: &Meta) -> io::Result<bool> {
+        if meta.len < self.least() && !self.source.is_packed() {
+            return Ok(true);
+        }
+        (self.len, self.modified) = (meta.len, meta.modified);
+        Ok(!self.unchanged(self.rest.len())? || !self.learn_head()?)
     }
 
     /// Whether it holds anything at all.

@@ -302,8 +302,15 @@ impl Registry {
     }
 
     /// Whether an open file is a copy or a compressed form of a file of the same family. `elsewhere`: only of one that was
-    /// followed under another path than `path`.
-    pub(crate) fn is_copy(&self, path: &Path, source: &Source, len: u64, elsewhere: bool) -> io::Result<bool> {
+    /// followed under another path than `path`. `counts`: which contents are compared.
+    pub(crate) fn is_copy(
+        &self,
+        path: &Path,
+        source: &Source,
+        len: u64,
+        elsewhere: bool,
+        counts: impl Fn(&Arc<Mutex<Content>>) -> bool,
+    ) -> io::Result<bool> {
         let contents: Vec<Arc<Mutex<Content>>> = {
             let inner = lock(&self.0);
             let family = family_of(path);
@@ -316,6 +323,7 @@ impl Registry {
                 .filter(|entry| !elsewhere || entry.base != path)
                 .filter(|entry| rooted || related(name_of(&entry.base), name_of(path)))
                 .map(|entry| entry.content.clone())
+                .filter(counts)
                 .collect()
         };
         for content in contents {

@@ -124,19 +124,37 @@ impl Source {
     }
 
     /// Up to `len` bytes of the file as it is on disk.
+    /// Bytes of the file as they were at one moment: what took several reads, between which the file may have been truncated and
+    /// written anew, counts when it reads the same once more.
     fn raw(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let (mut bytes, mut parts) = self.fill(offset, len)?;
+        while parts > 1 {
+            let (again, n) = self.fill(offset, len)?;
+            if again == bytes {
+                break;
+            }
+            (bytes, parts) = (again, n);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads until there is no more; the number says in how many parts it came.
+    fn fill(&self, offset: u64, len: usize) -> io::Result<(Vec<u8>, usize)> {
         let mut buf = vec![0; len];
-        let mut filled = 0;
+        let (mut filled, mut parts) = (0, 0);
         while filled < len {
             match self.file.read_at(&mut buf[filled..], offset + filled as u64) {
                 Ok(0) => break,
-                Ok(n) => filled += n,
+                Ok(n) => {
+                    filled += n;
+                    parts += 1;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         buf.truncate(filled);
-        Ok(buf)
+        Ok((buf, parts))
     }
 
     fn decoder(&self, format: Format) -> Box<dyn Read + Send> {

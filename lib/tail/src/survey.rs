@@ -46,6 +46,8 @@ pub(crate) struct Survey {
     pub(crate) here: Option<Meta>,
     /// Rotated files, oldest first.
     pub(crate) siblings: Vec<Sibling>,
+    /// A file was renamed while the list was made.
+    torn: bool,
 }
 
 impl Survey {
@@ -69,19 +71,19 @@ impl Survey {
             Err(error) => return Err(error),
         };
         let mut siblings = Vec::new();
-        list(fs, path, base, here, &mut siblings)?;
+        let mut torn = list(fs, path, base, here, &mut siblings)?;
         // Behind a symbolic link the rotated files lie beside the file itself.
         if let Ok(target) = fs.resolve(path)
             && target != path
             && let Some(name) = target.file_name().and_then(|name| name.to_str())
         {
-            list(fs, &target, name, here, &mut siblings)?;
+            torn |= list(fs, &target, name, here, &mut siblings)?;
         }
         sort(&mut siblings);
-        Ok(Survey { here, siblings })
+        Ok(Survey { here, siblings, torn })
     }
 
-    /// Whether the same files have the same names.
+    /// Whether the same files have the same names, as far as either look can be trusted.
     pub(crate) fn agrees(&self, other: &Survey) -> bool {
         let here = |survey: &Survey| survey.here.as_ref().map(FileKey::of);
         let siblings = |survey: &Survey| {
@@ -93,43 +95,62 @@ impl Survey {
             pairs.sort();
             pairs
         };
-        here(self) == here(other) && siblings(self) == siblings(other)
+        !self.torn && !other.torn && here(self) == here(other) && siblings(self) == siblings(other)
     }
 }
 
-/// Adds the files beside `path` whose names say that they were called `base`.
-fn list(fs: &dyn Fs, path: &Path, base: &str, here: Option<Meta>, siblings: &mut Vec<Sibling>) -> io::Result<()> {
+/// Adds the files beside `path` whose names say that they were called `base`. Whether names changed
+/// meanwhile.
+fn list(fs: &dyn Fs, path: &Path, base: &str, here: Option<Meta>, siblings: &mut Vec<Sibling>) -> io::Result<bool> {
     let dir = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let entries = match fs.read_dir(dir) {
-        Ok(entries) => entries,
-        // A directory that may be entered but not listed still lets its files be followed.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let Some(name) = entry.name.to_str().filter(|name| family::is_rotation_of(name, base)) else {
-            continue;
+    let names = || -> io::Result<Vec<(String, bool)>> {
+        let entries = match fs.read_dir(dir) {
+            Ok(entries) => entries,
+            // A directory that may be entered but not listed still lets its files be followed.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+                Vec::new()
+            }
+            Err(error) => return Err(error),
         };
-        if !matches!(entry.kind, Some(FileKind::File) | None) {
-            continue;
-        }
+        let files = entries.into_iter().filter_map(|entry| {
+            let name = entry
+                .name
+                .to_str()
+                .filter(|name| family::is_rotation_of(name, base))?
+                .to_owned();
+            matches!(entry.kind, Some(FileKind::File) | None).then_some((name, entry.kind.is_none()))
+        });
+        let mut files: Vec<(String, bool)> = files.collect();
+        files.sort();
+        Ok(files)
+    };
+    let listed = names()?;
+    let mut torn = false;
+    for (name, is_link) in &listed {
         let path = dir.join(name);
-        let Ok(meta) = fs.meta(&path) else { continue };
+        let meta = match fs.meta(&path) {
+            Ok(meta) => meta,
+            Err(error) => {
+                // A link may lead nowhere for ever.
+                torn |= error.kind() == io::ErrorKind::NotFound && !is_link;
+                continue;
+            }
+        };
         let known = siblings.iter().any(|sibling| sibling.key == FileKey::of(&meta));
         if meta.kind == FileKind::File && !known && here.is_none_or(|here| here.id != meta.id) {
             siblings.push(Sibling {
                 path,
-                name: name.to_owned(),
+                name: name.clone(),
                 age: family::age(name, base),
                 key: FileKey::of(&meta),
                 meta,
             });
         }
     }
-    Ok(())
+    Ok(torn || names()? != listed)
 }
 
 /// Oldest first: by the names' numbers or dates where all have the same kind, otherwise by time.

@@ -43,10 +43,14 @@ impl Follower {
         }
     }
 
-    /// Takes the file at the path as the newest generation, unless it is somebody else's.
-    pub(super) fn take_here(&mut self, now: i64, first: bool) -> io::Result<()> {
+    /// Takes the file at the path, which was seen as `seen`, as the newest generation, unless it is somebody else's.
+    pub(super) fn take_here(&mut self, seen: &Meta, now: i64, first: bool) -> io::Result<()> {
         let (source, meta) = self.open_here()?;
         let key = FileKey::of(&meta);
+        if key != FileKey::of(seen) {
+            // There may be others in between.
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was replaced meanwhile"));
+        }
         if let Some(at) = self
             .queue
             .iter()
@@ -90,7 +94,7 @@ impl Follower {
                 return Ok(());
             }
         } else if self.rotated_name {
-            let copy = self.registry.is_copy(&self.path, &source, meta.len, true)?;
+            let copy = self.registry.is_copy(&self.path, &source, meta.len, true, |_| true)?;
             if copy && let Some(orphan) = self.orphan_in(&source, meta.len)? {
                 return self.adopt(orphan, source, &meta);
             }

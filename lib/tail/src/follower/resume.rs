@@ -19,8 +19,8 @@ impl Follower {
         match self.saved.clone() {
             None => {
                 self.remember(&survey);
-                if survey.here.is_some() {
-                    self.take_here(now, true)?;
+                if let Some(here) = &survey.here {
+                    self.take_here(here, now, true)?;
                 }
             }
             Some(state) => self.resume(&survey, &state, now)?,

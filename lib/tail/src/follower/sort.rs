@@ -3,14 +3,14 @@
 use super::{Follower, Remembered};
 use crate::event::Event;
 use crate::generation::{Generation, holds, lock};
-use crate::identity::{FileKey, HEAD, Head};
+use crate::identity::{Content, FileKey, HEAD, Head};
 use crate::registry::Claim;
 use crate::source::Source;
 use crate::survey::{Sibling, Survey};
 use host::Meta;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 impl Follower {
     /// Compares what is known with what a look at the directory gave. Rotated files that appeared before `since` are not
@@ -23,16 +23,16 @@ impl Follower {
                 generation.path = Arc::from(sibling.path.as_path());
             }
         }
-        let after_truncation = self.truncated;
         self.settle_current(survey, now)?;
-        let untouched = self.current_ref().is_some_and(|current| current.read == 0);
-        if self.current.is_none() || untouched {
-            let missed = self.missed(survey, since, after_truncation)?;
-            self.insert(missed, survey, now)?;
+        // First, since what is missed may be a copy of it that is being made.
+        if self.current.is_none()
+            && self.looked_on.is_none()
+            && let Some(here) = &survey.here
+        {
+            self.take_here(here, now, false)?;
         }
-        if self.current.is_none() && self.looked_on.is_none() && survey.here.is_some() {
-            self.take_here(now, false)?;
-        }
+        let missed = self.missed(survey, since, now)?;
+        self.insert(missed, survey, now)?;
         self.remember(survey);
         Ok(())
     }
@@ -40,8 +40,22 @@ impl Follower {
     /// Decides whether the generation that was at the path still is.
     pub(super) fn settle_current(&mut self, survey: &Survey, now: i64) -> io::Result<()> {
         let here = survey.here.as_ref().map(FileKey::of);
-        if std::mem::take(&mut self.truncated) {
-            return self.end_truncated(survey, now);
+        if self.truncated.is_none()
+            && let Some(current) = self.current_mut()
+        {
+            let meta = current.source.meta()?;
+            if current.is_replaced(&meta)? {
+                // Its copy may be younger than the look at the directory.
+                self.truncated = Some(current.number);
+                return Err(io::Error::new(io::ErrorKind::NotFound, "it was truncated meanwhile"));
+            }
+        }
+        if let Some(number) = self.truncated {
+            self.end_truncated(number, survey, now)?;
+            self.truncated = None;
+            if self.current.is_none() {
+                return Ok(());
+            }
         }
         let Some(last) = self.queue.back() else {
             self.current = None;
@@ -95,11 +109,8 @@ impl Follower {
         }
     }
 
-    /// The current generation was truncated: what it still had is in the copy that was made before, if any.
-    pub(super) fn end_truncated(&mut self, survey: &Survey, now: i64) -> io::Result<()> {
-        let Some(number) = self.current.take() else {
-            return Ok(());
-        };
+    /// A generation's file was truncated: what it still had is in the copy that was made before, if any.
+    pub(super) fn end_truncated(&mut self, number: u64, survey: &Survey, now: i64) -> io::Result<()> {
         let Some(ended) = self.queue.iter().find(|generation| generation.number == number) else {
             return Ok(());
         };
@@ -118,8 +129,6 @@ impl Follower {
             };
             if renamed {
                 // It may be the copy: the directory is looked at again before anything is decided.
-                self.truncated = true;
-                self.current = Some(number);
                 return Err(io::Error::new(io::ErrorKind::NotFound, "it was renamed meanwhile"));
             }
             let Ok((source, meta)) = opened else { continue };
@@ -139,6 +148,9 @@ impl Follower {
             read: ended.read,
             copy: copy.as_ref().map(|(_, _, path)| path.clone()),
         });
+        if self.current == Some(number) {
+            self.current = None;
+        }
         let (registry, base, me) = (self.registry.clone(), self.path.clone(), self.me);
         if let Some(ended) = self.queue.iter_mut().find(|generation| generation.number == number) {
             ended.rotated_at = Some(now);
@@ -162,13 +174,10 @@ impl Follower {
     }
 
     /// Rotated files that nobody knows, oldest first.
-    pub(super) fn missed(
-        &mut self,
-        survey: &Survey,
-        since: i64,
-        after_truncation: bool,
-    ) -> io::Result<Vec<(Source, Meta, PathBuf)>> {
+    pub(super) fn missed(&mut self, survey: &Survey, since: i64, now: i64) -> io::Result<Vec<(Source, Meta, PathBuf)>> {
         let mut missed = Vec::new();
+        self.undecided.clear();
+        self.undecided_until = i64::MIN;
         for sibling in &survey.siblings {
             if sibling.is_foreign()
                 || (sibling.time() < since && !self.renewed.contains(&sibling.key))
@@ -176,6 +185,10 @@ impl Follower {
                 || self.reads(sibling.key)
                 || self.registry.known(sibling.key, self.me).is_some()
             {
+                continue;
+            }
+            if sibling.meta.len == 0 {
+                self.undecide(sibling, 0, now);
                 continue;
             }
             let (source, meta) = match Source::sniff(&*self.fs, &sibling.path) {
@@ -192,7 +205,11 @@ impl Follower {
             if FileKey::of(&meta) != sibling.key {
                 return Err(io::Error::new(io::ErrorKind::NotFound, "it was renamed meanwhile"));
             }
-            match self.is_known(sibling, &source, meta.len, after_truncation) {
+            if self.is_in_the_making(sibling, &source, meta.len)? {
+                self.undecide(sibling, meta.len, now);
+                continue;
+            }
+            match self.is_known(sibling, &source, meta.len) {
                 Ok(true) => {}
                 Ok(false) => missed.push((source, meta, sibling.path.clone())),
                 Err(error) => self.events.push(Event::Unreadable {
@@ -204,30 +221,48 @@ impl Follower {
         Ok(missed)
     }
 
+    /// A rotated file of which it cannot be told yet what it is: it is looked at again.
+    fn undecide(&mut self, sibling: &Sibling, len: u64, now: i64) {
+        self.undecided.push((sibling.key, len));
+        let quiet = sibling
+            .born()
+            .max(sibling.meta.modified)
+            .saturating_add(self.options.linger);
+        if now < quiet {
+            self.undecided_until = self.undecided_until.max(quiet);
+        }
+    }
+
+    /// Whether a file may be a copy that somebody is just making.
+    fn is_in_the_making(&self, sibling: &Sibling, source: &Source, len: u64) -> io::Result<bool> {
+        if source.is_packed() || len >= HEAD as u64 {
+            return Ok(false);
+        }
+        let bytes = source.peek(0, HEAD)?;
+        let mut originals = self.queue.iter().filter(|original| may_copy(sibling, original));
+        Ok(bytes.is_empty() || originals.any(|original| original.may_become(&bytes)))
+    }
+
     /// Whether the content of a rotated file is known from elsewhere.
-    pub(super) fn is_known(
-        &mut self,
-        sibling: &Sibling,
-        source: &Source,
-        len: u64,
-        after_truncation: bool,
-    ) -> io::Result<bool> {
-        for generation in &mut self.queue {
+    pub(super) fn is_known(&mut self, sibling: &Sibling, source: &Source, len: u64) -> io::Result<bool> {
+        for generation in self.queue.iter_mut().filter(|original| may_copy(sibling, original)) {
             let content = lock(&generation.content).clone();
-            if holds(source, len, &content, after_truncation)? {
+            if holds(source, len, &content, false)? {
                 generation.form = Some(sibling.key);
                 return Ok(true);
             }
         }
         // A copy that is still being made is too short to compare; if the original is truncated next, it is what counts.
-        for generation in &mut self.queue {
+        for generation in self.queue.iter_mut().filter(|original| may_copy(sibling, original)) {
             let content = lock(&generation.content).clone();
             if holds(source, len, &content, true)? {
                 generation.form = Some(sibling.key);
                 return Ok(true);
             }
         }
-        if self.registry.is_copy(&self.path, source, len, false)? {
+        let own: Vec<_> = self.queue.iter().map(|generation| &generation.content).collect();
+        let others = |content: &Arc<Mutex<Content>>| !own.iter().any(|one| Arc::ptr_eq(one, content));
+        if self.registry.is_copy(&self.path, source, len, false, others)? {
             return Ok(true);
         }
         let start = source.peek(0, HEAD)?;
@@ -274,6 +309,9 @@ impl Follower {
     pub(super) fn remember(&mut self, survey: &Survey) {
         let old = std::mem::take(&mut self.remembered);
         for sibling in &survey.siblings {
+            if self.undecided.iter().any(|(key, _)| *key == sibling.key) {
+                continue;
+            }
             let known = old
                 .iter()
                 .find(|old| old.key == sibling.key && sibling.key.birth.is_some());
@@ -298,4 +336,9 @@ impl Follower {
             self.since = newest.unwrap_or(i64::MIN);
         }
     }
+}
+
+/// Whether a file may be a copy of a generation: it is not older than the original.
+fn may_copy(sibling: &Sibling, original: &Generation) -> bool {
+    original.key.birth.is_none_or(|birth| sibling.born() >= birth)
 }

@@ -214,32 +214,5 @@ fn check(seed: u64) -> Result<(), String> {
 
 #[test]
 fn every_line_arrives_once_and_in_order() {
-    if let Ok(seed) = std::env::var("TAIL_SEED") {
-        let seed = seed.parse().expect("TAIL_SEED is a number");
-        check(seed).unwrap_or_else(|failure| panic!("{failure}"));
-        return;
-    }
-    let seeds = std::env::var("TAIL_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok())
-        .unwrap_or(SEEDS);
-    let mut failed = Vec::new();
-    let mut shortest = None;
-    for seed in 0..seeds {
-        if let Err(failure) = check(seed) {
-            let shorter = shortest
-                .as_ref()
-                .is_none_or(|other: &String| failure.len() < other.len());
-            if shorter {
-                shortest = Some(failure);
-            }
-            failed.push(seed);
-        }
-    }
-    assert!(
-        failed.is_empty(),
-        "{} of {seeds} seeds failed: {failed:?}\n{}",
-        failed.len(),
-        shortest.unwrap_or_default()
-    );
+    crate::world::seeds(SEEDS, check);
 }

@@ -153,3 +153,35 @@ impl Collector {
         std::mem::take(&mut self.delivered)
     }
 }
+
+/// Checks `count` seeds and reports the shortest failure. `TAIL_SEEDS` asks for more of them, `TAIL_SEED` for one.
+pub fn seeds(count: u64, check: impl Fn(u64) -> Result<(), String>) {
+    if let Ok(seed) = std::env::var("TAIL_SEED") {
+        let seed = seed.parse().expect("TAIL_SEED is a number");
+        check(seed).unwrap_or_else(|failure| panic!("{failure}"));
+        return;
+    }
+    let seeds = std::env::var("TAIL_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(count);
+    let mut failed = Vec::new();
+    let mut shortest = None;
+    for seed in 0..seeds {
+        if let Err(failure) = check(seed) {
+            let shorter = shortest
+                .as_ref()
+                .is_none_or(|other: &String| failure.len() < other.len());
+            if shorter {
+                shortest = Some(failure);
+            }
+            failed.push(seed);
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} of {seeds} seeds failed: {failed:?}\n{}",
+        failed.len(),
+        shortest.unwrap_or_default()
+    );
+}

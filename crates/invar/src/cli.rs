@@ -32,6 +32,10 @@ pub enum Command {
     Eval(Eval),
     /// Run one processing component of a configuration on standard input.
     Process(Process),
+    /// Show where every record went, edge by edge, in a running Invar.
+    Ledger(Ledger),
+    /// Say which records did not arrive, by which rule, and where that rule stands, in a running Invar.
+    Why(Why),
     /// Print the completion script of a shell.
     Completion(Completion),
 }
@@ -297,6 +301,41 @@ pub struct Process {
     pub inspect: bool,
     #[command(flatten)]
     pub gates: Gates,
+}
+
+/// How a command reaches a running Invar.
+#[derive(Args, Clone)]
+pub struct Server {
+    /// Address of its HTTP server; a user and password before the host are sent as basic authentication.
+    #[arg(long, default_value = "http://127.0.0.1:12345", value_name = "URL")]
+    pub addr: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Ledger {
+    /// Exit with 1 if records of any edge are lost or have two fates.
+    #[arg(long)]
+    pub strict: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args)]
+pub struct Why {
+    /// Only what happened in this time: 10m, 1h. Counters are remembered for an hour.
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub since: Option<Duration>,
+    /// Only this component.
+    #[arg(long, value_name = "ID")]
+    pub component: Option<String>,
+    /// Only records with this label; may be given several times.
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub labels: Vec<String>,
+    #[command(flatten)]
+    pub server: Server,
 }
 
 #[derive(Args)]

@@ -3,10 +3,12 @@
 pub mod completion;
 pub mod eval;
 pub mod fmt;
+pub mod ledger;
 pub mod process;
 pub mod run;
 pub mod try_;
 pub mod validate;
+pub mod why;
 
 /// A command that failed: its message goes to standard error, unless it was printed already.
 #[derive(Debug)]

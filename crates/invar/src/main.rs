@@ -4,6 +4,7 @@
 mod app;
 mod catalogue;
 mod cli;
+mod client;
 mod command;
 mod memory;
 mod output;
@@ -54,6 +55,8 @@ fn main() -> ExitCode {
         Command::Try(options) => command::try_::run(options),
         Command::Eval(options) => command::eval::run(options),
         Command::Process(options) => command::process::run(options),
+        Command::Ledger(options) => command::ledger::run(options),
+        Command::Why(options) => command::why::run(options),
         Command::Completion(options) => command::completion::run(options),
     };
     match outcome {

@@ -86,6 +86,11 @@ impl services::Controller for Reloader {
         })
     }
 
+    fn place(&self, id: &str, block: &str) -> BoxFuture<'_, Option<String>> {
+        let (id, block) = (id.to_owned(), block.to_owned());
+        Box::pin(async move { self.0.controller.place(&id, &block).await })
+    }
+
     fn reload(&self) -> BoxFuture<'static, Result<(), String>> {
         let inner = self.0.clone();
         Box::pin(async move { inner.load(false).await })

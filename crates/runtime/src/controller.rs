@@ -275,6 +275,12 @@ impl Controller {
         info(&live, id)
     }
 
+    /// Where a component stands, or a block in it, as `file:line`. `path` names the block: names of blocks, each with its number
+    /// among its namesakes from 0, from the outside in: `stage.match#1/stage.drop#0`; empty for the component itself.
+    pub async fn place(&self, id: &str, path: &str) -> Option<String> {
+        self.0.live.read().await.configuration.specs.get(id)?.place(path)
+    }
+
     /// Number of nodes whose changed exports were not passed on yet, and of evaluations that wait for a worker.
     pub fn evaluation_queue(&self) -> usize {
         self.0.queue.len() + self.0.workers.waiting()

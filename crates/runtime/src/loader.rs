@@ -89,6 +89,24 @@ pub struct Spec {
     pub references: Vec<Reference>,
 }
 
+impl Spec {
+    /// Where it stands, or a block in it, as `file:line`; see [`crate::Controller::place`] for `path`.
+    pub fn place(&self, path: &str) -> Option<String> {
+        let mut block: &Block = self.block.as_ref()?;
+        for step in path.split('/').filter(|step| !step.is_empty()) {
+            let (name, number) = step.rsplit_once('#')?;
+            let number: usize = number.parse().ok()?;
+            block = block
+                .body
+                .blocks()
+                .filter(|block| block.full_name() == name)
+                .nth(number)?;
+        }
+        let line = self.source.line(block.header_span().start);
+        Some(format!("{}:{line}", self.source.name()))
+    }
+}
+
 /// A configuration that holds together: every name known, every reference resolved, no cycle.
 #[derive(Clone, Default)]
 pub struct Configuration {

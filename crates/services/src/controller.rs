@@ -16,6 +16,13 @@ pub trait Controller: Send + Sync + 'static {
     /// One component by its global id: `local id` in the root, `module id/local id` elsewhere.
     fn component(&self, id: &str) -> BoxFuture<'_, Option<ComponentInfo>>;
 
+    /// Where a component stands in the configuration, or a block in it, as `file:line`. `block` is empty or names it:
+    /// `stage.match#1/stage.drop#0`, each with its number among its namesakes from 0.
+    fn place(&self, id: &str, block: &str) -> BoxFuture<'_, Option<String>> {
+        let _ = (id, block);
+        Box::pin(std::future::ready(None))
+    }
+
     /// Reads the configuration again and loads it, or leaves everything as it is. The error is the text for people, with
     /// all diagnostics.
     fn reload(&self) -> BoxFuture<'static, Result<(), String>>;

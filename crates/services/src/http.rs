@@ -4,6 +4,8 @@ mod answer;
 mod api;
 mod auth;
 mod connection;
+mod history;
+mod ledger;
 mod listen;
 mod options;
 mod page;
@@ -16,12 +18,14 @@ pub use options::{AuthArgs, BasicArgs, FilterArgs, HttpArgs, TlsArgs};
 use crate::controller::Controller;
 use arc_swap::ArcSwap;
 use component::{CancellationToken, Change, Error};
+use host::Clock;
 use promtext::{GaugeVec, Registry};
 use rustls::ServerConfig;
 use signals::{Budget, Ledger};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
 /// What the command line says about the server.
 #[derive(Clone, Debug)]
@@ -46,6 +50,8 @@ pub struct HttpState {
     pub ledger: Ledger,
     /// The process's memory budget.
     pub budget: Budget,
+    /// Time of day.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The server. It holds its port from [`Http::bind`] on, so that a port that is in use is an error before anything starts,
@@ -72,6 +78,8 @@ pub(crate) struct App {
     pub(crate) left_out: api::LeftOut,
     pub(crate) ledger: Ledger,
     pub(crate) budget: Budget,
+    pub(crate) history: Arc<history::History>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policy: Arc<ArcSwap<Policy>>,
     /// `""` or `/path`, without a slash at the end.
     pub(crate) ui_prefix: String,
@@ -123,14 +131,26 @@ impl Http {
             left_out: api::LeftOut::default(),
             ledger: state.ledger,
             budget: state.budget,
+            history: Arc::new(history::History::new(state.clock.now())),
+            clock: state.clock,
             policy: self.policy,
             ui_prefix: normal_prefix(&self.options.ui_prefix),
             node_name: self.options.node_name,
             address: self.address,
         });
         tracing::info!(service = "http", addr = %self.address, "now listening for http traffic");
+        let sampling = AbortOnDropHandle::new(tokio::spawn(sample(app.clone())));
         listen::serve(listener, app, self.options.limits, stop).await;
+        drop(sampling);
         Ok(())
+    }
+}
+
+/// Notes the counters of the ledger from time to time.
+async fn sample(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(history::EVERY).await;
+        app.history.sample(app.clock.now(), &app.ledger.snapshot());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The obligation to say what became of each record.
 
 use crate::budget::Permit;
-use crate::ledger::{Amount, Edge};
+use crate::ledger::{Amount, Edge, Fate};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,7 +37,7 @@ impl Tally {
 /// Responsibility for records that were taken over on one edge, and the memory permit under which they live.
 ///
 /// Whoever takes a batch apart must give each of its records a fate, [`deliver`](Custody::deliver),
-/// [`filter`](Custody::filter) or [`reject`](Custody::reject), before its `accept` resolves with `Ok`. Dropping an open custody is right only on the way
+/// [`filter`](Custody::filter) or another [`Fate`](Custody::settle), before its `accept` resolves with `Ok`. Dropping an open custody is right only on the way
 /// to a refusal, or when the `accept` itself is cancelled: then the sender still has the records.
 pub struct Custody {
     permit: Arc<Permit>,
@@ -63,7 +63,7 @@ impl Custody {
     pub fn deliver(&mut self, amount: Amount) {
         let amount = self.take(amount);
         if let Some(tally) = &self.tally {
-            tally.edge.count_delivered(amount);
+            tally.edge.deliver(amount);
             tally.settle(amount);
         }
     }
@@ -76,18 +76,19 @@ impl Custody {
     /// A rule of the configuration dropped these records; `rule` names it, for example by the stage's
     /// `drop_counter_reason`.
     pub fn filter(&mut self, rule: &str, amount: Amount) {
-        let amount = self.take(amount);
-        if let Some(tally) = &self.tally {
-            tally.edge.count_filtered(rule, amount);
-            tally.settle(amount);
-        }
+        self.settle(Fate::Filtered, rule, amount);
     }
 
     /// A destination refused these records for good; `reason` is its short name, such as `ingester_error`.
     pub fn reject(&mut self, reason: &str, amount: Amount) {
+        self.settle(Fate::Rejected, reason, amount);
+    }
+
+    /// These records will not arrive.
+    pub fn settle(&mut self, fate: Fate, name: &str, amount: Amount) {
         let amount = self.take(amount);
         if let Some(tally) = &self.tally {
-            tally.edge.count_rejected(reason, amount);
+            tally.edge.settle(fate, name, amount);
             tally.settle(amount);
         }
     }

@@ -1,7 +1,7 @@
 //! One sender, several receivers.
 
 use crate::custody::Tally;
-use crate::ledger::{Edge, Ledger};
+use crate::ledger::{Edge, Fate, Ledger};
 use crate::logs::LogBatch;
 use crate::sink::{Accepting, LogSink, Refused};
 use arc_swap::ArcSwap;
@@ -88,6 +88,16 @@ impl FanOut {
         self.branches.store(Arc::new(branches));
     }
 
+    /// Global id of the component that sends.
+    pub fn from(&self) -> &Arc<str> {
+        &self.from
+    }
+
+    /// The process's ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Global ids of the receivers.
     pub fn receivers(&self) -> Vec<Arc<str>> {
         self.branches
@@ -104,8 +114,8 @@ impl FanOut {
             [] => {
                 let edge = self.ledger.edge(&self.from, "");
                 let amount = batch.amount();
-                edge.count_entered(amount);
-                edge.count_filtered(NO_RECEIVER, amount);
+                edge.enter(amount);
+                edge.settle(Fate::Filtered, NO_RECEIVER, amount);
                 Ok(())
             }
             [only] => offer(only, batch).await,
@@ -124,14 +134,14 @@ struct Offer {
 impl Drop for Offer {
     fn drop(&mut self) {
         if !self.resolved {
-            self.tally.edge.count_returned(self.entered - self.tally.settled());
+            self.tally.edge.give_back(self.entered - self.tally.settled());
         }
     }
 }
 
 async fn offer(branch: &Branch, batch: LogBatch) -> Result<(), Refused> {
     let entered = batch.amount();
-    branch.edge.count_entered(entered);
+    branch.edge.enter(entered);
     let tally = Tally::new(branch.edge.clone());
     let mut offer = Offer {
         tally: tally.clone(),
@@ -143,7 +153,7 @@ async fn offer(branch: &Branch, batch: LogBatch) -> Result<(), Refused> {
         offer.resolved = true;
         let lost = entered - tally.settled();
         if lost.items > 0 {
-            branch.edge.count_lost(lost);
+            branch.edge.lose(lost);
             if cfg!(debug_assertions) {
                 panic!(
                     "{} accepted {} records from {} of which {} have no fate",
@@ -222,8 +232,8 @@ async fn insist(branch: &Branch, batch: &LogBatch, mut why: Refused, mut turn: O
         }
     }
     // The other branches have it; this one never will. Its records are accounted for on its own edge.
-    branch.edge.count_entered(batch.amount());
-    branch.edge.count_rejected(why.reason(), batch.amount());
+    branch.edge.enter(batch.amount());
+    branch.edge.settle(Fate::Rejected, why.reason(), batch.amount());
 }
 
 impl LogSink for FanOut {

@@ -1,5 +1,6 @@
 //! Where every record went, per edge of the graph.
 
+use crate::examples::Examples;
 use std::collections::BTreeMap;
 use std::ops::{Add, AddAssign, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,9 +69,40 @@ impl Count {
     }
 }
 
-/// Counters of one edge, from a component to another.
+/// Why records did not arrive, and will not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// A rule of the configuration dropped them.
+    Filtered,
+    /// A destination refused them for good, and nobody keeps them.
+    Rejected,
+    /// They waited longer than the queue's bounds in age or bytes allow.
+    Expired,
+    /// A destination refused them for good; they are in the dead-letter log.
+    DeadLettered,
+}
+
+impl Fate {
+    /// All of them.
+    pub const ALL: [Fate; 4] = [Fate::Filtered, Fate::Rejected, Fate::Expired, Fate::DeadLettered];
+
+    /// Name in metrics and JSON: `filtered`, `rejected`, `expired`, `dead_lettered`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fate::Filtered => "filtered",
+            Fate::Rejected => "rejected",
+            Fate::Expired => "expired",
+            Fate::DeadLettered => "dead_lettered",
+        }
+    }
+}
+
+/// Amounts by the name of a rule or reason.
+type Named = BTreeMap<Arc<str>, Amount>;
+
+/// Counters of one edge, from a component to another, or from a sink through its queue to a destination.
 ///
-/// entered = delivered + filtered + rejected + returned + lost + in flight.
+/// entered = delivered + filtered + rejected + expired + dead-lettered + returned + lost + in flight.
 pub struct Edge {
     from: Arc<str>,
     to: Arc<str>,
@@ -78,8 +110,7 @@ pub struct Edge {
     delivered: Count,
     returned: Count,
     lost: Count,
-    filtered: Mutex<BTreeMap<Arc<str>, Amount>>,
-    rejected: Mutex<BTreeMap<Arc<str>, Amount>>,
+    named: [Mutex<Named>; Fate::ALL.len()],
 }
 
 /// An edge's counters at one moment.
@@ -101,16 +132,42 @@ pub struct EdgeSnapshot {
     pub filtered: BTreeMap<String, Amount>,
     /// Refused by a destination for good, by reason.
     pub rejected: BTreeMap<String, Amount>,
+    /// Given up because they waited too long, by reason.
+    pub expired: BTreeMap<String, Amount>,
+    /// Refused by a destination for good and kept in the dead-letter log, by reason.
+    pub dead_lettered: BTreeMap<String, Amount>,
 }
 
 impl EdgeSnapshot {
     /// Records that have no fate yet.
     pub fn in_flight(&self) -> Amount {
+        self.entered - self.settled()
+    }
+
+    /// Records that have a fate, the lost ones included.
+    pub fn settled(&self) -> Amount {
         let mut settled = self.delivered + self.returned + self.lost;
-        for amount in self.filtered.values().chain(self.rejected.values()) {
-            settled += *amount;
+        for fate in Fate::ALL {
+            for amount in self.named(fate).values() {
+                settled += *amount;
+            }
         }
-        self.entered - settled
+        settled
+    }
+
+    /// Amounts by rule or reason.
+    pub fn named(&self, fate: Fate) -> &BTreeMap<String, Amount> {
+        match fate {
+            Fate::Filtered => &self.filtered,
+            Fate::Rejected => &self.rejected,
+            Fate::Expired => &self.expired,
+            Fate::DeadLettered => &self.dead_lettered,
+        }
+    }
+
+    /// Whether no record is lost and none has two fates.
+    pub fn balances(&self) -> bool {
+        self.lost == Amount::default() && self.settled().items <= self.entered.items
     }
 }
 
@@ -118,7 +175,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-fn count_named(map: &Mutex<BTreeMap<Arc<str>, Amount>>, name: &str, amount: Amount) {
+fn count_named(map: &Mutex<Named>, name: &str, amount: Amount) {
     let mut map = lock(map);
     match map.get_mut(name) {
         Some(count) => *count += amount,
@@ -128,7 +185,7 @@ fn count_named(map: &Mutex<BTreeMap<Arc<str>, Amount>>, name: &str, amount: Amou
     }
 }
 
-fn names(map: &Mutex<BTreeMap<Arc<str>, Amount>>) -> BTreeMap<String, Amount> {
+fn names(map: &Mutex<Named>) -> BTreeMap<String, Amount> {
     lock(map)
         .iter()
         .map(|(name, amount)| (name.to_string(), *amount))
@@ -144,8 +201,7 @@ impl Edge {
             delivered: Count::default(),
             returned: Count::default(),
             lost: Count::default(),
-            filtered: Mutex::default(),
-            rejected: Mutex::default(),
+            named: Default::default(),
         }
     }
 
@@ -159,31 +215,29 @@ impl Edge {
         &self.to
     }
 
-    pub(crate) fn count_entered(&self, amount: Amount) {
+    /// Records came onto the edge.
+    pub fn enter(&self, amount: Amount) {
         self.entered.add(amount);
     }
 
-    pub(crate) fn count_delivered(&self, amount: Amount) {
+    /// Records arrived at its end.
+    pub fn deliver(&self, amount: Amount) {
         self.delivered.add(amount);
     }
 
-    pub(crate) fn count_returned(&self, amount: Amount) {
+    /// Records went back to where they came from.
+    pub fn give_back(&self, amount: Amount) {
         self.returned.add(amount);
     }
 
-    pub(crate) fn count_lost(&self, amount: Amount) {
+    pub(crate) fn lose(&self, amount: Amount) {
         self.lost.add(amount);
     }
 
-    pub(crate) fn count_filtered(&self, rule: &str, amount: Amount) {
+    /// Records will not arrive, by the name of the rule or reason.
+    pub fn settle(&self, fate: Fate, name: &str, amount: Amount) {
         if amount.items > 0 {
-            count_named(&self.filtered, rule, amount);
-        }
-    }
-
-    pub(crate) fn count_rejected(&self, reason: &str, amount: Amount) {
-        if amount.items > 0 {
-            count_named(&self.rejected, reason, amount);
+            count_named(&self.named[fate as usize], name, amount);
         }
     }
 
@@ -196,8 +250,10 @@ impl Edge {
             delivered: self.delivered.get(),
             returned: self.returned.get(),
             lost: self.lost.get(),
-            filtered: names(&self.filtered),
-            rejected: names(&self.rejected),
+            filtered: names(&self.named[Fate::Filtered as usize]),
+            rejected: names(&self.named[Fate::Rejected as usize]),
+            expired: names(&self.named[Fate::Expired as usize]),
+            dead_lettered: names(&self.named[Fate::DeadLettered as usize]),
             entered: Amount::default(),
         };
         snapshot.entered = self.entered.get();
@@ -205,15 +261,21 @@ impl Edge {
     }
 }
 
-/// All edges of the process. Clones share it.
+/// All edges of the process, and examples of what did not arrive. Clones share it.
 #[derive(Clone, Default)]
-pub struct Ledger(Arc<Mutex<BTreeMap<(String, String), Arc<Edge>>>>);
+pub struct Ledger(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    edges: Mutex<BTreeMap<(String, String), Arc<Edge>>>,
+    examples: Examples,
+}
 
 impl Ledger {
     /// The edge between two components by their global ids; made when it is asked for first and kept from then on, so
     /// that its counters survive a reload.
     pub fn edge(&self, from: &str, to: &str) -> Arc<Edge> {
-        lock(&self.0)
+        lock(&self.0.edges)
             .entry((from.to_owned(), to.to_owned()))
             .or_insert_with(|| Arc::new(Edge::new(from, to)))
             .clone()
@@ -221,7 +283,12 @@ impl Ledger {
 
     /// The counters of every edge, by sender and receiver.
     pub fn snapshot(&self) -> Vec<EdgeSnapshot> {
-        let edges: Vec<Arc<Edge>> = lock(&self.0).values().cloned().collect();
+        let edges: Vec<Arc<Edge>> = lock(&self.0.edges).values().cloned().collect();
         edges.iter().map(|edge| edge.snapshot()).collect()
+    }
+
+    /// Examples of records that did not arrive.
+    pub fn examples(&self) -> &Examples {
+        &self.0.examples
     }
 }

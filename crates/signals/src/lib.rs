@@ -26,19 +26,23 @@
 mod budget;
 mod courier;
 mod custody;
+mod examples;
 mod fanout;
 mod labels;
 mod ledger;
 mod logs;
 mod receipt;
+mod redact;
 mod sink;
 
 pub use budget::{Budget, Permit};
 pub use courier::{Courier, Landed};
 pub use custody::Custody;
+pub use examples::{Due, Example, Examples};
 pub use fanout::{FanOut, Receiver};
 pub use labels::{Labels, LabelsBuilder};
-pub use ledger::{Amount, Edge, EdgeSnapshot, Ledger};
+pub use ledger::{Amount, Edge, EdgeSnapshot, Fate, Ledger};
 pub use logs::{Entry, LogBatch, LogStream, Metadata};
 pub use receipt::{Held, Receipt, receipt};
+pub use redact::redact;
 pub use sink::{Accepting, LogSink, Refused};

@@ -9,7 +9,9 @@ use component::Error;
 use host::Host;
 use logql::Selector;
 use promtext::Counter;
+use signals::Due;
 use std::any::Any;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Collects the instructions of a pipeline.
@@ -26,6 +28,8 @@ pub struct Compiler {
     pub(super) families: Vec<Arc<CustomFamily>>,
     keep_all: bool,
     written: Vec<Slot>,
+    /// The stage that is being compiled, as examples name it.
+    place: String,
 }
 
 impl Compiler {
@@ -43,16 +47,23 @@ impl Compiler {
             families: Vec::new(),
             keep_all: options.keep_all,
             written: Vec::new(),
+            place: String::new(),
         }
     }
 
     /// Compiles stages, one after the other.
     pub fn stages(&mut self, stages: &[Stage]) -> Result<(), Error> {
+        let outside = self.place.clone();
+        let mut namesakes: HashMap<&'static str, usize> = HashMap::new();
         for stage in stages {
+            let number = namesakes.entry(stage.name()).or_default();
+            self.place = format!("{outside}{}#{number}", stage.name());
+            *number += 1;
             stage
                 .compile(self)
                 .map_err(|error| Error::new(format!("{}: {error}", stage.name())))?;
         }
+        self.place = outside;
         Ok(())
     }
 
@@ -86,6 +97,8 @@ impl Compiler {
     /// Adds stages that only records with matching labels and line pass through.
     pub fn nested(&mut self, selector: Selector, stages: &[Stage]) -> Result<(), Error> {
         let at = self.code.len();
+        let inside = self.place.clone();
+        self.place.push('/');
         // Values may have been written under any name that has a place by now.
         self.code.push(Instr::Match {
             selector,
@@ -93,6 +106,7 @@ impl Compiler {
             written: self.written.clone(),
         });
         self.stages(stages)?;
+        self.place = inside;
         let end = self.code.len();
         if let Some(Instr::Match { otherwise, .. }) = self.code.get_mut(at) {
             *otherwise = end;
@@ -144,13 +158,15 @@ impl Compiler {
         if let Some(known) = self
             .rules
             .iter()
-            .position(|rule| &*rule.name == name && rule.counted == counted)
+            .position(|rule| &*rule.name == name && rule.counted == counted && *rule.place == self.place)
         {
             return known;
         }
         self.rules.push(Rule {
             name: Arc::from(name),
             counted,
+            place: Arc::from(self.place.as_str()),
+            due: Due::default(),
         });
         self.rules.len() - 1
     }

@@ -14,7 +14,7 @@ use component::{BoxFuture, CancellationToken, Inspector};
 use futures_util::StreamExt;
 use futures_util::future::FutureExt;
 use futures_util::stream::FuturesUnordered;
-use signals::{Accepting, Custody, FanOut, LogBatch, LogSink, LogStream, Permit, Receipt, Refused};
+use signals::{Accepting, Custody, Examples, FanOut, LogBatch, LogSink, LogStream, Permit, Receipt, Refused};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -120,6 +120,10 @@ impl Flow {
         self.wake.notify_one();
     }
 
+    fn notes(&self) -> Notes<'_> {
+        (self.out.ledger().examples(), &self.id)
+    }
+
     fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
@@ -161,7 +165,7 @@ impl Flow {
         };
         drop(streams);
         let settlement = self.offer(&pipeline, output, Some(&custody)).await?;
-        settlement.settle(&pipeline, custody);
+        settlement.settle(self.notes(), &pipeline, custody);
         Ok(())
     }
 
@@ -267,7 +271,7 @@ impl Flow {
         for settlement in settlements {
             all.merge(settlement);
         }
-        all.settle(&pipeline, custody);
+        all.settle(self.notes(), &pipeline, custody);
         for receipt in receipts {
             receipt.settled().await?;
         }
@@ -305,6 +309,7 @@ impl Flow {
             Ok(Settlement {
                 dropped: output.dropped,
                 effects: output.effects,
+                examples: output.examples,
             })
         }
     }
@@ -365,11 +370,11 @@ impl Flow {
 
     /// Offers records that no call waits for, and sees to them in the background.
     async fn send_off(&self, pipeline: &Arc<Pipeline>, output: Output) {
-        let pipeline_ = pipeline.clone();
+        let (out, id, pipeline_) = (self.out.clone(), self.id.clone(), pipeline.clone());
         let offer = self.offer(pipeline, output, None);
         let mut flight = async move {
             if let Ok(settlement) = offer.await {
-                settlement.count(&pipeline_);
+                settlement.count((out.ledger().examples(), &id), &pipeline_);
             }
         }
         .boxed();
@@ -457,7 +462,11 @@ impl Parts {
 struct Settlement {
     dropped: Vec<super::step::Dropped>,
     effects: Vec<super::metrics::Effect>,
+    examples: Vec<super::step::DroppedExample>,
 }
+
+/// Where examples of dropped records go, and the component that dropped them.
+type Notes<'a> = (&'a Examples, &'a Arc<str>);
 
 impl Settlement {
     fn merge(&mut self, other: Settlement) {
@@ -470,10 +479,14 @@ impl Settlement {
             sum.amount += dropped.amount;
         }
         self.effects.extend(other.effects);
+        self.examples.extend(other.examples);
     }
 
     /// Counts in metrics.
-    fn count(self, pipeline: &Pipeline) {
+    fn count(self, (examples, id): Notes<'_>, pipeline: &Pipeline) {
+        for example in &self.examples {
+            pipeline.note(examples, id, example);
+        }
         for (rule, dropped) in self.dropped.iter().enumerate().filter(|(_, dropped)| dropped.lines > 0) {
             let (name, counted) = pipeline.rule(rule);
             if counted {
@@ -484,7 +497,7 @@ impl Settlement {
     }
 
     /// Counts in metrics and in the ledger.
-    fn settle(self, pipeline: &Pipeline, mut custody: Custody) {
+    fn settle(self, notes: Notes<'_>, pipeline: &Pipeline, mut custody: Custody) {
         for (rule, dropped) in self
             .dropped
             .iter()
@@ -494,6 +507,6 @@ impl Settlement {
             custody.filter(pipeline.rule(rule).0, dropped.amount);
         }
         custody.deliver_rest();
-        self.count(pipeline);
+        self.count(notes, pipeline);
     }
 }

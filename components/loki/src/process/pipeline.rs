@@ -8,12 +8,12 @@ use super::metrics::{CustomFamily, Metrics};
 use super::names::{Names, Reads, Slot};
 use super::record::Record;
 use super::stages::{Compile, Stage};
-use super::step::{Cx, Flow, RuleId, Step, Tools};
+use super::step::{Cx, DroppedExample, Flow, RuleId, Step, Tools};
 use component::{CancellationToken, Error};
 use host::Host;
 use logql::Selector;
 use promtext::Counter;
-use signals::{Entry, Labels};
+use signals::{Due, Entry, Examples, Fate, Labels};
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -49,6 +49,10 @@ pub(super) struct Rule {
     pub(super) name: Arc<str>,
     /// Whether its drops are in `loki_process_dropped_lines_total`.
     pub(super) counted: bool,
+    /// The stage that has the rule, as the ledger's examples name it: `stage.match#0/stage.drop#1`.
+    pub(super) place: Arc<str>,
+    /// When an example of what it drops is wanted.
+    pub(super) due: Due,
 }
 
 /// A stage that holds records.
@@ -132,6 +136,21 @@ impl Pipeline {
     /// Name of a rule, and whether its drops are counted in the component's metric.
     pub fn rule(&self, rule: RuleId) -> (&str, bool) {
         (&self.rules[rule].name, self.rules[rule].counted)
+    }
+
+    /// Keeps an example of what a rule dropped in `component`.
+    pub(super) fn note(&self, examples: &Examples, component: &Arc<str>, example: &DroppedExample) {
+        let rule = &self.rules[example.rule];
+        examples.note(
+            self.host.clock.now(),
+            component,
+            Fate::Filtered,
+            &rule.name,
+            &rule.place,
+            &example.labels,
+            &example.line,
+            "",
+        );
     }
 
     /// Names of extracted values.
@@ -273,6 +292,13 @@ impl Pipeline {
     }
 
     fn drop_record(&self, rule: RuleId, record: &mut Record, cx: &mut Cx<'_>) {
+        if self.rules[rule].due.take(cx.now) {
+            cx.output.examples.push(DroppedExample {
+                rule,
+                labels: record.labels.clone(),
+                line: record.line.clone(),
+            });
+        }
         cx.drop_record(rule, &self.rules[rule].name, record);
     }
 }

@@ -5,6 +5,7 @@ use super::label_cache::LabelCache;
 use super::metrics::Effect;
 use super::names::Names;
 use super::record::Record;
+use bytes::Bytes;
 use host::Host;
 use signals::{Amount, Entry, Labels, LogStream};
 use std::any::Any;
@@ -76,6 +77,18 @@ pub struct Output {
     pub dropped: Vec<Dropped>,
     /// Changes to counters, made when the records have arrived.
     pub effects: Vec<Effect>,
+    /// Examples of what was dropped.
+    pub examples: Vec<DroppedExample>,
+}
+
+/// A record that a rule dropped, to be shown to people.
+pub struct DroppedExample {
+    /// The rule.
+    pub rule: RuleId,
+    /// The record's labels.
+    pub labels: Labels,
+    /// Its line.
+    pub line: Bytes,
 }
 
 impl Output {

@@ -109,6 +109,7 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         metrics: app.process.metrics.clone(),
         ledger: app.process.ledger.clone(),
         budget: app.process.budget.clone(),
+        clock: app.process.host.clock.clone(),
     };
     let server = tokio::spawn(http.serve(state, stop.clone()));
     let forwarder = tokio::spawn(logging.clone().run(stop.clone()));

@@ -9,3 +9,4 @@ mod reload;
 mod rotation;
 mod support;
 mod try_;
+mod why;

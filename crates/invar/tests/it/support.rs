@@ -107,6 +107,11 @@ impl Running {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Port of its HTTP server.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -11,12 +11,11 @@ use component::HealthState;
 use promtext::GatherError;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use signals::{Amount, EdgeSnapshot};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use value::{Body, Item, Place, Value};
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// `/-/healthy`: whether no component of the root is unhealthy.
 pub(crate) async fn healthy(call: Call) -> Response<HttpBody> {
@@ -179,21 +178,6 @@ pub(crate) async fn peers(call: Call) -> Response<HttpBody> {
     web(&call, &[peer])
 }
 
-/// `/api/v0/invar/ledger`: where every record went.
-pub(crate) async fn ledger(call: Call) -> Response<HttpBody> {
-    let budget = &call.app.budget;
-    let page = LedgerPage {
-        edges: call.app.ledger.snapshot().into_iter().map(Edge::from).collect(),
-        budget: BudgetPage {
-            limit: (budget.limit() != u64::MAX).then(|| budget.limit()),
-            used: budget.used(),
-            peak: budget.peak(),
-            waiting: budget.waiting(),
-        },
-    };
-    json(&call, JSON, &page)
-}
-
 /// Paths that belong to the API and lead nowhere, which the user interface must not answer.
 pub(crate) async fn nothing(_: Call) -> Response<HttpBody> {
     answer::error(StatusCode::NOT_FOUND, "404 page not found")
@@ -204,7 +188,7 @@ fn web(call: &Call, content: &impl Serialize) -> Response<HttpBody> {
     json(call, HeaderValue::from_static(TEXT), content)
 }
 
-fn json(call: &Call, content_type: HeaderValue, content: &impl Serialize) -> Response<HttpBody> {
+pub(super) fn json(call: &Call, content_type: HeaderValue, content: &impl Serialize) -> Response<HttpBody> {
     match serde_json::to_vec(content) {
         Ok(content) => answer::document(call.request.headers(), content_type, content),
         Err(error) => answer::error(StatusCode::INTERNAL_SERVER_ERROR, error),
@@ -298,72 +282,4 @@ struct Peer<'a> {
     #[serde(rename = "isSelf")]
     is_self: bool,
     state: &'static str,
-}
-
-#[derive(Serialize)]
-struct LedgerPage {
-    edges: Vec<Edge>,
-    budget: BudgetPage,
-}
-
-#[derive(Serialize)]
-struct BudgetPage {
-    limit: Option<u64>,
-    used: u64,
-    peak: u64,
-    waiting: usize,
-}
-
-#[derive(Serialize)]
-struct Edge {
-    from: String,
-    to: String,
-    entered: Count,
-    delivered: Count,
-    filtered: BTreeMap<String, Count>,
-    rejected: BTreeMap<String, Count>,
-    returned: Count,
-    lost: Count,
-    in_flight: Count,
-    /// Whether every record that entered has a fate or is in flight.
-    balanced: bool,
-}
-
-#[derive(Serialize)]
-struct Count {
-    items: u64,
-    bytes: u64,
-}
-
-impl From<Amount> for Count {
-    fn from(amount: Amount) -> Self {
-        Count {
-            items: amount.items,
-            bytes: amount.bytes,
-        }
-    }
-}
-
-impl From<EdgeSnapshot> for Edge {
-    fn from(edge: EdgeSnapshot) -> Self {
-        let in_flight = edge.in_flight();
-        let counts =
-            |map: BTreeMap<String, Amount>| map.into_iter().map(|(name, amount)| (name, amount.into())).collect();
-        let mut accounted = edge.delivered + edge.returned + in_flight;
-        for amount in edge.filtered.values().chain(edge.rejected.values()) {
-            accounted += *amount;
-        }
-        Edge {
-            balanced: accounted == edge.entered,
-            from: edge.from,
-            to: edge.to,
-            entered: edge.entered.into(),
-            delivered: edge.delivered.into(),
-            filtered: counts(edge.filtered),
-            rejected: counts(edge.rejected),
-            returned: edge.returned.into(),
-            lost: edge.lost.into(),
-            in_flight: in_flight.into(),
-        }
-    }
 }

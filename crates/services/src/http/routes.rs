@@ -1,6 +1,6 @@
 //! The table of routes: everything that the server answers to.
 
-use super::{App, answer, api, auth, page};
+use super::{App, answer, api, auth, ledger, page};
 use axum::body::Body;
 use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -59,7 +59,10 @@ pub(crate) static ROUTES: &[Route] = &[
         })
     },
     get(Base::Root, "/api/v0/invar/ledger", READ, |call| {
-        Box::pin(api::ledger(call))
+        Box::pin(ledger::ledger(call))
+    }),
+    get(Base::Root, "/api/v0/invar/why", READ, |call| {
+        Box::pin(ledger::why(call))
     }),
     get(Base::Root, "/debug/{rest}", ANY, |call| Box::pin(api::nothing(call))),
     get(Base::Ui, "/api/v0/web/components", READ, |call| {
@@ -312,6 +315,8 @@ mod tests {
             metrics,
             ledger: signals::Ledger::default(),
             budget: signals::Budget::new(1),
+            history: Arc::new(super::super::history::History::new(0)),
+            clock: Arc::new(host::SystemClock),
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             ui_prefix: "/ui".to_owned(),
             node_name: String::new(),

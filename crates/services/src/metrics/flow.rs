@@ -2,7 +2,7 @@
 
 use crate::logging::Logging;
 use promtext::{Collector, Desc, Family, Kind, Label};
-use signals::{Amount, Budget, Ledger};
+use signals::{Amount, Budget, Fate, Ledger};
 
 /// `invar_ledger_*`: what entered each edge of the graph, and the fate of it.
 pub(super) struct LedgerMetrics(pub(super) Ledger);
@@ -67,11 +67,10 @@ impl Collector for LedgerMetrics {
             fate("delivered", "", edge.delivered);
             fate("returned", "", edge.returned);
             fate("lost", "", edge.lost);
-            for (rule, amount) in &edge.filtered {
-                fate("filtered", rule, *amount);
-            }
-            for (reason, amount) in &edge.rejected {
-                fate("rejected", reason, *amount);
+            for kind in Fate::ALL {
+                for (reason, amount) in edge.named(kind) {
+                    fate(kind.as_str(), reason, *amount);
+                }
             }
         }
         families.extend([entered_items, entered_bytes, items, bytes, flying_items, flying_bytes]);

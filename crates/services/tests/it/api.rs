@@ -243,7 +243,7 @@ async fn the_ledger_shows_every_edge() {
         response.text().await.unwrap(),
         concat!(
             r#"{"edges":[{"from":"a","to":"b","entered":{"items":2,"bytes":3},"delivered":{"items":1,"bytes":2},"#,
-            r#""filtered":{"noisy":{"items":1,"bytes":1}},"rejected":{},"returned":{"items":0,"bytes":0},"#,
+            r#""filtered":{"noisy":{"items":1,"bytes":1}},"rejected":{},"expired":{},"dead_lettered":{},"returned":{"items":0,"bytes":0},"#,
             r#""lost":{"items":0,"bytes":0},"in_flight":{"items":0,"bytes":0},"balanced":true}],"#,
             r#""budget":{"limit":1048576,"used":0,"peak":10,"waiting":0}}"#,
         )

@@ -127,6 +127,7 @@ impl Server {
             metrics: metrics.clone(),
             ledger: ledger.clone(),
             budget: budget.clone(),
+            clock: Arc::new(host::SystemClock),
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(http.serve(state, stop.clone()));

@@ -162,7 +162,8 @@ impl Wal {
     pub fn sync(&self) -> Result<(), Error> {
         let shared = &*self.shared;
         let mut state = shared.quiet(shared.lock());
-        for first in std::mem::take(&mut state.loose) {
+        let names = !state.loose.is_empty();
+        while let Some(first) = state.loose.pop() {
             let synced = state
                 .file(&*shared.disk, &shared.dir, first)
                 .and_then(|file| file.sync().map_err(Error::io("sync", shared.path(first))));
@@ -170,6 +171,10 @@ impl Wal {
                 state.sync_failures += 1;
                 return Err(error);
             }
+        }
+        if names {
+            let synced = shared.disk.sync_dir(&shared.dir);
+            synced.map_err(Error::io("sync", &shared.dir))?;
         }
         let Some(active) = state.active.as_ref().filter(|active| active.dirty) else {
             return Ok(());
@@ -298,7 +303,8 @@ impl Shared {
         })?;
         let written = write_full(&*file, &header, 0)
             .and_then(|()| match self.options.durability {
-                Durability::Always => self.disk.sync_dir(&self.dir),
+                // The header first, so that no record is durable without it.
+                Durability::Always => file.sync().and_then(|()| self.disk.sync_dir(&self.dir)),
                 // With the operating system is enough; the first sync of the file is followed by one of the directory.
                 _ => Ok(()),
             })

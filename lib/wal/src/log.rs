@@ -67,7 +67,7 @@ impl Wal {
             let last = found.last().is_some_and(|(last, _)| last == first);
             state.adopt(&*disk, dir, (*first, *len), last, &saved);
         }
-        state.take_over(&*disk, saved);
+        state.take_over(&*disk, saved, dir);
         let shared = Shared {
             disk,
             clock,
@@ -219,7 +219,17 @@ impl State {
         }
         let last_seq = examined.segment.summary.last_seq;
         self.next_seq = self.next_seq.max(last_seq.saturating_add(1));
-        let torn = recover::torn(&examined);
+        let mut torn = recover::torn(&examined);
+        if last && !examined.sealed && examined.segment.summary.records == 0 && !examined.damage.is_empty() {
+            // Nothing in it was ever durable: a crash interrupted its creation.
+            torn = Some(Damage {
+                segment: first,
+                offset: 0,
+                len: examined.segment.len,
+                seq: None,
+                what: What::TornTail,
+            });
+        }
         let mut damage = std::mem::take(&mut examined.damage);
         if let Some(torn) = torn {
             damage.retain(|damage| damage.offset < torn.offset);
@@ -237,6 +247,7 @@ impl State {
         let empty = examined.segment.summary.records == 0;
         let file = examined.file.take();
         self.segments.insert(first, examined.segment);
+        self.loose.push(first);
         for damage in damage {
             self.report(disk, file.as_deref(), damage);
         }
@@ -246,7 +257,7 @@ impl State {
     }
 
     /// Takes the saved cursors in.
-    fn take_over(&mut self, disk: &dyn Disk, saved: Saved) {
+    fn take_over(&mut self, disk: &dyn Disk, saved: Saved, dir: &Path) {
         if self.cursors_lost {
             let damage = Damage {
                 segment: 0,
@@ -278,6 +289,16 @@ impl State {
                     .is_some_and(|segment| held.place.offset < segment.end)
             });
             cursor.back.retain(|seq| cursor.held.contains_key(seq));
+            let here = self.segments.get(&cursor.at.segment).filter(|segment| segment.rebuilt);
+            if let Some(end) = here.map(|segment| segment.end) {
+                // What was passed may include what is not legible any more, of which the new summary knows nothing.
+                let until = cursor.at.offset.min(end);
+                let passed = self
+                    .file(disk, dir, cursor.at.segment)
+                    .ok()
+                    .and_then(|file| recover::passed(&*file, cursor.at.segment, until, cursor.hash).ok());
+                cursor.consumed = passed.unwrap_or(cursor.consumed);
+            }
             cursor.fates.appended = self.depth(&cursor);
             self.cursors.insert(cursor.hash, cursor);
         }

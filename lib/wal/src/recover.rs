@@ -6,7 +6,7 @@ use crate::disk::{Disk, DiskFile, read_full};
 use crate::layout::{SEGMENT_HEADER, SegmentHeader, read_segment_header, segment_first, segment_name};
 use crate::scan::{Step, payload_is_good, step};
 use crate::state::Segment;
-use crate::summary::Summary;
+use crate::summary::{Summary, Totals};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -87,6 +87,7 @@ fn look(file: &dyn DiskFile, first: u64, payloads: bool, examined: &mut Examined
     let footer = Summary::read(file, first, len)?;
     let end = footer.as_ref().map_or(len, |(_, at)| *at);
     examined.sealed = footer.is_some();
+    examined.segment.rebuilt = !examined.sealed;
     if let Some((summary, at)) = footer {
         examined.segment.end = at;
         examined.segment.summary = summary;
@@ -101,6 +102,8 @@ fn look(file: &dyn DiskFile, first: u64, payloads: bool, examined: &mut Examined
 fn walk(file: &dyn DiskFile, first: u64, end: u64, payloads: bool, examined: &mut Examined) -> io::Result<()> {
     let mut offset = SEGMENT_HEADER.min(end);
     let mut good = offset;
+    // Records whose payload is damaged: they count, as damaged, unless they turn out to be the torn end.
+    let mut doubtful = Vec::new();
     loop {
         let (len, damage) = match step(file, first, offset, end)? {
             Step::End => break,
@@ -109,9 +112,12 @@ fn walk(file: &dyn DiskFile, first: u64, end: u64, payloads: bool, examined: &mu
             Step::Record(found) => {
                 let len = found.header.len();
                 if payloads && !payload_is_good(file, &found)? {
-                    (len, Some((Some(found.header.seq), What::Payload)))
+                    let seq = found.header.seq;
+                    doubtful.push(found);
+                    (len, Some((Some(seq), What::Payload)))
                 } else {
-                    if !examined.sealed {
+                    doubtful.push(found);
+                    for found in doubtful.drain(..).filter(|_| !examined.sealed) {
                         examined.segment.summary.add(&found.header, &found.meta);
                     }
                     (len, None)
@@ -166,5 +172,23 @@ pub(crate) fn close_tail(disk: &dyn Disk, dir: &Path, examined: &mut Examined, f
     if file.truncate(segment.end).is_ok() {
         segment.len = segment.end + write_footer(&*file, &segment.summary, first, segment.end);
         let _ = file.sync();
+    }
+}
+
+/// What of the legible records before `until` is addressed to a cursor.
+pub(crate) fn passed(file: &dyn DiskFile, first: u64, until: u64, cursor: u64) -> io::Result<Totals> {
+    let mut totals = Totals::default();
+    let mut offset = SEGMENT_HEADER;
+    loop {
+        offset += match step(file, first, offset, until)? {
+            Step::End => return Ok(totals),
+            Step::Other(len) | Step::Damage { len, .. } => len,
+            Step::Record(found) => {
+                if found.meta.addressed(cursor) {
+                    totals.add(Totals::of(&found.header));
+                }
+                found.header.len()
+            }
+        };
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Segment {
     pub(crate) summary: Summary,
     /// Damaged places that were reported.
     pub(crate) reported: BTreeSet<u64>,
+    /// The summary was made from what is legible, because there was no footer.
+    pub(crate) rebuilt: bool,
     /// Stays even if no cursor needs it: only a newer program can tell.
     pub(crate) foreign: bool,
 }
@@ -38,6 +40,7 @@ impl Segment {
             len,
             summary: Summary::new(first),
             reported: BTreeSet::new(),
+            rebuilt: false,
             foreign: false,
         }
     }
@@ -80,7 +83,7 @@ pub(crate) struct State {
     /// A sync runs outside the lock.
     pub(crate) syncing: bool,
     pub(crate) last_sync: i64,
-    /// Closed without a sync.
+    /// Closed without a sync, or by a process that may not have synced.
     pub(crate) loose: Vec<u64>,
     pub(crate) closed: bool,
     pub(crate) lock: Option<Box<dyn DiskLock>>,

@@ -235,6 +235,11 @@ impl SimDisk {
         self.lock_state().fuse = Some(changes.max(1));
     }
 
+    /// The power stays on after all.
+    pub fn disarm(&self) {
+        self.lock_state().fuse = None;
+    }
+
     /// Whether the power has failed.
     pub fn is_off(&self) -> bool {
         self.lock_state().fuse == Some(0)

@@ -165,7 +165,7 @@ impl Model {
     }
 
     /// Records below `oldest` are gone; `count` were given up since the log was opened.
-    pub fn dropped(&mut self, name: &str, oldest: u64, count: u64) -> Result<(), String> {
+    pub fn dropped(&mut self, name: &str, oldest: u64, count: u64, cutoff: i64) -> Result<(), String> {
         let Some(cursor) = self.cursors.get_mut(name) else {
             return Ok(());
         };
@@ -180,7 +180,10 @@ impl Model {
             .copied()
             .filter(|seq| *seq < oldest)
             .collect();
-        let optional = gone.iter().filter(|seq| cursor.optional.contains(seq)).count() as u64;
+        let optional = gone
+            .iter()
+            .filter(|seq| cursor.optional.contains(seq) || self.records[*seq].time < cutoff)
+            .count() as u64;
         let all = gone.len() as u64;
         if new > all || new < all - optional {
             return Err(format!("{name}: {new} were given up, of {all} below {oldest}"));

@@ -97,6 +97,7 @@ impl World {
                         self.disk.crash();
                         continue;
                     }
+                    self.disk.disarm();
                     let allowed = self.model.always && self.profile == Faults::default();
                     for damage in wal.take_damage() {
                         self.log.push(format!("open: {damage}"));
@@ -118,6 +119,11 @@ impl World {
             }
         }
         Err("cannot be opened three times".into())
+    }
+
+    fn cutoff(&self) -> i64 {
+        let now = host::Clock::now(&*self.clock);
+        self.options.max_age.map_or(i64::MIN, |age| now - age.as_nanos() as i64)
     }
 
     fn wal(&self) -> Wal {
@@ -209,10 +215,12 @@ impl World {
             let oldest = self.disk.files().iter().filter_map(|(path, _)| segment(path)).min();
             let stats = self.wal().stats();
             for cursor in &stats.cursors {
+                let cutoff = self.cutoff();
                 self.model.dropped(
                     &cursor.name,
                     oldest.unwrap_or(u64::MAX),
                     cursor.fates.expired_size.records,
+                    cutoff,
                 )?;
             }
         }

@@ -61,7 +61,7 @@
 //! within a payload are never taken for a record. Damage to a payload costs that record; damage to a header costs what
 //! lies before the next good header.
 //!
-//! **Footer**: a record whose payload is number of records, last sequence number, oldest and newest time, then records, items and decoded bytes
+//! **Footer**: a record, of kind 1 if it was made after a crash from what was legible, whose payload is number of records, last sequence number, oldest and newest time, then records, items and decoded bytes
 //! that are for every cursor, then the same for each cursor that is named after its hash, then the footer's own length: eight bytes each. With it, opening
 //! knows what a segment holds without walking it.
 //!

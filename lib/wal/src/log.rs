@@ -220,8 +220,15 @@ impl State {
         let last_seq = examined.segment.summary.last_seq;
         self.next_seq = self.next_seq.max(last_seq.saturating_add(1));
         let mut torn = recover::torn(&examined);
-        if last && !examined.sealed && examined.segment.summary.records == 0 && !examined.damage.is_empty() {
-            // Nothing in it was ever durable: a crash interrupted its creation.
+        let nothing = !examined.sealed && examined.segment.summary.records == 0;
+        if nothing && !unreadable && examined.segment.len <= SEGMENT_HEADER {
+            // Its creation was interrupted.
+            self.segments.insert(first, examined.segment);
+            self.doom(first);
+            return;
+        }
+        if last && nothing && !examined.damage.is_empty() {
+            // Nothing in it was ever durable.
             torn = Some(Damage {
                 segment: first,
                 offset: 0,
@@ -289,7 +296,10 @@ impl State {
                     .is_some_and(|segment| held.place.offset < segment.end)
             });
             cursor.back.retain(|seq| cursor.held.contains_key(seq));
-            let here = self.segments.get(&cursor.at.segment).filter(|segment| segment.rebuilt);
+            let here = self
+                .segments
+                .get(&cursor.at.segment)
+                .filter(|segment| segment.summary.rebuilt);
             if let Some(end) = here.map(|segment| segment.end) {
                 // What was passed may include what is not legible any more, of which the new summary knows nothing.
                 let until = cursor.at.offset.min(end);

@@ -87,7 +87,7 @@ fn look(file: &dyn DiskFile, first: u64, payloads: bool, examined: &mut Examined
     let footer = Summary::read(file, first, len)?;
     let end = footer.as_ref().map_or(len, |(_, at)| *at);
     examined.sealed = footer.is_some();
-    examined.segment.rebuilt = !examined.sealed;
+    examined.segment.summary.rebuilt = !examined.sealed;
     if let Some((summary, at)) = footer {
         examined.segment.end = at;
         examined.segment.summary = summary;

@@ -27,8 +27,6 @@ pub(crate) struct Segment {
     pub(crate) summary: Summary,
     /// Damaged places that were reported.
     pub(crate) reported: BTreeSet<u64>,
-    /// The summary was made from what is legible, because there was no footer.
-    pub(crate) rebuilt: bool,
     /// Stays even if no cursor needs it: only a newer program can tell.
     pub(crate) foreign: bool,
 }
@@ -40,7 +38,6 @@ impl Segment {
             len,
             summary: Summary::new(first),
             reported: BTreeSet::new(),
-            rebuilt: false,
             foreign: false,
         }
     }

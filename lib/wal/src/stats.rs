@@ -9,7 +9,7 @@ use crate::summary::Totals;
 pub struct CursorStats {
     /// Its name.
     pub name: String,
-    /// Not acknowledged: held by the reader or not read.
+    /// Not acknowledged: held by the reader or not read. Records whose headers are damaged are counted until their segment is passed.
     pub depth: Totals,
     /// Records that the reader holds.
     pub in_flight: u64,
@@ -31,6 +31,8 @@ pub struct Stats {
     pub max_bytes: u64,
     /// Segment files.
     pub segments: u64,
+    /// First sequence number of the oldest segment: what is below was acknowledged or given up.
+    pub oldest_segment: Option<u64>,
     /// The next record's sequence number.
     pub next_seq: u64,
     /// Damaged places met since the log was opened.
@@ -72,6 +74,7 @@ impl Wal {
             disk_bytes: state.used(),
             max_bytes: shared.options.max_bytes,
             segments: (state.segments.len() + state.doomed.len()) as u64,
+            oldest_segment: state.segments.keys().next().copied(),
             next_seq: state.next_seq,
             damaged_places: state.damage_count,
             sync_failures: state.sync_failures,

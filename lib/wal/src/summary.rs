@@ -43,6 +43,8 @@ impl Totals {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Summary {
+    /// Made from what was legible after a crash, not while the records were written.
+    pub(crate) rebuilt: bool,
     pub(crate) records: u64,
     pub(crate) last_seq: u64,
     pub(crate) min_time: i64,
@@ -56,6 +58,7 @@ pub(crate) struct Summary {
 impl Summary {
     pub(crate) fn new(first: u64) -> Self {
         Summary {
+            rebuilt: false,
             records: 0,
             last_seq: first,
             min_time: i64::MAX,
@@ -108,7 +111,7 @@ impl Summary {
         let header = Header {
             seq: first,
             time: 0,
-            kind: 0,
+            kind: u16::from(self.rebuilt),
             flags: FOOTER,
             items: 0,
             bytes: 0,
@@ -123,7 +126,7 @@ impl Summary {
         bytes
     }
 
-    fn decode(payload: &[u8], first: u64) -> Option<Summary> {
+    fn decode(payload: &[u8], first: u64, rebuilt: bool) -> Option<Summary> {
         if payload.len() < 64 || !payload.len().is_multiple_of(32) {
             return None;
         }
@@ -134,6 +137,7 @@ impl Summary {
             bytes: words[2],
         };
         (words[1] >= first).then(|| Summary {
+            rebuilt,
             records: words[0],
             last_seq: words[1],
             min_time: words[2] as i64,
@@ -166,7 +170,7 @@ impl Summary {
             .filter(|header| {
                 header.flags == FOOTER && header.len() == footer && header.payload_crc == crc32c::crc32c(payload)
             })
-            .and_then(|_| Summary::decode(payload, first))
+            .and_then(|header| Summary::decode(payload, first, header.kind == 1))
             .map(|summary| (summary, at)))
     }
 }

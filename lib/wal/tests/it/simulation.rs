@@ -95,6 +95,7 @@ impl World {
                         drop(wal);
                         self.say("crash while opening");
                         self.disk.crash();
+                        self.model.crashed();
                         continue;
                     }
                     self.disk.disarm();
@@ -114,6 +115,7 @@ impl World {
                 Err(error) if self.disk.is_off() => {
                     self.say(format!("crash while opening: {error}"));
                     self.disk.crash();
+                    self.model.crashed();
                 }
                 Err(error) => return Err(format!("cannot be opened: {error}")),
             }
@@ -211,14 +213,13 @@ impl World {
 
     /// Takes in what was given up for being too much.
     fn after_drop(&mut self) -> Result<(), String> {
-        if self.options.on_full == OnFull::DropOldest && !self.disk.is_off() {
-            let oldest = self.disk.files().iter().filter_map(|(path, _)| segment(path)).min();
+        if self.options.on_full == OnFull::DropOldest {
             let stats = self.wal().stats();
             for cursor in &stats.cursors {
                 let cutoff = self.cutoff();
                 self.model.dropped(
                     &cursor.name,
-                    oldest.unwrap_or(u64::MAX),
+                    stats.oldest_segment.unwrap_or(u64::MAX),
                     cursor.fates.expired_size.records,
                     cutoff,
                 )?;
@@ -273,10 +274,18 @@ impl World {
 
     fn result(&mut self, what: &str, result: Result<(), Error>) -> bool {
         self.say(format!("{what}: {result:?}"));
+        self.failures();
         result.is_ok()
     }
 
+    fn failures(&mut self) {
+        if self.wal().stats().sync_failures > 0 {
+            self.model.sync_failed();
+        }
+    }
+
     fn restart(&mut self, power: bool) -> Result<(), String> {
+        self.failures();
         self.wal = None;
         if power || self.disk.is_off() {
             self.say("crash");

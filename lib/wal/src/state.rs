@@ -264,10 +264,11 @@ impl State {
     }
 
     pub(crate) fn snapshot(&self) -> Saved {
+        let held = self.segments.iter().filter(|(_, segment)| segment.summary.records > 0);
         Saved {
             generation: 0,
             next_seq: self.next_seq,
-            segments: self.segments.keys().copied().collect(),
+            segments: held.map(|(first, _)| *first).collect(),
             cursors: self.cursors.values().cloned().collect(),
         }
     }

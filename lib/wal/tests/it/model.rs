@@ -185,7 +185,10 @@ impl Model {
             .filter(|seq| cursor.optional.contains(seq) || self.records[*seq].time < cutoff)
             .count() as u64;
         let all = gone.len() as u64;
-        if new > all || new < all - optional {
+        // A record whose appending failed in an earlier session may have been there, unseen.
+        let unseen = |failed: &Failed| failed.fault == Fault::Maybe && failed.session < self.session;
+        let unseen = self.failed.values().filter(|failed| unseen(failed)).count() as u64;
+        if new > all + unseen || new < all - optional {
             return Err(format!("{name}: {new} were given up, of {all} below {oldest}"));
         }
         for seq in gone {

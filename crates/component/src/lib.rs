@@ -32,7 +32,8 @@ pub use error::{BuildError, Error, Result};
 pub use health::{Health, HealthState};
 pub use instance::{Instance, Prepared};
 pub use registration::{Registration, Stability};
-pub use relabelling::{LabelEdit, RelabelAction, RelabelRule, RelabelRules};
+pub use relabel::Scratch as RelabelScratch;
+pub use relabelling::{RelabelAction, RelabelRule, RelabelRules};
 pub use wires::LogsReceiver;
 
 pub use futures_util::future::BoxFuture;

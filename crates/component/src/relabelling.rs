@@ -137,6 +137,11 @@ impl RelabelRules {
         })
     }
 
+    /// The rules as they are written.
+    pub fn blocks(&self) -> &[RelabelRule] {
+        &self.blocks
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.blocks.is_empty()
@@ -167,7 +172,7 @@ impl fmt::Debug for RelabelRules {
 }
 
 /// The labels of a log stream as relabelling rules change them.
-pub struct LabelEdit<'a>(pub &'a mut LabelsBuilder);
+struct LabelEdit<'a>(&'a mut LabelsBuilder);
 
 impl LabelSet for LabelEdit<'_> {
     fn value(&self, name: &str) -> Option<&str> {

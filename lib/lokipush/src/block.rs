@@ -66,7 +66,8 @@ pub fn decompress(block: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
 pub(crate) fn decompress_admitted(
     block: &[u8],
     limit: usize,
-    admit: &mut dyn FnMut(u64) -> bool) -> Result<Vec<u8>, Error> {
+    admit: &mut dyn FnMut(u64) -> bool,
+) -> Result<Vec<u8>, Error> {
     if block.is_empty() {
         return Err(Error::Snappy("it is empty".into()));
     }

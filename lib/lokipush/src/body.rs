@@ -208,7 +208,13 @@ mod tests {
         let body = gzip(&document);
         let open = |admit: &mut dyn FnMut(u64) -> bool| {
             let limits = Limits::default();
-            Body::open_admitted(body.clone().into(), Some("application/json"), Some("gzip"), limits, admit)
+            Body::open_admitted(
+                body.clone().into(),
+                Some("application/json"),
+                Some("gzip"),
+                limits,
+                admit,
+            )
         };
         let mut asked = 0;
         let opened = open(&mut |bytes| {

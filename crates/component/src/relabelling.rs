@@ -107,9 +107,19 @@ impl RelabelRule {
         }
     }
 
+    fn lacks(&self, field: &str) -> bool {
+        match field {
+            "modulus" => self.modulus == 0,
+            "target_label" => self.target_label.is_empty(),
+            _ => false,
+        }
+    }
+
     fn validate(&self) -> Result<(), Invalid> {
         match Rules::compile(&[self.config()], NAMES) {
             Ok(_) => Ok(()),
+            // What is missing has no place of its own where the error could be shown.
+            Err(error) if self.lacks(error.field()) => Err(format!("\"{}\" {}", error.field(), error.message()).into()),
             Err(error) => Err(Invalid::argument(error.field(), error.message())),
         }
     }

@@ -138,6 +138,10 @@ fn same(ours: &Json, theirs: &Json) -> bool {
     let number = |json: &Json| {
         json.as_f64().or_else(|| {
             let text = json.as_str()?;
+            // The reference rounds the longest duration up, to one that is too long.
+            if text.starts_with("2562047h47m16.") {
+                return Some(i64::MAX as f64);
+            }
             let nanos = gotime::parse_duration(text).map(|nanos| nanos as f64);
             nanos
                 .or_else(|_| gotime::parse_bytes(text).map(|bytes| bytes as f64))
@@ -145,8 +149,7 @@ fn same(ours: &Json, theirs: &Json) -> bool {
         })
     };
     match (number(ours), number(theirs)) {
-        // The reference rounds the longest durations.
-        (Some(ours), Some(theirs)) => (ours - theirs).abs() <= theirs.abs() * 1e-12,
+        (Some(ours), Some(theirs)) => ours == theirs,
         _ => ours == theirs,
     }
 }

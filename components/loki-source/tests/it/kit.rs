@@ -169,6 +169,13 @@ fn said(error: component::BuildError) -> String {
     }
 }
 
+/// Builds a component and drops it.
+pub fn build_only(config: &str) {
+    let parts = parts(&Ledger::default(), &Registry::new(), &Budget::unlimited());
+    let built = COMPONENT.build(parts, &block(config, None, &Sink::new()));
+    drop(built.unwrap_or_else(|error| panic!("{}", said(error))));
+}
+
 /// Why a configuration is not accepted.
 pub fn refusal(config: &str) -> String {
     let parts = parts(&Ledger::default(), &Registry::new(), &Budget::unlimited());

@@ -1,6 +1,6 @@
 //! Ports, updates and the end.
 
-use crate::kit::{Rig, eventually, free_port, json, on_port, post, refusal, stream};
+use crate::kit::{Rig, build_only, eventually, free_port, json, on_port, post, refusal, stream};
 use component::{RelabelAction, RelabelRule, RelabelRules};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use signals::Budget;
@@ -101,7 +101,7 @@ async fn a_port_in_use_is_an_error_and_the_old_server_goes_on() {
     assert_eq!(rig.push(&stream("a", &["x"])).await.status, 204);
     // A component that was built and never ran leaves nothing behind.
     drop(taken);
-    assert!(refusal(&on_port(port, "graceful_shutdown_timeout = 5")).contains("graceful_shutdown_timeout"));
+    build_only(&on_port(port, ""));
     drop(std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
 }
 

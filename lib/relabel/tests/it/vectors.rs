@@ -48,6 +48,9 @@ fn config(rule: &Value) -> Option<Config> {
     })
 }
 
+/// The one case whose rule Alloy refuses when it loads it: a template with a dot in it.
+const UNCHECKED: (Option<&str>, Names) = (Some("TestRelabel/30"), Names::LegacyWhenApplied);
+
 #[test]
 fn every_case_gives_what_prometheus_gives() {
     let Some(vectors) = vectors() else { return };
@@ -65,7 +68,15 @@ fn every_case_gives_what_prometheus_gives() {
             (Names::LegacyWhenApplied, &case["expect_legacy"]),
         ] {
             let what = format!("{} with {names:?}", case["name"]);
-            let rules = Rules::compile(&configs, names).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let rules = match Rules::compile(&configs, names) {
+                Ok(rules) => rules,
+                // The vectors were made without the check that comes first. What it refuses are templates of names.
+                Err(error) => {
+                    assert_eq!((case["name"].as_str(), names), UNCHECKED, "{what}: {error}");
+                    assert_eq!(error.field(), "target_label");
+                    continue;
+                }
+            };
             // A scratch that has seen other labels makes no difference.
             let mut scratch = rules.scratch();
             rules.apply(&mut BTreeMap::from([("zz".to_owned(), "zz".to_owned())]), &mut scratch);

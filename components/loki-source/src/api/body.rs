@@ -13,8 +13,10 @@ use tokio::time::Instant;
 const DISCARDED: u64 = 16 << 20;
 /// And for this long.
 const DISCARDING: Duration = Duration::from_secs(5);
-/// Memory that is taken for a body whose size is not known, to begin with, and at least each further time.
+/// Memory that is taken at least at a time, in bytes.
 const STEP: usize = 64 << 10;
+/// Memory that is taken on the word of a client, in bytes; for more of it there have to be bytes.
+const TRUSTED: usize = 1 << 20;
 
 /// Why a body was not read.
 #[derive(Debug)]
@@ -46,7 +48,8 @@ pub(super) async fn read(
     if let Some(length) = length.filter(|length| *length > limit as u64) {
         return Err(too_large(length));
     }
-    let first = length.map_or(STEP, |length| usize::try_from(length).unwrap_or(limit));
+    let length = length.map(|length| usize::try_from(length).unwrap_or(limit));
+    let first = length.map_or(STEP, |length| length.min(TRUSTED));
     let mut permit = budget.try_acquire(first as u64).ok_or(Broken::Wrong(Wrong::NoRoom))?;
     let mut held = BytesMut::with_capacity(first);
     loop {
@@ -63,7 +66,9 @@ pub(super) async fn read(
             return Err(too_large(size as u64));
         }
         if size > held.capacity() {
-            let more = (size - held.capacity()).max(held.capacity()).max(STEP);
+            // Twice as much, as long as that is not known to be too much.
+            let most = length.unwrap_or(limit).max(size) - held.capacity();
+            let more = (size - held.capacity()).max(held.capacity()).max(STEP).min(most);
             if !permit.try_grow(more as u64) {
                 return Err(Broken::Wrong(Wrong::NoRoom));
             }

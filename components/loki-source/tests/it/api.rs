@@ -407,6 +407,44 @@ async fn requests_of_one_connection_are_in_order_and_connections_run_side_by_sid
 }
 
 #[tokio::test]
+async fn large_bodies_come_in_pieces_and_are_decoded_beside_the_others() {
+    let rig = Rig::new("");
+    let lines: Vec<String> = (0..3000).map(|n| format!("{n} {}", "x".repeat(1000))).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let document = json(&stream("a", &lines));
+    assert!(document.len() > 3_000_000);
+    assert_eq!(rig.post(PUSH, &[JSON], document.clone()).await.status, 204);
+    let packed = gzip(document.as_bytes());
+    let said = rig.post(PUSH, &[JSON, ("content-encoding", "gzip")], packed).await;
+    assert_eq!(said.status, 204, "{said:?}");
+    assert_eq!(rig.sink.lines(), [&lines[..], &lines[..]].concat());
+    rig.assert_balanced();
+}
+
+#[tokio::test]
+async fn http2_is_spoken_where_it_is_wanted() {
+    let config = "http {\n listen_address = \"127.0.0.1\"\n listen_port = 0\n http2 {\n enabled = true\n }\n}";
+    let client = crate::kit::http2_client();
+    let rig = Rig::with(config, None, Budget::new(1 << 20));
+    let url = rig.url(PUSH);
+    let pushes = (0..50).map(|n| {
+        let (client, url) = (client.clone(), url.clone());
+        async move {
+            let body = json(&stream("a", &[&n.to_string()]));
+            crate::kit::post(&client, &url, &[JSON], body).await.status
+        }
+    });
+    let said = futures_util::future::join_all(pushes).await;
+    assert!(said.iter().all(|status| *status == 204), "{said:?}");
+    let mut numbers: Vec<u32> = rig.sink.lines().iter().map(|line| line.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..50).collect::<Vec<_>>());
+    // Elsewhere it is not.
+    let plain = Rig::new("");
+    assert!(client.get(plain.url("/ready")).send().await.is_err());
+}
+
+#[tokio::test]
 async fn heads_are_limited_in_size_and_requests_in_time() {
     let config = "http {\n listen_address = \"127.0.0.1\"\n listen_port = 0\n server_read_timeout = \"200ms\"\n \
                   server_write_timeout = \"600ms\"\n server_idle_timeout = \"400ms\"\n}";

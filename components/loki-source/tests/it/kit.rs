@@ -290,6 +290,13 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
+/// One that speaks HTTP/2 from the first word.
+pub fn http2_client() -> reqwest::Client {
+    let _ = client();
+    let builder = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
+    builder.build().unwrap()
+}
+
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Said {

@@ -52,3 +52,25 @@ impl Matcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The short cuts match what the engine matches.
+    #[test]
+    fn short_cuts_match_as_the_engine_does() {
+        for pattern in ["(.*)", "", "a", "a|b", "a||b", "|", "x y", "é|#", "a/b-c_d,e"] {
+            let quick = Matcher::new(pattern).expect("valid");
+            assert!(!matches!(quick, Matcher::Regex(_)), "{pattern:?}");
+            let regex = Regex::anchored(pattern).expect("valid");
+            for text in ["", "a", "b", "ab", "x y", "é", "#", "a/b-c_d,e", "a|b", "a\n"] {
+                assert_eq!(
+                    quick.is_match(text),
+                    regex.is_match(text.as_bytes()),
+                    "{pattern:?} on {text:?}"
+                );
+            }
+        }
+    }
+}

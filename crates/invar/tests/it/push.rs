@@ -137,6 +137,80 @@ fn every_pushed_line_arrives_once_also_through_a_reload() {
     assert_eq!(running.stop(), 0);
 }
 
+/// The peer is the program itself: its `loki.write` pushes what its `loki.source.api` takes.
+#[test]
+fn nothing_is_lost_when_the_receiver_is_killed_between_two_writers() {
+    let (near, far) = (
+        tempfile::tempdir().expect("a temporary folder"),
+        tempfile::tempdir().expect("a temporary folder"),
+    );
+    let sink = LokiSink::start();
+    let port = free_port();
+    let receiver = far.path().join("config.alloy");
+    let text = format!(
+        r#"
+loki.source.api "push" {{
+	http {{
+		listen_address = "127.0.0.1"
+		listen_port    = {port}
+	}}
+	use_incoming_timestamp = true
+	forward_to             = [loki.write.out.receiver]
+}}
+
+loki.write "out" {{
+	endpoint {{
+		url        = "{}"
+		batch_wait = "20ms"
+	}}
+}}
+"#,
+        sink.url()
+    );
+    fs::write(&receiver, text).expect("the configuration can be written");
+    let log = near.path().join("app.log");
+    let lines: Vec<String> = (0..20_000).map(|n| format!("line {n}")).collect();
+    fs::write(&log, lines.join("\n") + "\n").expect("the log can be written");
+    let sender = near.path().join("config.alloy");
+    let text = format!(
+        r#"
+loki.source.file "app" {{
+	targets    = [{{"__path__" = "{}", "job" = "app"}}]
+	forward_to = [loki.write.near.receiver]
+}}
+
+loki.write "near" {{
+	endpoint {{
+		url                = "http://127.0.0.1:{port}/loki/api/v1/push"
+		batch_wait         = "20ms"
+		batch_size         = "8KiB"
+		max_backoff_period = "1s"
+	}}
+}}
+"#,
+        log.display()
+    );
+    fs::write(&sender, text).expect("the configuration can be written");
+    let first = Running::start(far.path(), &receiver, &[]);
+    let sending = Running::start(near.path(), &sender, &[]);
+    eventually("some lines arrive", || sink.totals().entries >= 2000);
+    first.kill();
+    let second = Running::start(far.path(), &receiver, &[]);
+    let arrived = || {
+        let mut times = BTreeMap::new();
+        for entry in sink.entries() {
+            *times.entry(entry.line.to_vec()).or_insert(0_u32) += 1;
+        }
+        times
+    };
+    eventually("all lines arrive", || arrived().len() == lines.len());
+    // What comes twice was on its way when the receiver was killed: one request, of 8 KiB of lines of up to 10 bytes.
+    let twice: u32 = arrived().values().map(|times| times - 1).sum();
+    assert!(twice <= 1000, "{twice} repeated");
+    assert_eq!(sending.stop(), 0);
+    assert_eq!(second.stop(), 0);
+}
+
 #[test]
 fn a_port_in_use_is_an_error_that_names_component_and_address() {
     let dir = tempfile::tempdir().expect("a temporary folder");

@@ -24,6 +24,7 @@ mod error;
 mod health;
 mod instance;
 mod registration;
+mod relabelling;
 mod wires;
 
 pub use context::{Context, ContextParts, Inspector, Services};
@@ -31,6 +32,8 @@ pub use error::{BuildError, Error, Result};
 pub use health::{Health, HealthState};
 pub use instance::{Instance, Prepared};
 pub use registration::{Registration, Stability};
+pub use relabel::Scratch as RelabelScratch;
+pub use relabelling::{RelabelAction, RelabelRule, RelabelRules};
 pub use wires::LogsReceiver;
 
 pub use futures_util::future::BoxFuture;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why no client can be made from a configuration.
+/// Why no client, or no server, can be made from a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(String);
 

@@ -2,7 +2,7 @@
 //!
 //! [`HttpClientConfig`] is flattened into the arguments of whatever sends requests; [`Client`] sends them. Files with
 //! credentials and certificates are read again when they change. Neither errors nor `Debug` output show a secret.
-//! [`Backoff`] and [`retry_after`] say when to try again.
+//! [`Backoff`] and [`retry_after`] say when to try again. [`server`] is the other side: listeners for components that are sent things.
 
 mod client;
 mod config;
@@ -11,6 +11,7 @@ mod error;
 mod oauth2;
 mod proxy;
 mod retry;
+pub mod server;
 mod tls;
 mod transport;
 

@@ -3,14 +3,12 @@
 mod answer;
 mod api;
 mod auth;
-mod connection;
 mod history;
 mod ledger;
 mod listen;
 mod options;
 mod page;
 mod routes;
-mod tls;
 
 pub use listen::Limits;
 pub use options::{AuthArgs, BasicArgs, FilterArgs, HttpArgs, TlsArgs};
@@ -19,8 +17,8 @@ use crate::controller::Controller;
 use arc_swap::ArcSwap;
 use component::{CancellationToken, Change, Error};
 use host::Clock;
+use net::server::ServerConfig;
 use promtext::{GaugeVec, Registry};
-use rustls::ServerConfig;
 use signals::{Budget, Ledger};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -161,7 +159,7 @@ pub struct HttpPolicy(Arc<ArcSwap<Policy>>);
 impl HttpPolicy {
     /// Checks the block and reads its files. The change holds for new requests, and its encryption for new connections.
     pub fn prepare(&self, args: HttpArgs) -> component::Result<Change> {
-        let tls = args.tls.as_ref().map(tls::server_config).transpose()?;
+        let tls = args.tls.as_ref().map(TlsArgs::server_config).transpose()?;
         let policy = Arc::new(Policy {
             auth: auth::Auth::new(args.auth.as_ref()),
             tls: tls.map(Arc::new),

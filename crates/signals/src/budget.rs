@@ -153,6 +153,21 @@ impl Permit {
         self.budget.as_ref()
     }
 
+    /// Holds `bytes` more if there is room right now and nobody waits for it, or if this permit is the only one: what would not fit
+    /// into the whole budget passes alone. False if there is no room; the permit stays as it is.
+    pub fn try_grow(&mut self, bytes: u64) -> bool {
+        let Some(budget) = &self.budget else { return true };
+        let mut state = budget.lock();
+        let alone = state.used == self.bytes;
+        let fits = state.waiting.is_empty() && state.used.saturating_add(bytes) <= budget.0.limit;
+        if alone || fits {
+            state.used += bytes;
+            state.peak = state.peak.max(state.used);
+            self.bytes += bytes;
+        }
+        alone || fits
+    }
+
     /// Gives back what exceeds `bytes`.
     pub fn shrink(&mut self, bytes: u64) {
         if bytes < self.bytes {
@@ -204,6 +219,30 @@ mod tests {
         drop(small);
         assert_eq!(huge.await.bytes(), 50);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_permit_grows_while_there_is_room_or_when_it_is_alone() {
+        let budget = Budget::new(100);
+        let mut one = budget.try_acquire(10).expect("room");
+        let other = budget.try_acquire(50).expect("room");
+        assert!(one.try_grow(40));
+        assert!(!one.try_grow(1));
+        assert_eq!((one.bytes(), budget.used()), (50, 100));
+        drop(other);
+        assert!(one.try_grow(200), "alone it passes");
+        assert_eq!(budget.used(), 250);
+        drop(one);
+        assert_eq!(budget.used(), 0);
+        // Nobody who waits is overtaken.
+        let (mut small, held) = (
+            budget.try_acquire(10).expect("room"),
+            budget.try_acquire(20).expect("room"),
+        );
+        let mut waiting = Box::pin(budget.acquire(90));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(!small.try_grow(1));
+        drop(held);
     }
 
     #[tokio::test]

@@ -136,6 +136,11 @@ impl LabelsBuilder {
         Some(&self.pairs[at].1)
     }
 
+    /// The pairs in order of their names.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&SmolStr, &SmolStr)> {
+        self.pairs.iter().map(|(name, value)| (name, value))
+    }
+
     /// Keeps the labels for which `keep` answers true.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
         self.pairs.retain(|(name, value)| keep(name, value));

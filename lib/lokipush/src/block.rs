@@ -59,6 +59,15 @@ impl Compressor {
 /// # Errors
 /// [`Error::TooLarge`] beyond `limit`, [`Error::Snappy`] if it is not a snappy block.
 pub fn decompress(block: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+    decompress_admitted(block, limit, &mut |_| true)
+}
+
+/// The same, for [`Body::open_admitted`](crate::Body::open_admitted).
+pub(crate) fn decompress_admitted(
+    block: &[u8],
+    limit: usize,
+    admit: &mut dyn FnMut(u64) -> bool,
+) -> Result<Vec<u8>, Error> {
     if block.is_empty() {
         return Err(Error::Snappy("it is empty".into()));
     }
@@ -76,6 +85,9 @@ pub fn decompress(block: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
             "{} bytes cannot hold the {claimed} they claim",
             block.len()
         )));
+    }
+    if !admit(claimed as u64) {
+        return Err(Error::NoRoom);
     }
     snap::raw::Decoder::new()
         .decompress_vec(block)

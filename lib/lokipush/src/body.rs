@@ -34,18 +34,33 @@ impl Body {
         content_encoding: Option<&str>,
         limits: Limits,
     ) -> Result<Self, Error> {
+        Body::open_admitted(body, content_type, content_encoding, limits, &mut |_| true)
+    }
+
+    /// The same for a receiver with a memory budget: `admit` is asked before memory is taken, with the number of bytes that are to
+    /// be taken next, and ends it by answering false.
+    ///
+    /// # Errors
+    /// As [`Body::open`], and [`Error::NoRoom`].
+    pub fn open_admitted(
+        body: Bytes,
+        content_type: Option<&str>,
+        content_encoding: Option<&str>,
+        limits: Limits,
+        admit: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Self, Error> {
         let format = format(content_type)?;
         check_size("body", body.len(), limits)?;
         let encoding = content_encoding.unwrap_or("").trim();
         let bytes = match encoding.to_ascii_lowercase().as_str() {
             "" | "identity" | "snappy" => body,
-            "gzip" => inflate("gzip", flate2::read::MultiGzDecoder::new(&body[..]), limits)?,
-            "deflate" => inflate("deflate", flate2::read::DeflateDecoder::new(&body[..]), limits)?,
+            "gzip" => inflate("gzip", flate2::read::MultiGzDecoder::new(&body[..]), limits, admit)?,
+            "deflate" => inflate("deflate", flate2::read::DeflateDecoder::new(&body[..]), limits, admit)?,
             _ => return Err(Error::BadContentEncoding(encoding.to_owned())),
         };
         let bytes = match format {
             Format::Json => bytes,
-            Format::Protobuf => block::decompress(&bytes, limits.max_bytes)?.into(),
+            Format::Protobuf => block::decompress_admitted(&bytes, limits.max_bytes, admit)?.into(),
         };
         Ok(Body { format, bytes })
     }
@@ -107,16 +122,35 @@ fn format(content_type: Option<&str>) -> Result<Format, Error> {
     })
 }
 
-fn inflate(encoding: &'static str, decoder: impl Read, limits: Limits) -> Result<Bytes, Error> {
+/// Bytes by which the output of a decoder grows.
+const STEP: usize = 256 << 10;
+
+fn inflate(
+    encoding: &'static str,
+    mut decoder: impl Read,
+    limits: Limits,
+    admit: &mut dyn FnMut(u64) -> bool,
+) -> Result<Bytes, Error> {
     let mut out = Vec::new();
-    // One byte more than allowed tells "too large" from "exactly as large as allowed".
-    let mut limited = decoder.take((limits.max_bytes as u64).saturating_add(1));
-    limited.read_to_end(&mut out).map_err(|e| Error::Encoding {
-        encoding,
-        reason: e.to_string(),
-    })?;
-    check_size("decompressed body", out.len(), limits)?;
-    Ok(out.into())
+    loop {
+        if !admit(STEP as u64) {
+            return Err(Error::NoRoom);
+        }
+        // One byte more than allowed tells "too large" from "exactly as large as allowed".
+        let most = (limits.max_bytes.saturating_add(1) - out.len()).min(STEP);
+        let read = decoder
+            .by_ref()
+            .take(most as u64)
+            .read_to_end(&mut out)
+            .map_err(|e| Error::Encoding {
+                encoding,
+                reason: e.to_string(),
+            })?;
+        check_size("decompressed body", out.len(), limits)?;
+        if read < most {
+            return Ok(out.into());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +200,43 @@ mod tests {
             assert_eq!(&*request.streams[0].entries[0].line, b"x");
             assert_eq!(request.streams[0].entries[0].timestamp, 1);
         }
+    }
+
+    #[test]
+    fn memory_is_asked_for_before_it_is_taken() {
+        let document = [br#"{"streams":[]"#.as_slice(), &[b' '; 1 << 20], b"}"].concat();
+        let body = gzip(&document);
+        let open = |admit: &mut dyn FnMut(u64) -> bool| {
+            let limits = Limits::default();
+            Body::open_admitted(
+                body.clone().into(),
+                Some("application/json"),
+                Some("gzip"),
+                limits,
+                admit,
+            )
+        };
+        let mut asked = 0;
+        let opened = open(&mut |bytes| {
+            asked += bytes;
+            true
+        });
+        assert_eq!(opened.expect("valid").bytes().len(), document.len());
+        assert!(asked >= document.len() as u64 && asked < 2 << 20, "{asked}");
+        let mut left = 512 << 10;
+        let refused = open(&mut |bytes| {
+            left -= i64::try_from(bytes).expect("small");
+            left >= 0
+        });
+        assert_eq!(refused.expect_err("no room"), Error::NoRoom);
+        let mut asked = Vec::new();
+        let snappy = crate::Compressor::new().compress(&[0; 5000]).expect("small").to_vec();
+        let opened = Body::open_admitted(snappy.into(), Some("a/b"), None, Limits::default(), &mut |bytes| {
+            asked.push(bytes);
+            true
+        });
+        assert!(opened.is_ok());
+        assert_eq!(asked, [5000]);
     }
 
     #[test]

@@ -54,8 +54,8 @@ impl Default for Limits {
     }
 }
 
-/// Why a push request could not be read (or written). Each is the sender's fault: answer 400, or 413 if
-/// [`Error::is_too_large`].
+/// Why a push request could not be read (or written). Each but [`Error::NoRoom`] is the sender's fault: answer
+/// 400, or 413 if [`Error::is_too_large`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -106,6 +106,9 @@ pub enum Error {
     /// Not the JSON document. The text has line and column.
     #[error("malformed JSON push request: {0}")]
     Json(String),
+    /// The receiver's memory budget has no room for the body at the moment; see [`Body::open_admitted`].
+    #[error("there is no room for the body at the moment")]
+    NoRoom,
     /// A timestamp that nanoseconds since 1970 in 64 bits cannot hold.
     #[error("timestamp {seconds} s is outside of the years 1677 to 2262")]
     Timestamp {

@@ -6,4 +6,5 @@ mod echo;
 mod harness;
 mod process_flow;
 mod process_vectors;
+mod relabel;
 mod write;

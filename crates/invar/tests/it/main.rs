@@ -5,6 +5,7 @@ mod crash;
 mod diagnostics;
 mod faults;
 mod pipeline;
+mod push;
 mod reload;
 mod rotation;
 mod support;

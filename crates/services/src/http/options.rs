@@ -1,5 +1,7 @@
 //! The `http` block.
 
+use component::Error;
+use net::server::{ServerConfig, ServerTls, server_config};
 use value::{Block, Secret};
 
 /// How the HTTP server protects itself. Without the block everything is open and plain, on the address of the command line.
@@ -83,4 +85,25 @@ pub struct TlsArgs {
     /// Highest version: `TLS12` or `TLS13`.
     #[arg(default)]
     pub max_version: String,
+}
+
+impl TlsArgs {
+    /// Checks the block and reads its files.
+    pub(super) fn server_config(&self) -> Result<ServerConfig, Error> {
+        let args = self.clone();
+        let tls = ServerTls {
+            cert_pem: args.cert_pem,
+            cert_file: args.cert_file,
+            key_pem: args.key_pem,
+            key_file: args.key_file,
+            client_ca_pem: args.client_ca_pem,
+            client_ca_file: args.client_ca_file,
+            client_auth_type: args.client_auth_type,
+            cipher_suites: args.cipher_suites,
+            curve_preferences: args.curve_preferences,
+            min_version: args.min_version,
+            max_version: args.max_version,
+        };
+        server_config(&tls, true, &host::RealFs).map_err(|error| Error::new(error.to_string()))
+    }
 }

@@ -12,9 +12,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A stream that fails when the client keeps us waiting: for the bytes that tell the version of the protocol, or for room
 /// to write. (Request heads have a limit of their own in the HTTP implementation.)
-pub(crate) struct Guarded<S> {
+pub(super) struct Guarded<S> {
     inner: S,
-    patience: Duration,
+    stall: Duration,
     /// Runs until the version is known; with the number of bytes that look like HTTP/2 so far.
     opening: Option<(Pin<Box<Sleep>>, usize)>,
     /// Runs while a write makes no progress.
@@ -22,10 +22,10 @@ pub(crate) struct Guarded<S> {
 }
 
 impl<S> Guarded<S> {
-    pub(crate) fn new(inner: S, patience: Duration) -> Self {
+    pub(super) fn new(inner: S, patience: Duration, stall: Duration) -> Self {
         Guarded {
             inner,
-            patience,
+            stall,
             opening: Some((Box::pin(sleep(patience)), 0)),
             stalled: None,
         }
@@ -39,7 +39,7 @@ impl<S> Guarded<S> {
                 Poll::Ready(outcome)
             }
             Poll::Pending => {
-                let patience = self.patience;
+                let patience = self.stall;
                 let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
                 ready!(stalled.as_mut().poll(cx));
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))

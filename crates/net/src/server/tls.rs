@@ -1,7 +1,7 @@
-//! The `tls` block as a configuration of rustls.
+//! The server's side of TLS.
 
-use super::options::TlsArgs;
-use component::Error;
+use crate::error::ConfigError;
+use host::Fs;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::WebPkiClientVerifier;
@@ -11,33 +11,68 @@ use rustls::{
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use std::path::Path;
 use std::sync::Arc;
+use value::Secret;
 
-/// Checks the block and reads its files.
-pub(crate) fn server_config(args: &TlsArgs) -> Result<ServerConfig, Error> {
+/// Certificates and rules of a server. Texts are empty where nothing is set; of text and file of one thing only one may be set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerTls {
+    /// Certificate chain as PEM text.
+    pub cert_pem: String,
+    /// File of the certificate chain, as PEM.
+    pub cert_file: String,
+    /// Private key as PEM text.
+    pub key_pem: Secret,
+    /// File of the private key, as PEM.
+    pub key_file: String,
+    /// Certificates that sign those of clients, as PEM text.
+    pub client_ca_pem: String,
+    /// File of the certificates that sign those of clients, as PEM.
+    pub client_ca_file: String,
+    /// Go's name for whether clients show a certificate, `RequireAndVerifyClientCert`; `NoClientCert` if empty.
+    pub client_auth_type: String,
+    /// Cipher suites of TLS 1.2 that are allowed, by their IANA names; all that are secure if empty.
+    pub cipher_suites: Vec<String>,
+    /// Curves in order of preference, by Go's names; all if empty.
+    pub curve_preferences: Vec<String>,
+    /// Lowest version, `TLS12` or `TLS13`.
+    pub min_version: String,
+    /// Highest version.
+    pub max_version: String,
+}
+
+/// Checks the settings and reads the files. Messages begin with `tls: `.
+///
+/// # Errors
+/// Files that cannot be read or are not what they should be, settings that do not go together, names that are not known.
+pub fn server_config(args: &ServerTls, http2: bool, fs: &dyn Fs) -> Result<ServerConfig, ConfigError> {
     let provider = Arc::new(provider(args)?);
-    let certificates = certificates("cert", &args.cert_pem, &args.cert_file)?
-        .ok_or_else(|| Error::new("tls: one of \"cert_pem\" and \"cert_file\" must be set"))?;
-    let key = one_of("key", args.key_pem.expose().as_bytes(), &args.key_file)?
-        .ok_or_else(|| Error::new("tls: one of \"key_pem\" and \"key_file\" must be set"))?;
+    let certificates = certificates("cert", &args.cert_pem, &args.cert_file, fs)?
+        .ok_or_else(|| ConfigError::new("tls: one of \"cert_pem\" and \"cert_file\" must be set"))?;
+    let key = one_of("key", args.key_pem.expose().as_bytes(), &args.key_file, fs)?
+        .ok_or_else(|| ConfigError::new("tls: one of \"key_pem\" and \"key_file\" must be set"))?;
     // The reason why a key does not parse never holds any of it.
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| {
-        Error::caused(
+        ConfigError::caused(
             format!("tls: {} holds no private key", name("key", &args.key_file)),
             error,
         )
     })?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&versions(args)?)
-        .map_err(|error| Error::caused("tls: the versions and cipher suites do not go together", error))?;
-    let builder = match client_verifier(args, &provider)? {
+        .map_err(|error| ConfigError::caused("tls: the versions and cipher suites do not go together", error))?;
+    let builder = match client_verifier(args, &provider, fs)? {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
     let mut config = builder
         .with_single_cert(certificates, key)
-        .map_err(|error| Error::caused("tls: the certificate and the key do not go together", error))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        .map_err(|error| ConfigError::caused("tls: the certificate and the key do not go together", error))?;
+    config.alpn_protocols = match http2 {
+        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        false => vec![b"http/1.1".to_vec()],
+    };
     Ok(config)
 }
 
@@ -50,37 +85,48 @@ fn name(what: &str, file: &str) -> String {
 }
 
 /// The PEM text that is given directly or by a file.
-fn one_of(what: &str, pem: impl AsRef<[u8]>, file: &str) -> Result<Option<Vec<u8>>, Error> {
+fn one_of(what: &str, pem: impl AsRef<[u8]>, file: &str, fs: &dyn Fs) -> Result<Option<Vec<u8>>, ConfigError> {
     let pem = pem.as_ref();
     match (pem.is_empty(), file.is_empty()) {
         (true, true) => Ok(None),
         (false, true) => Ok(Some(pem.to_vec())),
-        (true, false) => std::fs::read(file)
+        (true, false) => fs
+            .read(Path::new(file))
             .map(Some)
-            .map_err(|error| Error::caused(format!("tls: cannot read \"{what}_file\" {file:?}"), error)),
-        (false, false) => Err(format!("tls: only one of \"{what}_pem\" and \"{what}_file\" may be set").into()),
+            .map_err(|error| ConfigError::caused(format!("tls: cannot read \"{what}_file\" {file:?}"), error)),
+        (false, false) => Err(ConfigError::new(format!(
+            "tls: only one of \"{what}_pem\" and \"{what}_file\" may be set"
+        ))),
     }
 }
 
-fn certificates(what: &str, pem: &str, file: &str) -> Result<Option<Vec<CertificateDer<'static>>>, Error> {
-    let Some(pem) = one_of(what, pem, file)? else {
+fn certificates(
+    what: &str,
+    pem: &str,
+    file: &str,
+    fs: &dyn Fs,
+) -> Result<Option<Vec<CertificateDer<'static>>>, ConfigError> {
+    let Some(pem) = one_of(what, pem, file, fs)? else {
         return Ok(None);
     };
     let certificates = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Error::caused(format!("tls: {} is not PEM", name(what, file)), error))?;
+        .map_err(|error| ConfigError::caused(format!("tls: {} is not PEM", name(what, file)), error))?;
     if certificates.is_empty() {
-        return Err(format!("tls: {} holds no certificate", name(what, file)).into());
+        return Err(ConfigError::new(format!(
+            "tls: {} holds no certificate",
+            name(what, file)
+        )));
     }
     Ok(Some(certificates))
 }
 
 /// Cryptography that is restricted to what the block allows.
-fn provider(args: &TlsArgs) -> Result<CryptoProvider, Error> {
+fn provider(args: &ServerTls) -> Result<CryptoProvider, ConfigError> {
     let mut provider = ring::default_provider();
     if !args.cipher_suites.is_empty() {
         if let Some(unknown) = args.cipher_suites.iter().find(|suite| !suite.starts_with("TLS_")) {
-            return Err(format!("tls: unknown cipher suite {unknown:?}").into());
+            return Err(ConfigError::new(format!("tls: unknown cipher suite {unknown:?}")));
         }
         // As in Go, the list is about TLS 1.2; the suites of TLS 1.3 are not for choice.
         provider.cipher_suites.retain(|suite| {
@@ -96,26 +142,28 @@ fn provider(args: &TlsArgs) -> Result<CryptoProvider, Error> {
                 "CurveP256" => NamedGroup::secp256r1,
                 "CurveP384" => NamedGroup::secp384r1,
                 "CurveP521" | "X25519MLKEM768" => continue,
-                other => return Err(format!("tls: unknown curve {other:?}").into()),
+                other => return Err(ConfigError::new(format!("tls: unknown curve {other:?}"))),
             };
             groups.extend(provider.kx_groups.iter().find(|known| known.name() == group));
         }
         if groups.is_empty() {
-            return Err("tls: none of \"curve_preferences\" is supported; use X25519, CurveP256 or CurveP384".into());
+            return Err(ConfigError::new(
+                "tls: none of \"curve_preferences\" is supported; use X25519, CurveP256 or CurveP384",
+            ));
         }
         provider.kx_groups = groups;
     }
     Ok(provider)
 }
 
-fn versions(args: &TlsArgs) -> Result<Vec<&'static rustls::SupportedProtocolVersion>, Error> {
+fn versions(args: &ServerTls) -> Result<Vec<&'static rustls::SupportedProtocolVersion>, ConfigError> {
     let number = |text: &str, unset: u8| match text {
         "" => Ok(unset),
         "TLS10" => Ok(10),
         "TLS11" => Ok(11),
         "TLS12" => Ok(12),
         "TLS13" => Ok(13),
-        other => Err(Error::new(format!(
+        other => Err(ConfigError::new(format!(
             "tls: unknown version {other:?}; use \"TLS12\" or \"TLS13\""
         ))),
     };
@@ -126,18 +174,19 @@ fn versions(args: &TlsArgs) -> Result<Vec<&'static rustls::SupportedProtocolVers
         .map(|(_, version)| version)
         .collect();
     if versions.is_empty() {
-        return Err(
-            "tls: no version is left between \"min_version\" and \"max_version\"; TLS12 and TLS13 are supported".into(),
-        );
+        return Err(ConfigError::new(
+            "tls: no version is left between \"min_version\" and \"max_version\"; TLS12 and TLS13 are supported",
+        ));
     }
     Ok(versions)
 }
 
 fn client_verifier(
-    args: &TlsArgs,
+    args: &ServerTls,
     provider: &Arc<CryptoProvider>,
-) -> Result<Option<Arc<dyn ClientCertVerifier>>, Error> {
-    let authorities = certificates("client_ca", &args.client_ca_pem, &args.client_ca_file)?;
+    fs: &dyn Fs,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, ConfigError> {
+    let authorities = certificates("client_ca", &args.client_ca_pem, &args.client_ca_file, fs)?;
     let any = |mandatory| {
         Arc::new(AnyCertificate {
             mandatory,
@@ -147,26 +196,24 @@ fn client_verifier(
     let mandatory = match args.client_auth_type.as_str() {
         "" | "NoClientCert" if authorities.is_none() => return Ok(None),
         "" | "NoClientCert" => {
-            return Err(
+            return Err(ConfigError::new(
                 "tls: \"client_ca_pem\" or \"client_ca_file\" has no effect without \"client_auth_type\"; \
-                        set it to \"RequireAndVerifyClientCert\""
-                    .into(),
-            );
+                        set it to \"RequireAndVerifyClientCert\"",
+            ));
         }
         "RequestClientCert" => return Ok(Some(any(false))),
         "RequireAnyClientCert" => return Ok(Some(any(true))),
         "VerifyClientCertIfGiven" => false,
         "RequireAndVerifyClientCert" => true,
         other => {
-            return Err(format!(
+            return Err(ConfigError::new(format!(
                 "tls: unknown client_auth_type {other:?}; use \"NoClientCert\", \"RequestClientCert\", \
                  \"RequireAnyClientCert\", \"VerifyClientCertIfGiven\" or \"RequireAndVerifyClientCert\""
-            )
-            .into());
+            )));
         }
     };
     let authorities = authorities.ok_or_else(|| {
-        Error::new(format!(
+        ConfigError::new(format!(
             "tls: client_auth_type {:?} needs \"client_ca_pem\" or \"client_ca_file\"",
             args.client_auth_type
         ))
@@ -174,7 +221,7 @@ fn client_verifier(
     let mut roots = RootCertStore::empty();
     for authority in authorities {
         roots.add(authority).map_err(|error| {
-            Error::caused(
+            ConfigError::caused(
                 format!(
                     "tls: {} holds no usable certificate",
                     name("client_ca", &args.client_ca_file)
@@ -191,7 +238,7 @@ fn client_verifier(
     };
     let verifier = builder
         .build()
-        .map_err(|error| Error::caused("tls: the client certificates cannot be verified", error))?;
+        .map_err(|error| ConfigError::caused("tls: the client certificates cannot be verified", error))?;
     Ok(Some(verifier))
 }
 

@@ -1,0 +1,96 @@
+//! Reading bodies, within limits of size, memory and time.
+
+use super::decode::Wrong;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use net::server::Incoming;
+use signals::{Budget, Permit};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A refused body is read and thrown away up to this size, so that the client reads the answer and not that its connection was closed
+/// while it wrote.
+const DISCARDED: u64 = 16 << 20;
+/// And for this long.
+const DISCARDING: Duration = Duration::from_secs(5);
+/// Memory that is taken at least at a time, in bytes.
+const STEP: usize = 64 << 10;
+/// Memory that is taken on the word of a client, in bytes; for more of it there have to be bytes.
+const TRUSTED: usize = 1 << 20;
+
+/// Why a body was not read.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// It cannot be taken.
+    Wrong(Wrong),
+    /// It was not there in time.
+    Late,
+    /// The client broke off.
+    Gone(String),
+}
+
+/// Reads a body of at most `limit` bytes before `deadline`. `length` is what the client says of it. The permit holds what was read.
+pub(super) async fn read(
+    body: &mut Incoming,
+    length: Option<u64>,
+    limit: usize,
+    budget: &Budget,
+    deadline: Instant,
+) -> Result<(Bytes, Permit), Broken> {
+    let too_large = |size: u64| {
+        let error = lokipush::Error::TooLarge {
+            what: "body",
+            size,
+            limit,
+        };
+        Broken::Wrong(Wrong::from(error))
+    };
+    if let Some(length) = length.filter(|length| *length > limit as u64) {
+        return Err(too_large(length));
+    }
+    let length = length.map(|length| usize::try_from(length).unwrap_or(limit));
+    let first = length.map_or(STEP, |length| length.min(TRUSTED));
+    let mut permit = budget.try_acquire(first as u64).ok_or(Broken::Wrong(Wrong::NoRoom))?;
+    let mut held = BytesMut::with_capacity(first);
+    loop {
+        let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => break,
+            Ok(Some(Err(error))) => return Err(Broken::Gone(error.to_string())),
+            Err(_) => return Err(Broken::Late),
+        };
+        // Trailers say nothing here.
+        let Ok(data) = frame.into_data() else { continue };
+        let size = held.len() + data.len();
+        if size > limit {
+            return Err(too_large(size as u64));
+        }
+        if size > held.capacity() {
+            // Twice as much, as long as that is not known to be too much.
+            let most = length.unwrap_or(limit).max(size) - held.capacity();
+            let more = (size - held.capacity()).max(held.capacity()).max(STEP).min(most);
+            if !permit.try_grow(more as u64) {
+                return Err(Broken::Wrong(Wrong::NoRoom));
+            }
+            held.reserve(more + held.capacity() - held.len());
+        }
+        held.extend_from_slice(&data);
+    }
+    Ok((held.freeze(), permit))
+}
+
+/// Throws away what is left of a body that was refused.
+pub(super) async fn discard(body: &mut Incoming) {
+    let mut left = DISCARDED;
+    let all = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let read = frame.data_ref().map_or(0, |data| data.len() as u64);
+            left = match left.checked_sub(read) {
+                Some(left) => left,
+                None => break,
+            };
+        }
+    };
+    // The answer goes out either way.
+    let _ = tokio::time::timeout(DISCARDING, all).await;
+}

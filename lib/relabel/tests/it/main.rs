@@ -1,0 +1,3 @@
+//! Tests of relabelling.
+
+mod vectors;

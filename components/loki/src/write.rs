@@ -1,37 +1,49 @@
 //! `loki.write`: sends entries to Loki.
 
 mod args;
+mod backlog;
+mod dead;
 mod endpoint;
 mod intake;
 mod metrics;
 mod push;
+mod queue;
 mod request;
 mod shard;
 mod streams;
 mod supervisor;
 mod ticket;
 mod trouble;
+mod upkeep;
 
 pub use args::{Arguments, EndpointArgs, Exports, QueueArgs, WalArgs};
 
+use component::QueuePolicy;
 use component::prelude::*;
+use dead::DeadLetters;
 use endpoint::{Endpoint, Environment, Spec};
 use intake::Intake;
 use metrics::Metrics;
+use queue::{GiveUp, Queue};
+use signals::Due;
 use std::sync::{Mutex, PoisonError};
 use supervisor::{Command, Supervisor};
 use tokio::sync::mpsc;
+use upkeep::{Gauges, Upkeep};
 
 /// `loki.write` in the catalogue.
 pub const COMPONENT: Registration = Registration::of::<Write>("loki.write", Stability::GenerallyAvailable);
 
-/// Sends entries to one or more endpoints. An `accept` resolves when all of them have the entries, or refused them for good.
+/// Sends entries to one or more endpoints. An `accept` resolves when all of them have the entries or they are in the queue on disk, or
+/// were refused for good.
 ///
 /// ```text
 /// accept ─► intake ─► for each endpoint: shard (by stream) ─► worker ─► requests ─► HTTP
-///              ▲                                                 │
-///              └───────────── ticket: the fate of each part ◄────┘
+///              ▲                                                 │ │         late     ▲
+///              └───────────── ticket: the fate of each part ◄────┘ └──► queue ─► lane ┘
 /// ```
+///
+/// A request that an endpoint does not take within a second goes to the queue on disk and counts as accepted; see [`backlog`].
 pub struct Write {
     intake: Arc<Intake>,
     environment: Arc<Environment>,
@@ -44,14 +56,23 @@ impl Component for Write {
     type Exports = Exports;
 
     fn build(cx: &Context<Exports>, args: Arguments) -> Result<Self> {
+        let policy = cx
+            .service::<QueuePolicy>()
+            .map_or_else(QueuePolicy::default, |policy| *policy);
         let environment = Arc::new(Environment {
             host: cx.host().clone(),
             budget: cx.budget().clone(),
             metrics: Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?,
             span: cx.span().clone(),
+            id: cx.id().clone(),
+            ledger: cx.ledger().clone(),
+            queue: Queue::new(cx.data_path().join("queue"), policy, cx.host().clock.clone()),
+            dead: DeadLetters::new(cx.data_path().join("dead-letters"), policy, cx.host().clock.clone()),
+            gauges: Gauges::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?,
+            due: Due::default(),
         });
         let endpoints = endpoints(&args, &environment, &[])?;
-        tell_about_wal(&args);
+        environment.queue.set_give_up(give_up(&args));
         let (commands, orders) = mpsc::unbounded_channel();
         for endpoint in &endpoints {
             // The receiver is at hand: this cannot fail.
@@ -78,15 +99,16 @@ impl Component for Write {
     async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<()> {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
         let orders = orders.ok_or_else(|| Error::new("it was run before"))?;
-        Supervisor::new(self.intake.clone()).run(orders, stop).await;
+        let upkeep = Upkeep::new(&self.environment);
+        Supervisor::new(self.intake.clone(), upkeep).run(orders, stop).await;
         Ok(())
     }
 
     fn update(self: Arc<Self>, args: Arguments) -> Result<Change> {
         let current = self.intake.endpoints();
         let endpoints = endpoints(&args, &self.environment, &current)?;
-        tell_about_wal(&args);
         Ok(Change::new(move || {
+            self.environment.queue.set_give_up(give_up(&args));
             for command in self.intake.replace(endpoints, args.external_labels) {
                 // After the end of `run` nobody is there to follow, and nothing to be done.
                 let _ = self.commands.send(command);
@@ -110,9 +132,18 @@ fn endpoints(
     }
     let mut endpoints: Vec<Arc<Endpoint>> = Vec::with_capacity(args.endpoints.len());
     for one in &args.endpoints {
+        let mut key = key(one);
+        let namesakes = endpoints
+            .iter()
+            .filter(|other| other.spec().key.split(" (").next() == Some(&key));
+        match namesakes.count() {
+            0 => {}
+            n => key.push_str(&format!(" ({})", n + 1)),
+        }
         let spec = Spec {
             args: one.clone(),
             max_streams: usize::try_from(args.max_streams).ok().filter(|&n| n > 0),
+            key,
         };
         let twin = endpoints.iter().find(|other| match one.name.as_str() {
             "" => other.spec().args == *one,
@@ -133,10 +164,31 @@ fn endpoints(
     Ok(endpoints)
 }
 
-fn tell_about_wal(args: &Arguments) {
-    if args.wal.enabled {
-        tracing::info!(
-            "the wal block needs no log on disk here: sources keep what they have read until Loki has acknowledged it"
-        );
+/// What an endpoint is called in the queue and in the ledger: its name, or its address without credentials.
+fn key(args: &EndpointArgs) -> String {
+    if !args.name.is_empty() {
+        return args.name.clone();
     }
+    let mut key = match net::Url::parse(&args.url) {
+        Ok(mut url) => {
+            // Only addresses without a host refuse this, and they have no credentials.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.set_query(None);
+            url.to_string()
+        }
+        Err(_) => "?".to_owned(),
+    };
+    if !args.tenant_id.is_empty() {
+        key.push_str(" as ");
+        key.push_str(&args.tenant_id);
+    }
+    key
+}
+
+/// When entries may be given up that wait in a full queue.
+fn give_up(args: &Arguments) -> Option<GiveUp> {
+    args.wal.enabled.then(|| GiveUp {
+        after: args.wal.max_segment_age.as_std(),
+    })
 }

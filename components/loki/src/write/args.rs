@@ -17,7 +17,7 @@ pub struct Arguments {
     /// Most streams of one request; 0 for any number.
     #[arg(default)]
     pub max_streams: i64,
-    /// Accepted as Alloy has it; entries are safe without it because sources wait for Loki's acknowledgement.
+    /// How long entries wait in a full queue. The queue on disk is there without it.
     #[arg(block, default)]
     pub wal: WalArgs,
 }
@@ -125,14 +125,14 @@ impl QueueArgs {
     }
 }
 
-/// The write-ahead log of Alloy.
+/// The write-ahead log, as Alloy calls it. Here entries go to a queue on disk in any case when an endpoint does not take them in time.
 #[derive(Block, Clone, Debug, PartialEq)]
 #[block(validate = WalArgs::validate)]
 pub struct WalArgs {
-    /// Whether it is wanted.
+    /// Whether entries that are older than `max_segment_age` may be given up when the queue is full; otherwise sources wait then.
     #[arg(default)]
     pub enabled: bool,
-    /// Has no effect.
+    /// How long entries wait at least before they are given up.
     #[arg(default = GoDuration::minutes(60))]
     pub max_segment_age: GoDuration,
     /// Has no effect.

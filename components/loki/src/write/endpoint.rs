@@ -1,15 +1,19 @@
 //! One destination.
 
 use super::args::EndpointArgs;
+use super::backlog::Backlog;
+use super::dead::{self, DeadLetters};
 use super::metrics::{ENDPOINT_REMOVED, Metrics, QUEUE_IS_FULL, TenantMetrics};
 use super::push::{self, Outcome, Pusher};
-use super::request::Item;
+use super::queue::Queue;
+use super::request::{Item, Request};
 use super::shard::{Order, Shard, Worker};
 use super::trouble::Troubles;
+use super::upkeep::Gauges;
 use bytes::Bytes;
 use component::Result;
 use host::Host;
-use signals::Budget;
+use signals::{Budget, Due, Edge, Fate, Labels, Ledger};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +27,14 @@ pub(super) struct Environment {
     pub(super) budget: Budget,
     pub(super) metrics: Arc<Metrics>,
     pub(super) span: tracing::Span,
+    /// Id of the component.
+    pub(super) id: Arc<str>,
+    pub(super) ledger: Ledger,
+    pub(super) queue: Arc<Queue>,
+    pub(super) dead: Arc<DeadLetters>,
+    pub(super) gauges: Gauges,
+    /// When an example of a refused entry is wanted.
+    pub(super) due: Due,
 }
 
 /// The configuration of an endpoint.
@@ -31,6 +43,8 @@ pub(super) struct Spec {
     pub(super) args: EndpointArgs,
     /// Most streams of a request.
     pub(super) max_streams: Option<usize>,
+    /// What the endpoint is called in the queue, in the ledger and to people who look at them: unlike any other of the component.
+    pub(super) key: String,
 }
 
 /// A destination with its shards. Its configuration never changes: another one makes another endpoint, which takes over what
@@ -44,6 +58,8 @@ pub(super) struct Endpoint {
     shards: Vec<Shard>,
     orders: watch::Sender<Order>,
     troubles: Troubles,
+    edge: Arc<Edge>,
+    backlog: Arc<Backlog>,
     environment: Arc<Environment>,
 }
 
@@ -52,13 +68,19 @@ impl Endpoint {
     pub(super) fn new(spec: Spec, environment: Arc<Environment>) -> Result<Arc<Self>> {
         let pusher = Pusher::new(&spec.args, &environment.host)?;
         let count = usize::try_from(spec.args.queue_config.min_shards).unwrap_or(1).max(1);
+        let edge = environment
+            .ledger
+            .edge(&environment.id, &format!("{}#{}", environment.id, spec.key));
         Ok(Arc::new(Endpoint {
+            backlog: Backlog::new(environment.queue.clone(), edge.clone()),
+            edge,
             name: push::name(&spec.args),
             host: pusher.host(),
             tenant: Arc::from(spec.args.tenant_id.as_str()),
             shards: (0..count).map(|_| Shard::default()).collect(),
             orders: watch::Sender::new(Order::Work),
-            troubles: Troubles::new(count),
+            // One more for the lane of the queue.
+            troubles: Troubles::new(count + 1),
             pusher,
             spec,
             environment,
@@ -95,6 +117,66 @@ impl Endpoint {
         &self.troubles
     }
 
+    /// The way to it in the ledger.
+    pub(super) fn edge(&self) -> &Arc<Edge> {
+        &self.edge
+    }
+
+    /// What it has in the queue on disk.
+    pub(super) fn backlog(&self) -> &Arc<Backlog> {
+        &self.backlog
+    }
+
+    /// Number of the queue's lane among those who have troubles: the shards come before it.
+    pub(super) fn backlog_slot(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// What the workers are told.
+    pub(super) fn orders(&self) -> watch::Receiver<Order> {
+        self.orders.subscribe()
+    }
+
+    /// Keeps the entries of a request in the dead-letter log; false if there is none.
+    pub(super) async fn bury(&self, request: &Request, outcome: &Outcome) -> Result<bool, wal::Error> {
+        let dead = self.environment.dead.clone();
+        if !dead.is_enabled() {
+            return Ok(false);
+        }
+        let now = self.host().clock.now();
+        let letters = dead::letters(request, &self.spec.key, outcome, now);
+        match tokio::task::spawn_blocking(move || dead.keep(&letters)).await {
+            Ok(kept) => kept.map(|()| true),
+            Err(_) => Err(wal::Error::Closed),
+        }
+    }
+
+    /// Keeps an example of entries that the endpoint will never have, if one is wanted.
+    pub(super) fn note(&self, request: &Request, fate: Fate, reason: &str, outcome: &Outcome) {
+        let now = self.host().clock.now();
+        let environment = &self.environment;
+        if !environment.due.take(now) {
+            return;
+        }
+        let mut first = true;
+        request.each_entry(|stream, entry| {
+            if !std::mem::take(&mut first) {
+                return;
+            }
+            let labels = lokipush::labels::parse(stream.as_bytes()).unwrap_or_default();
+            environment.ledger.examples().note(
+                now,
+                &environment.id,
+                fate,
+                &Arc::from(reason),
+                &Arc::from(""),
+                &Labels::from_pairs(labels),
+                &entry.line,
+                &format!("endpoint {:?} {}", self.name, outcome.message),
+            );
+        });
+    }
+
     pub(super) fn shard(&self, number: usize) -> &Shard {
         &self.shards[number]
     }
@@ -128,7 +210,7 @@ impl Endpoint {
                     "is slow, its queue is full and block_on_overflow is false",
                     entries,
                 );
-                item.part.rejected(QUEUE_IS_FULL);
+                item.part.rejected(Fate::Rejected, QUEUE_IS_FULL);
                 return;
             }
         }
@@ -141,9 +223,17 @@ impl Endpoint {
     }
 
     /// Sends what comes, first of all `inherited`, until it is ordered to stop. Returns what is left, by stream in order.
-    pub(super) async fn work(self: Arc<Self>, inherited: Vec<Item>) -> Vec<Item> {
+    /// `predecessor` is the cursor of the endpoint whose place it takes, `all` are the keys of all endpoints.
+    pub(super) async fn work(
+        self: Arc<Self>,
+        inherited: Vec<Item>,
+        predecessor: Option<String>,
+        all: Vec<String>,
+    ) -> Vec<Item> {
+        self.backlog.start(&self.spec.key, predecessor.as_deref(), all).await;
         let mut by_shard: BTreeMap<usize, Vec<Item>> = BTreeMap::new();
-        for item in inherited {
+        for mut item in inherited {
+            item.part.hand_over(&self.edge);
             let number = (item.stream.hash % self.shards.len() as u64) as usize;
             by_shard.entry(number).or_default().push(item);
         }
@@ -154,6 +244,16 @@ impl Endpoint {
         for number in 0..self.shards.len() {
             let worker = Worker::new(self.clone(), number, self.orders.subscribe());
             workers.spawn(worker.run().instrument(self.span().clone()));
+        }
+        if self.backlog.is_enabled() {
+            let lane = self.backlog.clone().run(self.clone());
+            workers.spawn(
+                async move {
+                    lane.await;
+                    Vec::new()
+                }
+                .instrument(self.span().clone()),
+            );
         }
         let mut left = Vec::new();
         while let Some(ended) = workers.join_next().await {
@@ -181,7 +281,7 @@ impl Endpoint {
             let metrics = self.metrics(item.stream.tenant.as_ref().unwrap_or(&self.tenant));
             metrics.dropped(ENDPOINT_REMOVED, item.part.len() as u64, item.part.bytes());
             entries += item.part.len() as u64;
-            item.part.rejected(ENDPOINT_REMOVED);
+            item.part.rejected(Fate::Rejected, ENDPOINT_REMOVED);
         }
         self.troubles.rejected(
             &self.name,

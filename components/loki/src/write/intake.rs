@@ -88,7 +88,7 @@ impl Intake {
             for endpoint in &topology.endpoints {
                 endpoint.take(Item {
                     stream: known.clone(),
-                    part: ticket.part(number, bytes, now),
+                    part: ticket.part(number, bytes, now, endpoint.edge()),
                 });
             }
         }

@@ -1,12 +1,17 @@
 //! Push requests: collected by stream, encoded when they are cut.
 
 use super::streams::Stream;
-use super::ticket::{Part, size};
+use super::ticket::{Offer, Part, Ticket, size};
 use bytes::Bytes;
 use hashbrown::HashMap;
-use lokipush::{Compressor, Encoder};
+use lokipush::{Compressor, Encoder, Limits, PushRequest};
+use signals::{Edge, Entry, Fate, Labels, LogBatch, LogStream, Metadata, Permit};
+use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::time::Instant;
+
+/// Bytes of a decoded request; more does not fit into a record of the queue.
+const LARGEST: usize = 1 << 30;
 
 /// A part and the stream that it belongs to.
 pub(super) struct Item {
@@ -187,10 +192,106 @@ impl Request {
     }
 
     /// The endpoint will never have the entries.
-    pub(super) fn rejected(self, reason: &'static str) {
+    pub(super) fn rejected(self, fate: Fate, reason: &'static str) {
         for part in self.groups.into_iter().flat_map(|group| group.parts) {
-            part.rejected(reason);
+            part.rejected(fate, reason);
         }
+    }
+
+    /// The entries are in the queue on disk.
+    pub(super) fn stored(self) {
+        for part in self.groups.into_iter().flat_map(|group| group.parts) {
+            part.stored();
+        }
+    }
+
+    /// Hashes of its streams.
+    pub(super) fn streams(&self) -> impl Iterator<Item = u64> {
+        self.groups.iter().map(|group| group.stream.hash)
+    }
+
+    /// The entries of the streams that `chosen` says, and the others.
+    pub(super) fn partition(self, chosen: impl Fn(u64) -> bool) -> (Option<Request>, Option<Request>) {
+        let picked: Vec<bool> = self.streams().map(chosen).collect();
+        if picked.iter().all(|&picked| picked) {
+            return (Some(self), None);
+        }
+        if !picked.contains(&true) {
+            return (None, Some(self));
+        }
+        let mut yes = Request::new(self.tenant.clone(), self.oldest);
+        let mut no = Request::new(self.tenant, self.oldest);
+        for (group, picked) in self.groups.into_iter().zip(picked) {
+            let side = if picked { &mut yes } else { &mut no };
+            for part in group.parts {
+                side.push(side.place(&group.stream), group.stream.clone(), part);
+            }
+        }
+        (Some(yes), Some(no))
+    }
+
+    /// Adds all entries of another request, whatever its size.
+    pub(super) fn append(&mut self, other: Request) {
+        for group in other.groups {
+            for part in group.parts {
+                self.push(self.place(&group.stream), group.stream.clone(), part);
+            }
+        }
+    }
+
+    /// Calls `each` with the label text of each entry.
+    pub(super) fn each_entry(&self, mut each: impl FnMut(&str, &Entry)) {
+        for group in &self.groups {
+            for entry in group.parts.iter().flat_map(Part::entries) {
+                each(&group.stream.text, entry);
+            }
+        }
+    }
+
+    /// A request of what [`Encoding::encode`] made, whose entries are on `edge` already. The ticket is done when all entries have
+    /// their fate.
+    pub(super) fn decode(
+        body: &[u8],
+        tenant: &Arc<str>,
+        edge: &Arc<Edge>,
+    ) -> Result<(Request, Offer), lokipush::Error> {
+        let message = Bytes::from(lokipush::decompress(body, LARGEST)?);
+        let limits = Limits {
+            max_bytes: LARGEST,
+            max_entries: usize::MAX,
+        };
+        let decoded = PushRequest::from_protobuf(&message, limits)?;
+        let mut texts = Vec::new();
+        let mut streams = Vec::new();
+        for stream in decoded.streams {
+            texts.push(Arc::new(Stream::new(
+                stream.labels.text().into_owned(),
+                Some(tenant.clone()),
+            )));
+            let entries = stream.entries.into_iter().map(|entry| Entry {
+                timestamp: entry.timestamp,
+                line: match entry.line {
+                    Cow::Borrowed(line) => message.slice_ref(line),
+                    Cow::Owned(line) => line.into(),
+                },
+                metadata: Metadata::from_pairs(entry.metadata),
+            });
+            streams.push(LogStream {
+                labels: Labels::empty(),
+                entries: entries.collect(),
+            });
+        }
+        let (streams, custody) = LogBatch::new(streams, Permit::none()).into_shared_parts();
+        let (ticket, offer) = Ticket::new(streams.clone(), custody);
+        let now = Instant::now();
+        let mut request = Request::new(tenant.clone(), now);
+        for (number, (stream, text)) in streams.iter().zip(texts).enumerate() {
+            let bytes = stream.entries.iter().map(size).sum();
+            let part = ticket.part_on(number, bytes, now, edge);
+            request.push(request.place(&text), text, part);
+        }
+        ticket.complete();
+        Ok((request, offer))
     }
 
     /// The entries for someone else to send.
@@ -242,9 +343,7 @@ impl Encoding {
 #[cfg(test)]
 mod tests {
     use super::super::streams::StreamCache;
-    use super::super::ticket::{Offer, Ticket};
     use super::*;
-    use signals::{Entry, Labels, LogBatch, LogStream, Permit};
     use std::collections::BTreeMap;
 
     /// Items of one batch: `(stream, lines)`.
@@ -262,12 +361,13 @@ mod tests {
         let (streams, custody) = LogBatch::new(streams, Permit::none()).into_shared_parts();
         let mut cache = StreamCache::new(BTreeMap::new());
         let (ticket, offer) = Ticket::new(streams.clone(), custody);
+        let edge = signals::Ledger::default().edge("a", "b");
         let items = streams
             .iter()
             .enumerate()
             .map(|(i, stream)| Item {
                 stream: cache.get(&stream.labels),
-                part: ticket.part(i, stream.amount().bytes, Instant::now()),
+                part: ticket.part(i, stream.amount().bytes, Instant::now(), &edge),
             })
             .collect();
         ticket.complete();

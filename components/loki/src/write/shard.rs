@@ -5,14 +5,23 @@ use super::metrics::{INGESTER_ERROR, RATE_LIMITED, TenantMetrics};
 use super::push::{Outcome, Verdict};
 use super::request::{Added, Encoding, Item, Request};
 use bytes::Bytes;
+use futures_util::future::FutureExt;
 use net::Backoff;
+use signals::Fate;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tracing::Instrument;
 
+/// A request that is not delivered this long after its first attempt began goes to the queue on disk.
+pub(super) const SPILL_AFTER: Duration = Duration::from_secs(1);
+/// Pause before a request that the queue did not take is offered to it again.
+const STORE_AGAIN: Duration = Duration::from_millis(500);
+/// Most streams of one request; a record of the queue names them all.
+const MOST_STREAMS: usize = 50_000;
 /// How often someone looks whether a source waits for memory while entries are collected.
 const LOOK_AT_BUDGET: Duration = Duration::from_millis(50);
 /// Buffers are given back when nothing came for so long.
@@ -85,6 +94,8 @@ impl Shard {
 pub(super) struct Worker {
     endpoint: Arc<Endpoint>,
     number: usize,
+    /// Whether requests that take too long go to the queue on disk.
+    spills: bool,
     orders: watch::Receiver<Order>,
     /// One for each tenant, being filled.
     open: Vec<Request>,
@@ -113,6 +124,7 @@ impl Worker {
         let args = &endpoint.spec().args;
         Worker {
             number,
+            spills: endpoint.backlog().is_enabled(),
             orders,
             open: Vec::new(),
             ready: VecDeque::new(),
@@ -123,6 +135,21 @@ impl Worker {
             splits: MOST_SPLITS,
             endpoint,
         }
+    }
+
+    /// A worker without a shard, that sends what is in the queue already.
+    pub(super) fn sorter(endpoint: Arc<Endpoint>) -> Self {
+        let orders = endpoint.orders();
+        let number = endpoint.backlog_slot();
+        Worker {
+            spills: false,
+            ..Worker::new(endpoint, number, orders)
+        }
+    }
+
+    /// Sends a request in ever smaller pieces, until each entry is delivered or refused. Returns what is left if it is to stop.
+    pub(super) async fn sort_out(mut self, request: Request) -> Vec<Request> {
+        self.deliver(request).await
     }
 
     fn shard(&self) -> &Shard {
@@ -139,16 +166,20 @@ impl Worker {
             self.pull();
             let order = self.order();
             if order >= Order::Leave {
-                return self.leave(Vec::new());
+                return self.leave(Vec::new()).await;
             }
             self.cut(order == Order::Drain);
             if let Some(request) = self.ready.pop_front() {
-                let left = self.deliver(request).await;
+                let left = match self.sort(request).await {
+                    Ok(Some(request)) => self.deliver(request).await,
+                    Ok(None) => Vec::new(),
+                    Err(request) => vec![request],
+                };
                 if !left.is_empty() {
-                    return self.leave(left);
+                    return self.leave(left).await;
                 }
             } else if order == Order::Drain {
-                return self.leave(Vec::new());
+                return self.leave(Vec::new()).await;
             } else {
                 self.wait().await;
             }
@@ -194,7 +225,7 @@ impl Worker {
     /// Moves what came into requests.
     fn pull(&mut self) {
         let items = self.shard().take();
-        let max_streams = self.endpoint.spec().max_streams.unwrap_or(usize::MAX);
+        let max_streams = self.endpoint.spec().max_streams.unwrap_or(usize::MAX).min(MOST_STREAMS);
         for mut item in items {
             let tenant = item
                 .stream
@@ -236,12 +267,95 @@ impl Worker {
         }
     }
 
-    /// Everything that is not sent, in the order of its streams.
-    fn leave(self, first: Vec<Request>) -> Vec<Item> {
-        let requests = first.into_iter().chain(self.ready).chain(self.open);
-        let mut items: Vec<Item> = requests.flat_map(Request::into_items).collect();
+    /// Everything that is not sent, in the order of its streams. If nobody comes after it, it goes to the queue.
+    async fn leave(mut self, first: Vec<Request>) -> Vec<Item> {
+        self.pull();
+        let ready = std::mem::take(&mut self.ready);
+        let open = std::mem::take(&mut self.open);
+        let mut requests: VecDeque<Request> = first.into_iter().chain(ready).chain(open).collect();
+        if self.spills && self.order() != Order::Leave {
+            while let Some(request) = requests.pop_front() {
+                if let Err((request, error)) = self.store(request).await {
+                    tracing::error!(
+                        endpoint = self.endpoint.name(),
+                        error = %error,
+                        "the queue on disk does not take entries; their sources keep them"
+                    );
+                    requests.push_front(request);
+                    break;
+                }
+            }
+        }
+        let mut items: Vec<Item> = requests.into_iter().flat_map(Request::into_items).collect();
         items.extend(self.endpoint.shard(self.number).take());
         items
+    }
+
+    /// Sends to the queue what has to go behind something there: entries of streams that have a backlog, or everything while the
+    /// endpoint is down. Gives back the rest; or, as an error, all of it if the worker is to stop.
+    async fn sort(&mut self, request: Request) -> Result<Option<Request>, Request> {
+        let mut request = Some(request);
+        while self.spills
+            && let Some(whole) = request.take()
+        {
+            let endpoint = self.endpoint.clone();
+            let backlog = endpoint.backlog();
+            let down = backlog.is_down();
+            let (late, rest) = if down {
+                (Some(whole), None)
+            } else {
+                whole.partition(|stream| backlog.holds(stream))
+            };
+            request = rest;
+            let Some(late) = late else { break };
+            let Err((late, error)) = self.store(late).await else {
+                break;
+            };
+            self.endpoint
+                .troubles()
+                .store_failed(self.endpoint.name(), &error.to_string());
+            // The order forbids to send it before the queue, and the queue does not take it: everything waits.
+            let mut whole = late;
+            if let Some(rest) = request.take() {
+                whole.append(rest);
+            }
+            self.pause(STORE_AGAIN).await;
+            if self.order() > Order::Work {
+                return Err(whole);
+            }
+            if backlog.is_empty() {
+                return Ok(Some(whole));
+            }
+            request = Some(whole);
+        }
+        Ok(request)
+    }
+
+    /// Stores a request, which counts as accepted then.
+    async fn store(&mut self, mut request: Request) -> Result<(), (Request, wal::Error)> {
+        let body = match self.encode(&mut request) {
+            Ok(Some(body)) => body,
+            Ok(None) => return Ok(()),
+            Err(_) => return Err((request, wal::Error::Invalid("a request is too large"))),
+        };
+        match self.endpoint.backlog().store(&request, body, None).await {
+            Ok(()) => {
+                self.stored(request);
+                Ok(())
+            }
+            Err((error, _)) => Err((request, error)),
+        }
+    }
+
+    fn stored(&self, request: Request) {
+        self.settle_pending(request.bytes());
+        request.stored();
+    }
+
+    fn settle_pending(&self, bytes: u64) {
+        if self.number < self.endpoint.backlog_slot() {
+            self.shard().pending.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 
     /// Sends a request until all of its entries have their fate; what is left if the worker is to leave.
@@ -270,7 +384,7 @@ impl Worker {
                 splits -= 1;
             } else {
                 given_up |= request.entries() > 1;
-                self.reject(request, INGESTER_ERROR, &outcome.message);
+                self.bury(request, &outcome).await;
                 continue;
             }
             let (first, second) = request.split();
@@ -305,6 +419,7 @@ impl Worker {
         let bound = bound.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0);
         let mut attempts = 0;
         let mut encoded = None;
+        let first = Instant::now();
         self.backoff.reset();
         loop {
             let body = match encoded.take() {
@@ -326,9 +441,13 @@ impl Worker {
                 self.metrics(&request.tenant).batch_retries.inc();
             }
             let started = Instant::now();
-            let outcome = tokio::select! {
-                outcome = self.endpoint.push(&request.tenant, body.clone()) => outcome,
-                _ = self.orders.wait_for(|order| *order == Order::Abort) => return Attempted::Leave(request),
+            let outcome = match self.push(&request, &body, first).await {
+                Pushed::Answer(outcome) => outcome,
+                Pushed::Leave => return Attempted::Leave(request),
+                Pushed::Stored => {
+                    self.stored(request);
+                    return Attempted::Settled;
+                }
             };
             let status = outcome.status.map(|status| status.as_u16());
             self.metrics(&request.tenant)
@@ -347,7 +466,7 @@ impl Worker {
                     };
                 }
                 Verdict::Limited => {
-                    self.reject(request, RATE_LIMITED, &outcome.message);
+                    self.reject(request, RATE_LIMITED, &outcome);
                     return Attempted::Settled;
                 }
                 Verdict::Later(_) if bound.is_some_and(|bound| attempts >= bound) => {
@@ -356,18 +475,38 @@ impl Worker {
                     } else {
                         INGESTER_ERROR
                     };
-                    let message = format!("{}; max_backoff_retries = {attempts} is reached", outcome.message);
-                    self.reject(request, reason, &message);
+                    let outcome = Outcome {
+                        message: format!("{}; max_backoff_retries = {attempts} is reached", outcome.message),
+                        ..outcome
+                    };
+                    self.reject(request, reason, &outcome);
                     return Attempted::Settled;
                 }
                 Verdict::Later(wait) => (false, wait),
                 Verdict::Hold => (true, None),
             };
-            let pause = self.pause_after(wait);
+            let pause = pause_after(&mut self.backoff, &self.endpoint, wait);
             let now = self.endpoint.host().clock.now();
             self.endpoint
                 .troubles()
                 .failed(self.endpoint.name(), self.number, &outcome.message, hold, pause, now);
+            if self.spills && first.elapsed() + pause >= SPILL_AFTER {
+                match self.endpoint.backlog().store(&request, body.clone(), None).await {
+                    Ok(()) => {
+                        self.endpoint.backlog().set_down(true);
+                        // From here on it is the lane of the queue that tries.
+                        self.endpoint
+                            .troubles()
+                            .moved(self.number, self.endpoint.backlog_slot());
+                        self.stored(request);
+                        return Attempted::Settled;
+                    }
+                    Err((error, _)) => self
+                        .endpoint
+                        .troubles()
+                        .store_failed(self.endpoint.name(), &error.to_string()),
+                }
+            }
             self.pause(pause).await;
             if self.order() >= Order::Leave {
                 return Attempted::Leave(request);
@@ -380,9 +519,7 @@ impl Worker {
     fn encode(&mut self, request: &mut Request) -> Result<Option<Bytes>, Outcome> {
         let before = request.bytes();
         request.forget_unwanted();
-        self.shard()
-            .pending
-            .fetch_sub(before - request.bytes(), Ordering::Relaxed);
+        self.settle_pending(before - request.bytes());
         if request.entries() == 0 {
             return Ok(None);
         }
@@ -399,20 +536,6 @@ impl Worker {
                 message: format!("cannot be sent the request: {error}"),
                 verdict: Verdict::Refused { too_large: true },
             }),
-        }
-    }
-
-    /// How long to wait before the next attempt, which the server may have asked for.
-    fn pause_after(&mut self, asked: Option<Duration>) -> Duration {
-        let random = &*self.endpoint.host().random;
-        let pause = self.backoff.next(random);
-        match asked {
-            Some(asked) if !asked.is_zero() => {
-                let longest = LONGEST_RETRY_AFTER.max(self.endpoint.spec().args.max_backoff_period.as_std());
-                // Not all at once when the time is over.
-                asked.min(longest).mul_f64(1.0 + 0.1 * random.unit())
-            }
-            _ => pause,
         }
     }
 
@@ -434,7 +557,7 @@ impl Worker {
     }
 
     fn delivered(&mut self, request: Request, size: u64) {
-        self.shard().pending.fetch_sub(request.bytes(), Ordering::Relaxed);
+        self.settle_pending(request.bytes());
         let metrics = self.metrics(&request.tenant);
         metrics.sent_bytes.add(size);
         metrics.sent_entries.add(request.entries() as u64);
@@ -442,14 +565,98 @@ impl Worker {
         self.endpoint.troubles().over(self.endpoint.name(), self.number);
     }
 
-    fn reject(&mut self, request: Request, reason: &'static str, message: &str) {
-        self.shard().pending.fetch_sub(request.bytes(), Ordering::Relaxed);
+    /// The endpoint refuses the entries of a request for what they are: they go to the dead-letter log.
+    async fn bury(&mut self, request: Request, outcome: &Outcome) {
+        let fate = match self.endpoint.bury(&request, outcome).await {
+            Ok(true) => Fate::DeadLettered,
+            Ok(false) => Fate::Rejected,
+            Err(error) => {
+                tracing::error!(
+                    endpoint = self.endpoint.name(),
+                    error = %error,
+                    "refused entries cannot be kept in the dead-letter log"
+                );
+                Fate::Rejected
+            }
+        };
+        self.end(request, fate, INGESTER_ERROR, outcome);
+    }
+
+    fn reject(&mut self, request: Request, reason: &'static str, outcome: &Outcome) {
+        self.end(request, Fate::Rejected, reason, outcome);
+    }
+
+    fn end(&mut self, request: Request, fate: Fate, reason: &'static str, outcome: &Outcome) {
+        self.settle_pending(request.bytes());
         let entries = request.entries() as u64;
         let metrics = self.metrics(&request.tenant);
         metrics.dropped(reason, entries, request.bytes());
         self.endpoint
             .troubles()
-            .rejected(self.endpoint.name(), message, entries);
-        request.rejected(reason);
+            .rejected(self.endpoint.name(), &outcome.message, entries);
+        self.endpoint.note(&request, fate, reason, outcome);
+        request.rejected(fate, reason);
+    }
+
+    /// One attempt. If it takes too long, or a source waits for memory, the request is stored while it goes on.
+    async fn push(&mut self, request: &Request, body: &Bytes, first: Instant) -> Pushed {
+        let (endpoint, tenant) = (self.endpoint.clone(), request.tenant.clone());
+        let sent = body.clone();
+        let mut attempt = async move { endpoint.push(&tenant, sent).await }.boxed();
+        let mut store_at = first + SPILL_AFTER;
+        loop {
+            let due = store_at.min(Instant::now() + LOOK_AT_BUDGET);
+            tokio::select! {
+                outcome = &mut attempt => return Pushed::Answer(outcome),
+                _ = self.orders.wait_for(|order| *order == Order::Abort) => return Pushed::Leave,
+                () = tokio::time::sleep_until(due), if self.spills => {}
+            }
+            let now = Instant::now();
+            if now < store_at && self.endpoint.budget().waiting() == 0 {
+                continue;
+            }
+            let racing = tokio::spawn(attempt.instrument(self.endpoint.span().clone()));
+            match self.endpoint.backlog().store(request, body.clone(), Some(racing)).await {
+                Ok(()) => return Pushed::Stored,
+                Err((error, racing)) => {
+                    self.endpoint
+                        .troubles()
+                        .store_failed(self.endpoint.name(), &error.to_string());
+                    let lost = || Outcome {
+                        status: None,
+                        message: "was not asked to the end".to_owned(),
+                        verdict: Verdict::Later(None),
+                    };
+                    let Some(racing) = racing else {
+                        return Pushed::Answer(lost());
+                    };
+                    attempt = async move { racing.await.unwrap_or_else(|_| lost()) }.boxed();
+                    store_at = Instant::now() + SPILL_AFTER;
+                }
+            }
+        }
+    }
+}
+
+/// How an attempt went.
+enum Pushed {
+    Answer(Outcome),
+    /// The worker is to stop at once.
+    Leave,
+    /// The request is in the queue; the attempt goes on.
+    Stored,
+}
+
+/// How long to wait before the next attempt, which the server may have asked for.
+pub(super) fn pause_after(backoff: &mut Backoff, endpoint: &Endpoint, asked: Option<Duration>) -> Duration {
+    let random = &*endpoint.host().random;
+    let pause = backoff.next(random);
+    match asked {
+        Some(asked) if !asked.is_zero() => {
+            let longest = LONGEST_RETRY_AFTER.max(endpoint.spec().args.max_backoff_period.as_std());
+            // Not all at once when the time is over.
+            asked.min(longest).mul_f64(1.0 + 0.1 * random.unit())
+        }
+        _ => pause,
     }
 }

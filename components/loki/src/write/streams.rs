@@ -1,11 +1,9 @@
 //! From labels to what a push says of a stream.
 
-use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use signals::Labels;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Label that names the tenant of an entry.
@@ -20,8 +18,27 @@ pub(super) struct Stream {
     pub(super) text: String,
     /// The tenant that the labels name.
     pub(super) tenant: Option<Arc<str>>,
-    /// Hash of the text.
+    /// Hash of the text; the same on every machine.
     pub(super) hash: u64,
+}
+
+/// FNV-1a: queues on disk hold it, so it may not depend on a version or a machine.
+fn hash(text: &[u8]) -> u64 {
+    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325, fold);
+    // Shards are chosen by its low bits.
+    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (hash >> 29)
+}
+
+impl Stream {
+    /// A stream by what a push says of it.
+    pub(super) fn new(text: String, tenant: Option<Arc<str>>) -> Self {
+        Stream {
+            hash: hash(text.as_bytes()),
+            tenant,
+            text,
+        }
+    }
 }
 
 /// Streams by label set. Forgets those that were not seen for a while: two generations, the older of which is dropped when
@@ -73,11 +90,7 @@ impl StreamCache {
             .find(|(name, _)| *name == TENANT_LABEL)
             .map(|(_, value)| Arc::from(*value));
         let text = lokipush::labels::text(all.into_iter().filter(|(name, _)| !name.starts_with("__")));
-        Stream {
-            hash: FixedState::with_seed(0x10c1).hash_one(&text),
-            tenant,
-            text,
-        }
+        Stream::new(text, tenant)
     }
 }
 

@@ -4,6 +4,7 @@ use super::endpoint::Endpoint;
 use super::intake::Intake;
 use super::request::Item;
 use super::shard::Order;
+use super::upkeep::{UPKEEP, Upkeep};
 use component::CancellationToken;
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -64,15 +65,17 @@ impl Drop for Task {
 
 pub(super) struct Supervisor {
     intake: Arc<Intake>,
+    upkeep: Upkeep,
     tasks: Vec<Task>,
     /// Endpoints without a successor that still send what they have.
     farewells: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Supervisor {
-    pub(super) fn new(intake: Arc<Intake>) -> Self {
+    pub(super) fn new(intake: Arc<Intake>, upkeep: Upkeep) -> Self {
         Supervisor {
             intake,
+            upkeep,
             tasks: Vec::new(),
             farewells: Vec::new(),
         }
@@ -80,11 +83,14 @@ impl Supervisor {
 
     /// Follows commands until `stop`; then sends what is there within each endpoint's drain time and hands the rest back.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(UPKEEP);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
                 Some(command) = commands.recv() => self.follow(command),
                 () = stop.cancelled() => break,
+                _ = tick.tick(), if self.upkeep.is_needed() => self.upkeep.run(self.intake.endpoints()).await,
             }
         }
         self.intake.close();
@@ -94,6 +100,7 @@ impl Supervisor {
         }
         join_all(self.tasks.iter_mut().map(Task::drain)).await;
         join_all(&mut self.farewells).await;
+        self.upkeep.close().await;
     }
 
     fn follow(&mut self, command: Command) {
@@ -105,13 +112,27 @@ impl Supervisor {
                     predecessor.endpoint.order(Order::Leave);
                 }
                 let successor = endpoint.clone();
+                let queue = self.upkeep.queue().clone();
+                let all = self
+                    .intake
+                    .endpoints()
+                    .iter()
+                    .map(|one| one.spec().key.clone())
+                    .collect();
                 let work = async move {
                     let mut inherited = Vec::new();
                     for predecessor in &mut predecessors {
                         inherited.extend(predecessor.ended().await);
                     }
+                    let cursor = predecessors
+                        .first()
+                        .and_then(|before| before.endpoint.backlog().cursor())
+                        .map(str::to_owned);
+                    for before in &predecessors {
+                        queue.release(&before.endpoint.spec().key);
+                    }
                     drop(predecessors);
-                    successor.work(inherited).await
+                    successor.work(inherited, cursor, all).await
                 };
                 let handle = AbortOnDropHandle::new(tokio::spawn(work.instrument(endpoint.span().clone())));
                 self.tasks.push(Task {
@@ -123,9 +144,12 @@ impl Supervisor {
             Command::Remove { endpoint } => {
                 if let Some(mut task) = self.take(&endpoint) {
                     let span = endpoint.span().clone();
+                    let queue = self.upkeep.queue().clone();
                     let farewell = async move {
                         let left = task.drain().await;
                         endpoint.give_up(left);
+                        // What it has in the queue is given up by the next upkeep, unless another endpoint claims it.
+                        queue.release(&endpoint.spec().key);
                     };
                     self.farewells
                         .push(AbortOnDropHandle::new(tokio::spawn(farewell.instrument(span))));

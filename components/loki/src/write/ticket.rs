@@ -1,6 +1,6 @@
 //! One `accept`, and the parts that its batch was cut into.
 
-use signals::{Amount, Custody, Entry, LogStream, Refused};
+use signals::{Amount, Custody, Edge, Entry, Fate, LogStream, Refused};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ pub(super) struct Ticket {
 struct State {
     done: Option<oneshot::Sender<Result<(), Refused>>>,
     /// Entries that an endpoint refused for good, by stream and entry. Counted once, whatever the other endpoints say.
-    rejected: BTreeMap<(usize, usize), &'static str>,
+    rejected: BTreeMap<(usize, usize), (Fate, &'static str)>,
 }
 
 /// Entries of one stream of a batch on their way to one endpoint. Dropping it hands the whole batch back to its sender.
@@ -36,6 +36,8 @@ pub(super) struct Part {
     /// When the batch came.
     pub(super) arrived: Instant,
     settled: bool,
+    /// The way to the endpoint, where they count as on their way from the beginning to their fate.
+    edge: Arc<Edge>,
 }
 
 /// Waits for a ticket. Dropping it before takes the batch back: parts that were not sent yet are not sent.
@@ -67,8 +69,15 @@ impl Ticket {
         (ticket, offer)
     }
 
-    /// All entries of a stream as a part.
-    pub(super) fn part(self: &Arc<Self>, stream: usize, bytes: u64, arrived: Instant) -> Part {
+    /// All entries of a stream as a part that goes onto an edge.
+    pub(super) fn part(self: &Arc<Self>, stream: usize, bytes: u64, arrived: Instant, edge: &Arc<Edge>) -> Part {
+        let part = self.part_on(stream, bytes, arrived, edge);
+        edge.enter(part.amount());
+        part
+    }
+
+    /// The same, of entries that are on the edge already.
+    pub(super) fn part_on(self: &Arc<Self>, stream: usize, bytes: u64, arrived: Instant, edge: &Arc<Edge>) -> Part {
         self.open.fetch_add(1, Ordering::AcqRel);
         Part {
             ticket: self.clone(),
@@ -77,6 +86,7 @@ impl Ticket {
             bytes,
             arrived,
             settled: false,
+            edge: edge.clone(),
         }
     }
 
@@ -144,6 +154,7 @@ impl Part {
             bytes: 0,
             arrived: self.arrived,
             settled: false,
+            edge: self.edge.clone(),
         };
         rest.bytes = rest.entries().iter().map(size).sum();
         self.range.end = middle;
@@ -151,19 +162,41 @@ impl Part {
         (self, rest)
     }
 
+    fn amount(&self) -> Amount {
+        Amount {
+            items: self.range.len() as u64,
+            bytes: self.bytes,
+        }
+    }
+
     /// The endpoint has the entries.
     pub(super) fn delivered(mut self) {
+        self.settled = true;
+        self.edge.deliver(self.amount());
+        self.ticket.count_down();
+    }
+
+    /// The entries are in the queue on disk; they stay on the edge.
+    pub(super) fn stored(mut self) {
         self.settled = true;
         self.ticket.count_down();
     }
 
+    /// Another endpoint takes the entries over.
+    pub(super) fn hand_over(&mut self, edge: &Arc<Edge>) {
+        self.edge.give_back(self.amount());
+        edge.enter(self.amount());
+        self.edge = edge.clone();
+    }
+
     /// The endpoint will never have the entries.
-    pub(super) fn rejected(mut self, reason: &'static str) {
+    pub(super) fn rejected(mut self, fate: Fate, reason: &'static str) {
         self.settled = true;
+        self.edge.settle(fate, reason, self.amount());
         {
             let mut state = self.ticket.lock();
             for entry in self.range.clone() {
-                state.rejected.insert((self.stream, entry), reason);
+                state.rejected.insert((self.stream, entry), (fate, reason));
             }
         }
         self.ticket.count_down();
@@ -173,6 +206,7 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.settled {
+            self.edge.give_back(self.amount());
             self.ticket.resolve(Err(Refused::retry(
                 "the component stopped before the endpoint had the entries",
             )));
@@ -189,13 +223,13 @@ impl Offer {
             Err(_) => return Err(Refused::retry("the component stopped")),
         }
         let rejected = std::mem::take(&mut self.ticket.lock().rejected);
-        let mut amounts: HashMap<&'static str, Amount> = HashMap::new();
-        for ((stream, entry), reason) in rejected {
+        let mut amounts: HashMap<(Fate, &'static str), Amount> = HashMap::new();
+        for ((stream, entry), why) in rejected {
             let entry = &self.ticket.streams[stream].entries[entry];
-            *amounts.entry(reason).or_default() += Amount::one(entry.size());
+            *amounts.entry(why).or_default() += Amount::one(entry.size());
         }
-        for (reason, amount) in amounts {
-            self.custody.reject(reason, amount);
+        for ((fate, reason), amount) in amounts {
+            self.custody.settle(fate, reason, amount);
         }
         self.custody.deliver_rest();
         Ok(())
@@ -220,8 +254,9 @@ mod tests {
         fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
             let (streams, custody) = batch.into_shared_parts();
             let (ticket, offer) = Ticket::new(streams.clone(), custody);
+            let edge = Ledger::default().edge("sink", "sink#endpoint");
             for (i, stream) in streams.iter().enumerate() {
-                (self.0)(ticket.part(i, stream.amount().bytes, Instant::now()));
+                (self.0)(ticket.part(i, stream.amount().bytes, Instant::now(), &edge));
             }
             ticket.complete();
             Box::pin(offer.settled())
@@ -251,7 +286,7 @@ mod tests {
         let (outcome, edge) = offer(|part| {
             let (first, rest) = part.split_at(1);
             assert_eq!((first.bytes(), rest.bytes(), rest.len()), (3, 8, 2));
-            first.rejected("ingester_error");
+            first.rejected(Fate::Rejected, "ingester_error");
             rest.delivered();
         })
         .await;

@@ -22,6 +22,7 @@ struct Reminded {
     told: bool,
     rejected: Option<Instant>,
     rejected_since: u64,
+    store: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -91,6 +92,30 @@ impl Troubles {
                 endpoint,
                 failures = trouble.failures,
                 "the endpoint takes entries again"
+            );
+        }
+    }
+
+    /// From now on somebody else tries what a shard could not deliver.
+    pub(super) fn moved(&self, from: usize, to: usize) {
+        let mut shards = lock(&self.shards);
+        let Some(trouble) = shards.get_mut(from).and_then(Option::take) else {
+            return;
+        };
+        if let Some(slot) = shards.get_mut(to)
+            && slot.is_none()
+        {
+            *slot = Some(trouble);
+        }
+    }
+
+    /// The queue on disk does not take entries.
+    pub(super) fn store_failed(&self, endpoint: &str, error: &str) {
+        if due(&mut lock(&self.reminded).store) {
+            tracing::error!(
+                endpoint,
+                error,
+                "the queue on disk does not take entries; their sources wait"
             );
         }
     }

@@ -5,4 +5,5 @@ mod change;
 mod delivery;
 mod faults;
 mod kit;
+mod queue;
 mod security;

@@ -1,10 +1,11 @@
 //! A `loki.write` between a source of the test and real servers on loopback.
 
-use component::{CancellationToken, ContextParts, Health, Instance, Prepared, Services, Stability};
+use component::{CancellationToken, ContextParts, Health, Instance, Prepared, QueuePolicy, Services, Stability};
 use host::Host;
 use loki::write::{COMPONENT, Exports};
 use promtext::Registry;
 use signals::{Budget, EdgeSnapshot, Entry, FanOut, Labels, Ledger, LogBatch, LogStream, Refused};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::loki_sink::LokiSink;
@@ -53,15 +54,20 @@ fn block(config: &str) -> value::Body {
     eval::unevaluated_body(file.body.blocks().next().unwrap()).body
 }
 
-fn parts(ledger: &Ledger, registry: &Registry, budget: &Budget) -> ContextParts {
+fn parts(ledger: &Ledger, registry: &Registry, budget: &Budget, data: Option<&Path>) -> ContextParts {
+    let policy = QueuePolicy {
+        max_bytes: if data.is_some() { 1 << 30 } else { 0 },
+        ..QueuePolicy::default()
+    };
     ContextParts {
         id: Arc::from("loki.write.test"),
-        data_path: "/nonexistent".into(),
+        data_path: data.unwrap_or(Path::new("/nonexistent")).into(),
         host: Host::real(),
         budget: budget.clone(),
         ledger: ledger.clone(),
         metrics: registry.clone(),
-        services: Services::default(),
+        // Tests of the queue on disk bring a folder of their own.
+        services: Services::default().with(Arc::new(policy)),
         stability: Stability::GenerallyAvailable,
         span: tracing::Span::none(),
         exported: Arc::new(|| {}),
@@ -72,7 +78,7 @@ fn parts(ledger: &Ledger, registry: &Registry, budget: &Budget) -> ContextParts 
 /// Why a configuration is not accepted.
 pub fn refusal(config: &str) -> String {
     match COMPONENT.build(
-        parts(&Ledger::default(), &Registry::new(), &Budget::unlimited()),
+        parts(&Ledger::default(), &Registry::new(), &Budget::unlimited(), None),
         &block(config),
     ) {
         Ok(_) => panic!("it is accepted: {config}"),
@@ -89,8 +95,18 @@ impl Rig {
 
     /// The same with a memory budget.
     pub fn with_budget(config: &str, budget: Budget) -> Rig {
+        Rig::with(config, budget, None)
+    }
+
+    /// The same with a queue on disk in a folder.
+    pub fn queued(config: &str, data: &Path) -> Rig {
+        Rig::with(config, Budget::new(64 << 20), Some(data))
+    }
+
+    /// The same with a memory budget and perhaps a queue.
+    pub fn with(config: &str, budget: Budget, data: Option<&Path>) -> Rig {
         let (ledger, registry) = (Ledger::default(), Registry::new());
-        let instance = match COMPONENT.build(parts(&ledger, &registry, &budget), &block(config)) {
+        let instance = match COMPONENT.build(parts(&ledger, &registry, &budget, data), &block(config)) {
             Ok(instance) => instance,
             Err(error) => panic!("{error:?}"),
         };

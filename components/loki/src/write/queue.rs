@@ -1,0 +1,242 @@
+//! The component's queue on disk: requests that a destination did not take in time, ready to be sent.
+//!
+//! One log for all endpoints, each with a cursor of its own. It is opened, and its folder made, when the first request is stored; while
+//! every endpoint takes its requests nothing touches the disk.
+
+use bytes::Bytes;
+use component::{QueuePolicy, QueueSync};
+use host::Clock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use wal::{Append, Durability, OnFull, Options, Reader, RealDisk, Targets, Trim, Wal};
+
+/// Records that are a tenant and the body of a push.
+pub(super) const PUSH: u16 = 1;
+
+/// What `wal.enabled` adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GiveUp {
+    /// When the queue is full, entries that wait for longer than this make room.
+    pub(super) after: Duration,
+}
+
+/// The queue. Its calls block.
+pub(super) struct Queue {
+    dir: PathBuf,
+    policy: QueuePolicy,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    log: Option<Wal>,
+    /// The endpoints of the configuration and the cursor of each. All of them exist once the log is open.
+    cursors: BTreeMap<String, String>,
+    /// Cursors whose backlog is in the ledger.
+    accounted: BTreeSet<String>,
+    give_up: Option<GiveUp>,
+    closed: bool,
+}
+
+/// A request to store.
+pub(super) struct Stored<'a> {
+    pub(super) keys: &'a [u64],
+    pub(super) entries: usize,
+    pub(super) bytes: u64,
+    pub(super) tenant: &'a str,
+    pub(super) body: &'a [u8],
+}
+
+impl Queue {
+    /// A queue in `dir`, which need not be there.
+    pub(super) fn new(dir: PathBuf, policy: QueuePolicy, clock: Arc<dyn Clock>) -> Arc<Queue> {
+        Arc::new(Queue {
+            dir,
+            policy,
+            clock,
+            state: Mutex::default(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is a queue at all.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.policy.max_bytes > 0
+    }
+
+    /// Whether the log is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().log.is_some()
+    }
+
+    /// Whether something was stored, now or before the last start.
+    pub(super) fn exists(&self) -> bool {
+        self.is_enabled() && (self.lock().log.is_some() || self.dir.is_dir())
+    }
+
+    /// What `wal.enabled` says now.
+    pub(super) fn set_give_up(&self, give_up: Option<GiveUp>) {
+        self.lock().give_up = give_up;
+    }
+
+    /// The cursor of an endpoint from now on: its own; or that of the endpoint whose place it takes; or, if it is new, one that was left
+    /// behind by an endpoint which the configuration, whose endpoints are `all`, does not have any more.
+    pub(super) fn claim(&self, own: &str, predecessor: Option<&str>, all: &[String]) -> String {
+        // What cannot be opened now is said at the first append.
+        let log = if self.exists() { self.open().ok() } else { None };
+        let mut state = self.lock();
+        let there = log.map(|log| log.cursors()).unwrap_or_default();
+        let free = |state: &State, name: &str| {
+            !state.cursors.values().any(|taken| taken == name) && (name == own || !all.iter().any(|one| one == name))
+        };
+        let cursor = if there.iter().any(|name| name == own) && free(&state, own) {
+            own.to_owned()
+        } else if let Some(before) = predecessor.filter(|before| free(&state, before)) {
+            before.to_owned()
+        } else if let Some(orphan) = there.iter().find(|name| free(&state, name)) {
+            tracing::info!(
+                endpoint = own,
+                cursor = orphan.as_str(),
+                "the endpoint takes over what is queued for another"
+            );
+            orphan.clone()
+        } else {
+            own.to_owned()
+        };
+        state.cursors.insert(own.to_owned(), cursor.clone());
+        cursor
+    }
+
+    /// The endpoint is gone; its cursor stays.
+    pub(super) fn release(&self, own: &str) {
+        self.lock().cursors.remove(own);
+    }
+
+    /// Whether the backlog of a cursor has to be brought into the ledger; false from the second call on.
+    pub(super) fn account(&self, cursor: &str) -> bool {
+        self.lock().accounted.insert(cursor.to_owned())
+    }
+
+    /// The log, opened if it is not.
+    pub(super) fn open(&self) -> Result<Wal, wal::Error> {
+        let mut state = self.lock();
+        if let Some(log) = &state.log {
+            return Ok(log.clone());
+        }
+        if state.closed || !self.is_enabled() {
+            return Err(wal::Error::Closed);
+        }
+        let options = Options {
+            max_bytes: self.policy.max_bytes,
+            on_full: OnFull::Refuse,
+            durability: match self.policy.sync {
+                QueueSync::Always => Durability::Always,
+                QueueSync::Every(interval) => Durability::Every(interval),
+                QueueSync::Never => Durability::Never,
+            },
+            ..Options::default()
+        };
+        let log = Wal::open(Arc::new(RealDisk), self.clock.clone(), &self.dir, options)?;
+        for cursor in state.cursors.values() {
+            log.cursor(cursor)?;
+        }
+        state.log = Some(log.clone());
+        Ok(log)
+    }
+
+    /// Appends a request for one endpoint. It is durable, as far as the policy asks, when this returns its number.
+    pub(super) fn append(&self, cursor: &str, stored: &Stored<'_>) -> Result<u64, wal::Error> {
+        let log = self.open()?;
+        let tenant = stored.tenant.as_bytes();
+        let length = u16::try_from(tenant.len()).map_err(|_| wal::Error::Invalid("the tenant's name is too long"))?;
+        let append = Append {
+            kind: PUSH,
+            items: u32::try_from(stored.entries).unwrap_or(u32::MAX),
+            bytes: stored.bytes,
+            targets: Targets::Named(&[cursor]),
+            keys: stored.keys,
+            payload: &[&length.to_le_bytes(), tenant, stored.body],
+        };
+        match log.append(&append) {
+            Err(wal::Error::Full { .. }) => {
+                let give_up = self.lock().give_up;
+                let Some(GiveUp { after }) = give_up else {
+                    return log.append(&append);
+                };
+                let after = i64::try_from(after.as_nanos()).unwrap_or(i64::MAX);
+                log.trim(Trim {
+                    cursor: None,
+                    before_seq: None,
+                    before_time: Some(self.clock.now().saturating_sub(after)),
+                })?;
+                log.append(&append)
+            }
+            other => other,
+        }
+    }
+
+    /// Reads what one endpoint has not taken, from the beginning.
+    pub(super) fn reader(&self, cursor: &str) -> Result<Reader, wal::Error> {
+        let reader = self.open()?.cursor(cursor)?;
+        reader.rewind();
+        Ok(reader)
+    }
+
+    /// Cursors that no endpoint of the configuration has.
+    pub(super) fn orphans(&self) -> Vec<String> {
+        let state = self.lock();
+        let Some(log) = &state.log else { return Vec::new() };
+        let mut names = log.cursors();
+        names.retain(|name| !state.cursors.values().any(|cursor| cursor == name));
+        names
+    }
+
+    /// Forgets an endpoint and what it has not taken.
+    pub(super) fn remove(&self, cursor: &str) {
+        let mut state = self.lock();
+        state.accounted.remove(cursor);
+        if let Some(log) = &state.log {
+            // If it cannot be saved now, the cursor is found and removed again at the next start.
+            let _ = log.remove_cursor(cursor);
+        }
+    }
+
+    /// What has to be done each second.
+    pub(super) fn maintain(&self) -> Option<wal::Stats> {
+        let log = self.lock().log.clone()?;
+        if let Err(error) = log.maintain() {
+            tracing::warn!(error = %error, "the queue's cursors cannot be saved; after a crash more entries would be sent again");
+        }
+        for damage in log.take_damage() {
+            tracing::error!(damage = %damage, "the queue on disk is damaged; see \"invar queue verify\"");
+        }
+        Some(log.stats())
+    }
+
+    /// Makes everything durable and gives the log up.
+    pub(super) fn close(&self) {
+        let log = {
+            let mut state = self.lock();
+            state.closed = true;
+            state.log.take()
+        };
+        if let Some(log) = log
+            && let Err(error) = log.close()
+        {
+            tracing::error!(error = %error, "the queue could not be closed; entries may be sent again after the next start");
+        }
+    }
+}
+
+/// Tenant and body of a record.
+pub(super) fn open_payload(payload: &Bytes) -> Option<(Arc<str>, Bytes)> {
+    let length = usize::from(u16::from_le_bytes(payload.get(..2)?.try_into().ok()?));
+    let tenant = std::str::from_utf8(payload.get(2..2 + length)?).ok()?;
+    Some((Arc::from(tenant), payload.slice(2 + length..)))
+}

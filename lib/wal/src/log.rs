@@ -55,6 +55,7 @@ impl Wal {
             reports: Vec::new(),
             damage_count: 0,
             sync_failures: 0,
+            unreported: false,
             cursors_lost,
             syncing: false,
             last_sync: clock.now(),

@@ -251,3 +251,39 @@ fn syncs_are_as_many_as_the_options_say() {
         assert!(syncs <= most && (most == 0 || syncs > 0), "{durability:?}: {syncs}");
     }
 }
+
+#[test]
+fn opening_cuts_a_torn_end_off_and_nothing_of_it_remains() {
+    let mut torn = 0;
+    for seed in 0..200 {
+        let (disk, clock) = (SimDisk::new(seed), Arc::new(ManualClock::at(0)));
+        let log = open(&disk, &clock, Options::default());
+        log.cursor("a").expect("it can be created");
+        let safe = put(&log, &[1; 2_000], Targets::All).expect("it fits");
+        disk.crash_after(1 + seed % 2);
+        put(&log, &[2; 2_000], Targets::All).expect_err("the power failed");
+        drop(log);
+        disk.crash();
+        let whole: Arc<dyn wal::Disk> = Arc::new(disk.clone());
+        let before = wal::Inspect::new(whole.clone(), Path::new(DIR))
+            .verify()
+            .expect("it can be listed");
+        torn += usize::from(!before.is_empty());
+        let log = open(&disk, &clock, Options::default());
+        // Cut off for good: another crash does not bring it back.
+        disk.crash();
+        drop(log);
+        let after = wal::Inspect::new(whole, Path::new(DIR))
+            .verify()
+            .expect("it can be listed");
+        assert_eq!(after, [], "seed {seed}");
+        let log = open(&disk, &clock, Options::default());
+        let reader = log.cursor("a").expect("it is there");
+        let first = reader.next().expect("it can be read").expect("it was durable");
+        assert_eq!((first.entry.seq, &first.payload[..]), (safe, &[1; 2_000][..]));
+        if let Some(second) = reader.next().expect("it can be read") {
+            assert_eq!(&second.payload[..], &[2; 2_000], "seed {seed}: all or nothing");
+        }
+    }
+    assert!(torn > 20, "only {torn} ends were torn: the test proves little");
+}

@@ -164,10 +164,15 @@ impl Shared {
             return;
         };
         own.at.offset = found.offset + found.header.len();
+        // Appended while the cursor was created, or found after a crash although its appending had failed: never its own.
+        let foreign = found.header.seq < own.high;
         own.high = own.high.max(found.header.seq + 1);
         if found.meta.addressed(own.hash) {
             let totals = Totals::of(&found.header);
             own.consumed.add(totals);
+            if foreign {
+                own.fates.appended = own.fates.appended.minus(totals);
+            }
             if let Some(loss) = loss {
                 own.lose(totals, loss);
             }

@@ -127,7 +127,8 @@ impl Wal {
         frame.bytes[..RECORD_HEADER].copy_from_slice(&frame.header.encode(first, at));
         if let Err(source) = write_full(&*active.file, &frame.bytes, at) {
             if active.file.truncate(at).is_err() {
-                // What is beyond is unknown, so nothing more is written to this file.
+                // What is beyond is unknown, so nothing more is written to this file; what is before has not been synced.
+                state.loose.push(first);
                 shared.abandon(&mut state);
             }
             return Err(Error::Io {
@@ -158,8 +159,20 @@ impl Wal {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the sync failed. Records that were promised less than that stay readable as long as the operating system has them.
+    /// [`Error::Io`] if the sync failed, or one that nobody waited for since the last call. Records that were promised less than that stay readable as long as the operating system has them.
     pub fn sync(&self) -> Result<(), Error> {
+        self.sync_now()?;
+        match std::mem::take(&mut self.shared.lock().unreported) {
+            true => Err(Error::Io {
+                action: "sync",
+                path: self.shared.dir.clone(),
+                source: std::io::Error::other("an earlier sync failed"),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn sync_now(&self) -> Result<(), Error> {
         let shared = &*self.shared;
         let mut state = shared.quiet(shared.lock());
         let names = !state.loose.is_empty();
@@ -191,7 +204,7 @@ impl Wal {
             // A clock that was set back says nothing about how much time has passed.
             if since < 0 || since as u128 >= every.as_nanos() {
                 // A failure is counted, and the segment sealed; what is appended next is not affected.
-                let _ = self.sync();
+                let _ = self.sync_now();
             }
         }
     }
@@ -269,7 +282,7 @@ impl State {
         }
         let totals = Totals::of(header);
         for cursor in self.cursors.values_mut() {
-            if header.seq >= cursor.high && meta.addressed(cursor.hash) {
+            if meta.addressed(cursor.hash) {
                 cursor.fates.appended.add(totals);
             }
         }
@@ -391,6 +404,7 @@ impl Shared {
     /// file gets no other chance. Records that nobody was told about are cut off.
     fn sync_failed(&self, state: &mut State) {
         state.sync_failures += 1;
+        state.unreported |= self.options.durability != Durability::Always;
         let Some(active) = &state.active else { return };
         active.commit.failed.store(true, Ordering::Relaxed);
         if let Some(segment) = state.segments.get_mut(&active.first)

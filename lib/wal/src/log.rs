@@ -55,6 +55,7 @@ impl Wal {
             reports: Vec::new(),
             damage_count: 0,
             sync_failures: 0,
+            unreported: false,
             cursors_lost,
             syncing: false,
             last_sync: clock.now(),
@@ -86,7 +87,7 @@ impl Wal {
     }
 
     /// The reader of the cursor with this name, which is created at the log's end, durably, if it does not exist. After a restart, what
-    /// was handed out and not acknowledged comes first.
+    /// was handed out and not acknowledged comes first; within a process, a new reader of an old cursor calls [`rewind`](Reader::rewind) for that.
     ///
     /// # Errors
     ///

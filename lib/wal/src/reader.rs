@@ -174,11 +174,15 @@ impl Reader {
             own.back.remove(&seq);
             own.fates.acked.add(held.totals);
             let segment = held.place.segment;
-            // Looking at everything is needed only when the last held record of a segment goes.
-            own.held
+            let last = own
+                .held
                 .range(segment..)
                 .next()
-                .is_none_or(|(_, held)| held.place.segment != segment)
+                .is_none_or(|(_, held)| held.place.segment != segment);
+            let at = own.at;
+            // Looking at everything is needed only when nothing of a segment is left to read or to acknowledge.
+            let end = state.segments.get(&segment).map_or(0, |segment| segment.end);
+            last && (at.segment != segment || at.offset >= end)
         };
         if done {
             self.wal.reclaim_large();

@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) reports: Vec<Damage>,
     pub(crate) damage_count: u64,
     pub(crate) sync_failures: u64,
+    /// A sync failed that nobody waited for.
+    pub(crate) unreported: bool,
     /// No copy of the cursors was whole: those that are opened begin at the oldest record.
     pub(crate) cursors_lost: bool,
     /// A sync runs outside the lock.

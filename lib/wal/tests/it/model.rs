@@ -43,7 +43,8 @@ struct Cursor {
     unsaved: BTreeSet<u64>,
     /// Given up for their size, as counted.
     expired: u64,
-    last: u64,
+    /// Found although its creation had failed: a record for all may be for it too.
+    surprise: bool,
 }
 
 pub struct Model {
@@ -209,7 +210,7 @@ impl Model {
             let failed = self.failed.get(&id).filter(|failed| {
                 failed.fault == Fault::Maybe
                     && failed.session < session
-                    && failed.targets.iter().any(|target| target == name)
+                    && (cursor.surprise || failed.targets.iter().any(|target| target == name))
             });
             let known = self
                 .records
@@ -267,7 +268,6 @@ impl Model {
         }
         cursor.forget(seq);
         cursor.held.insert(seq);
-        cursor.last = seq;
         Ok(())
     }
 
@@ -379,7 +379,6 @@ impl Model {
             cursor.held.clear();
             cursor.back.clear();
             cursor.expired = 0;
-            cursor.last = 0;
         }
         for name in names {
             if !self.cursors.contains_key(name) {
@@ -387,7 +386,10 @@ impl Model {
                     return Err(format!("a cursor {name} that was removed is back"));
                 }
                 // Everything may be for it.
-                let mut cursor = Cursor::default();
+                let mut cursor = Cursor {
+                    surprise: true,
+                    ..Cursor::default()
+                };
                 cursor.open.extend(self.records.keys());
                 cursor.optional.extend(self.records.keys());
                 self.cursors.insert(name.clone(), cursor);

@@ -311,6 +311,7 @@ impl World {
             if self.rng.bool() {
                 self.say("crash after closing");
                 self.disk.crash();
+                self.model.crashed();
             }
         } else if self.disk.is_off() {
             return self.restart(true);

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Targets, catalogue};
 use crate::{memory, version};
-use component::{Inspector, Services, Stability};
+use component::{Inspector, QueuePolicy, Services, Stability};
 use eval::{HostFacts, Stdlib};
 use host::Host;
 use promtext::Registry;
@@ -25,6 +25,8 @@ pub struct AppOptions {
     pub shutdown_deadline: Option<Duration>,
     /// Sees what happens inside components.
     pub inspector: Option<Arc<dyn Inspector>>,
+    /// How sinks queue on disk.
+    pub queue: QueuePolicy,
 }
 
 /// What belongs to the process and not to a configuration.
@@ -85,7 +87,7 @@ impl AppOptions {
             budget: process.budget.clone(),
             ledger: process.ledger.clone(),
             metrics: process.metrics.clone(),
-            services: Services::default(),
+            services: Services::default().with(Arc::new(self.queue)),
             storage: self.storage,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             shutdown_deadline: self.shutdown_deadline,

@@ -1,7 +1,7 @@
 //! The command line: flags and defaults as Alloy has them, and what Invar adds.
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use component::Stability;
+use component::{QueueSync, Stability};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -148,6 +148,14 @@ pub struct Run {
     /// Directory for positions and other state.
     #[arg(long = "storage.path", default_value = "data-alloy/", value_name = "DIR")]
     pub storage: PathBuf,
+    /// What the queue of one component may take on disk for destinations that do not take their records in time: 512MiB, 10GiB; 0 for no
+    /// queue, so that sources wait.
+    #[arg(long = "storage.queue-limit", default_value = "10GiB", value_parser = bytes, value_name = "SIZE")]
+    pub queue_limit: u64,
+    /// When records in a queue on disk count as safe: always (they survive a power failure), never (they survive the end of the process), or a
+    /// duration such as 200ms after which they do.
+    #[arg(long = "storage.queue-sync", default_value = "always", value_parser = queue_sync, value_name = "always|never|DURATION")]
+    pub queue_sync: QueueSync,
     /// Accepted for compatibility: Invar reports nothing to anyone.
     #[arg(long = "disable-reporting", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub disable_reporting: bool,
@@ -353,6 +361,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     u64::try_from(nanos)
         .map(Duration::from_nanos)
         .map_err(|_| "a negative duration makes no sense here".to_owned())
+}
+
+fn queue_sync(text: &str) -> Result<QueueSync, String> {
+    match text {
+        "always" => Ok(QueueSync::Always),
+        "never" => Ok(QueueSync::Never),
+        other => duration(other)
+            .map(QueueSync::Every)
+            .map_err(|error| format!("{error}; use always, never, or a duration such as 200ms")),
+    }
 }
 
 fn bytes(text: &str) -> Result<u64, String> {

@@ -5,7 +5,7 @@ use crate::app::{AppOptions, Process as Parts};
 use crate::catalogue::Targets;
 use crate::cli::Process;
 use crate::output;
-use component::{CancellationToken, Inspector, Instance, LogsReceiver};
+use component::{CancellationToken, Inspector, Instance, LogsReceiver, QueuePolicy};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use runtime::registry::Allowed;
@@ -166,6 +166,11 @@ fn build(options: &Process, parts: &Parts, out: &Out) -> Result<Arc<dyn Instance
         memory_limit: None,
         shutdown_deadline: None,
         inspector: options.inspect.then(|| Arc::new(out.clone()) as Arc<dyn Inspector>),
+        // Nothing is left behind when it ends.
+        queue: QueuePolicy {
+            max_bytes: 0,
+            ..QueuePolicy::default()
+        },
     };
     let runtime = app.for_runtime(parts, Targets::default());
     let files = runtime::sources::read(&host::RealFs, &options.config)?;

@@ -6,7 +6,7 @@ use crate::catalogue::Targets;
 use crate::cli::Run;
 use crate::reload::Reloader;
 use crate::{output, version};
-use component::{CancellationToken, Stability};
+use component::{CancellationToken, QueuePolicy, Stability};
 use runtime::registry::Allowed;
 use services::http::{Http, HttpOptions, HttpState};
 use services::logging::Logging;
@@ -86,6 +86,10 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
             memory_limit: options.memory_limit,
             shutdown_deadline: (!deadline.is_zero()).then_some(deadline),
             inspector: None,
+            queue: QueuePolicy {
+                max_bytes: options.queue_limit,
+                sync: options.queue_sync,
+            },
         },
         process,
         Targets {

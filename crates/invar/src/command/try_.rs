@@ -11,7 +11,7 @@ use super::{Failure, Outcome};
 use crate::app::{App, AppOptions};
 use crate::cli::Try;
 use crate::output;
-use component::Stability;
+use component::{QueuePolicy, Stability};
 use config::Plan;
 use demo::Demo;
 use discover::{Found, Kind, Places, Target};
@@ -200,6 +200,11 @@ async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
         memory_limit: None,
         shutdown_deadline: Some(PATIENCE),
         inspector: None,
+        // Nothing is left behind when it ends.
+        queue: QueuePolicy {
+            max_bytes: 0,
+            ..QueuePolicy::default()
+        },
     });
     let file = SourceFile {
         name: "try.alloy".to_owned(),

@@ -5,7 +5,7 @@ use super::metrics::{INGESTER_ERROR, RATE_LIMITED, TenantMetrics};
 use super::push::{Outcome, Verdict};
 use super::request::{Added, Encoding, Item, Request};
 use bytes::Bytes;
-use futures_util::future::FutureExt;
+use futures_util::future::{BoxFuture, FutureExt};
 use net::Backoff;
 use signals::Fate;
 use std::collections::{HashMap, VecDeque};
@@ -22,6 +22,8 @@ pub(super) const SPILL_AFTER: Duration = Duration::from_secs(1);
 const STORE_AGAIN: Duration = Duration::from_millis(500);
 /// Most streams of one request; a record of the queue names them all.
 const MOST_STREAMS: usize = 50_000;
+/// Most requests of one shard that are sent at a time.
+const MOST_AT_ONCE: usize = 8;
 /// How often someone looks whether a source waits for memory while entries are collected.
 const LOOK_AT_BUDGET: Duration = Duration::from_millis(50);
 /// Buffers are given back when nothing came for so long.
@@ -106,6 +108,12 @@ pub(super) struct Worker {
     tenants: HashMap<Arc<str>, TenantMetrics>,
     max_bytes: u64,
     splits: u32,
+    /// How many requests are sent at a time when more are ready.
+    width: usize,
+    /// An attempt failed.
+    troubled: bool,
+    /// Those who send at the same time.
+    helpers: Vec<Worker>,
 }
 
 /// What became of a request.
@@ -133,6 +141,9 @@ impl Worker {
             tenants: HashMap::new(),
             max_bytes: args.batch_size.0,
             splits: MOST_SPLITS,
+            width: 1,
+            troubled: false,
+            helpers: Vec::new(),
             endpoint,
         }
     }
@@ -170,11 +181,13 @@ impl Worker {
             }
             self.cut(order == Order::Drain);
             if let Some(request) = self.ready.pop_front() {
-                let left = match self.sort(request).await {
-                    Ok(Some(request)) => self.deliver(request).await,
-                    Ok(None) => Vec::new(),
-                    Err(request) => vec![request],
+                let behind = self.ready.len();
+                let left = if self.width > 1 && behind > 0 {
+                    self.deliver_wide(request).await
+                } else {
+                    self.treat(request).await
                 };
+                self.adapt(behind);
                 if !left.is_empty() {
                     return self.leave(left).await;
                 }
@@ -184,6 +197,82 @@ impl Worker {
                 self.wait().await;
             }
         }
+    }
+
+    /// More requests at a time as long as they come faster than they are taken, fewer if they do not or the endpoint is in trouble.
+    fn adapt(&mut self, behind: usize) {
+        self.pull();
+        let troubled = std::mem::take(&mut self.troubled);
+        self.width = if troubled || (behind == 0 && self.ready.is_empty()) {
+            (self.width / 2).max(1)
+        } else if self.ready.len() > self.width {
+            (self.width * 2).min(MOST_AT_ONCE)
+        } else {
+            self.width
+        };
+    }
+
+    /// Sends several requests at a time: their entries are dealt out again by stream, so that no two carry the same one. What is left
+    /// if the worker is to leave.
+    async fn deliver_wide(&mut self, first: Request) -> Vec<Request> {
+        let count = self.width;
+        let behind = self.ready.len().min(count - 1);
+        let max_streams = self.max_streams();
+        let mut lanes: Vec<Vec<Request>> = (0..count).map(|_| Vec::new()).collect();
+        for request in std::iter::once(first).chain(self.ready.drain(..behind)) {
+            let tenant = request.tenant.clone();
+            for mut item in request.into_items() {
+                // The low bits have chosen the shard.
+                let lane = &mut lanes[((item.stream.hash >> 32) % count as u64) as usize];
+                loop {
+                    match lane.last_mut() {
+                        Some(last) if last.tenant == tenant => match last.add(item, self.max_bytes, max_streams) {
+                            Added::All => break,
+                            Added::Full(rest) => item = rest,
+                        },
+                        _ => {}
+                    }
+                    lane.push(Request::new(tenant.clone(), item.part.arrived));
+                }
+            }
+        }
+        while self.helpers.len() < count {
+            let helper = Worker::new(self.endpoint.clone(), self.number, self.orders.clone());
+            self.helpers.push(helper);
+        }
+        let flights = self.helpers.iter_mut().zip(lanes).map(|(helper, lane)| async move {
+            let mut requests = lane.into_iter();
+            let mut left = Vec::new();
+            for request in requests.by_ref() {
+                left = helper.treat(request).await;
+                if !left.is_empty() {
+                    break;
+                }
+            }
+            left.extend(requests);
+            left
+        });
+        // Boxed, because a worker's future would hold itself.
+        let flights: Vec<BoxFuture<'_, Vec<Request>>> = flights.map(FutureExt::boxed).collect();
+        let left = futures_util::future::join_all(flights).await;
+        for helper in &mut self.helpers {
+            self.troubled |= std::mem::take(&mut helper.troubled);
+            self.max_bytes = self.max_bytes.min(helper.max_bytes);
+        }
+        left.into_iter().flatten().collect()
+    }
+
+    /// Sends a request, or stores what must not be sent yet; what is left if the worker is to leave.
+    async fn treat(&mut self, request: Request) -> Vec<Request> {
+        match self.sort(request).await {
+            Ok(Some(request)) => self.deliver(request).await,
+            Ok(None) => Vec::new(),
+            Err(request) => vec![request],
+        }
+    }
+
+    fn max_streams(&self) -> usize {
+        self.endpoint.spec().max_streams.unwrap_or(usize::MAX).min(MOST_STREAMS)
     }
 
     /// Waits until there may be something to do.
@@ -225,7 +314,7 @@ impl Worker {
     /// Moves what came into requests.
     fn pull(&mut self) {
         let items = self.shard().take();
-        let max_streams = self.endpoint.spec().max_streams.unwrap_or(usize::MAX).min(MOST_STREAMS);
+        let max_streams = self.max_streams();
         for mut item in items {
             let tenant = item
                 .stream
@@ -485,6 +574,7 @@ impl Worker {
                 Verdict::Later(wait) => (false, wait),
                 Verdict::Hold => (true, None),
             };
+            self.troubled = true;
             let pause = pause_after(&mut self.backoff, &self.endpoint, wait);
             let now = self.endpoint.host().clock.now();
             self.endpoint

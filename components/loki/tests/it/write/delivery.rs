@@ -307,3 +307,36 @@ async fn a_full_queue_drops_only_if_it_is_told_to() {
     assert_eq!(rig.send("a", &["w".repeat(80)]).await, Ok(()));
     assert_eq!(sink.entries().len(), 3);
 }
+
+#[tokio::test]
+async fn a_far_endpoint_gets_several_requests_at_a_time_and_keeps_the_order() {
+    let sink = LokiSink::start();
+    // Each answer takes as long as one from another continent.
+    sink.set_mode(Mode::Slow(Duration::from_millis(100)));
+    let rig = Rig::new(&endpoint(&sink, "batch_size = \"1KiB\""));
+    let mut offers = Vec::new();
+    for n in 0..40 {
+        for stream in 0..16 {
+            let lines = [format!("{n:04} {}", "x".repeat(200))];
+            offers.push(rig.offer(rig.batch(&format!("s{stream}"), &lines)).await);
+        }
+    }
+    for offer in offers {
+        assert_eq!(fate(offer).await, Ok(()));
+    }
+    let by_stream = sink.lines_by_stream();
+    assert_eq!(by_stream.len(), 16);
+    for (stream, lines) in by_stream {
+        let numbers: Vec<String> = lines.iter().map(|line| line[..4].to_owned()).collect();
+        let expected: Vec<String> = (0..40).map(|n| format!("{n:04}")).collect();
+        assert_eq!(numbers, expected, "{stream}");
+    }
+    // Requests that came while another one waited for its answer.
+    let times: Vec<_> = sink.requests().iter().map(|request| request.at).collect();
+    let at_once = times.iter().enumerate().map(|(i, first)| {
+        let until = *first + Duration::from_millis(90);
+        times[i..].iter().take_while(|at| **at < until).count()
+    });
+    assert!(at_once.max() > Some(2));
+    rig.assert_balanced();
+}

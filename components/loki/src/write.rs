@@ -10,6 +10,8 @@ mod push;
 mod queue;
 mod request;
 mod shard;
+#[cfg(test)]
+mod simulation;
 mod streams;
 mod supervisor;
 mod ticket;
@@ -69,6 +71,8 @@ impl Component for Write {
             queue: Queue::new(cx.data_path().join("queue"), policy, cx.host().clock.clone()),
             dead: DeadLetters::new(cx.data_path().join("dead-letters"), policy, cx.host().clock.clone()),
             gauges: Gauges::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?,
+            #[cfg(test)]
+            script: None,
             due: Due::default(),
         });
         let endpoints = endpoints(&args, &environment, &[])?;

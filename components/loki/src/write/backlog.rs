@@ -8,7 +8,7 @@
 use super::endpoint::Endpoint;
 use super::metrics::RATE_LIMITED;
 use super::push::{Outcome, Verdict};
-use super::queue::{Queue, Stored, open_payload};
+use super::queue::{Parts, Queue, Stored, open_payload};
 use super::request::Request;
 use super::shard::{Order, Worker, pause_after};
 use bytes::Bytes;
@@ -216,6 +216,11 @@ impl Backlog {
         Storing(self)
     }
 
+    /// The last record whose attempt is on its way.
+    fn last_racing(&self) -> Option<u64> {
+        self.lock().racing.keys().max().copied()
+    }
+
     fn stored(&self) -> u64 {
         self.lock().stored
     }
@@ -273,7 +278,7 @@ impl Backlog {
         let (queue, cursor) = (self.queue.clone(), self.cursor.get().cloned().unwrap_or_default());
         let reader = loop {
             let (queue, cursor) = (queue.clone(), cursor.clone());
-            match blocking(move || queue.reader(&cursor)).await {
+            match blocking(move || queue.reader(&cursor).map(|reader| (reader, queue.take_parts(&cursor)))).await {
                 Ok(reader) => break reader,
                 Err(error) => {
                     tracing::error!(endpoint = endpoint.name(), error = %error, "the queue on disk cannot be read")
@@ -284,7 +289,7 @@ impl Backlog {
                 _ = orders.wait_for(|order| *order >= Order::Drain) => return,
             }
         };
-        Lane::new(self, endpoint, reader, orders).run().await;
+        Lane::new(self, endpoint, cursor, reader, orders).run().await;
     }
 }
 
@@ -316,6 +321,8 @@ struct Slot {
     body: Bytes,
     flying: bool,
     attempts: u64,
+    /// Some of its entries were settled one by one before it was interrupted: bodies of the others.
+    rest: Option<Vec<Bytes>>,
 }
 
 /// What became of an attempt.
@@ -323,8 +330,8 @@ enum Landed {
     Answer(Outcome),
     /// All of its entries have their fate, one by one.
     Sorted,
-    /// Some of them have; the record stays.
-    Broken(Amount),
+    /// Some of them have; these bodies are left.
+    Broken(Vec<Bytes>),
 }
 
 struct Lane {
@@ -340,10 +347,23 @@ struct Lane {
     paused_until: Option<Instant>,
     /// The reader may have more.
     more: bool,
+    cursor: String,
+    /// Records whose entries are settled one by one.
+    sorting: HashSet<u64>,
+    /// What an earlier lane has left of such records.
+    parts: Parts,
+    /// It was before the start of the program.
+    earlier: bool,
 }
 
 impl Lane {
-    fn new(backlog: Arc<Backlog>, endpoint: Arc<Endpoint>, reader: Reader, orders: watch::Receiver<Order>) -> Lane {
+    fn new(
+        backlog: Arc<Backlog>,
+        endpoint: Arc<Endpoint>,
+        cursor: String,
+        (reader, (parts, earlier)): (Reader, (Parts, bool)),
+        orders: watch::Receiver<Order>,
+    ) -> Lane {
         let args = &endpoint.spec().args;
         Lane {
             backoff: Backoff::new(args.min_backoff_period.as_std(), args.max_backoff_period.as_std()),
@@ -355,6 +375,10 @@ impl Lane {
             width: 1.0,
             paused_until: None,
             more: true,
+            cursor,
+            sorting: HashSet::new(),
+            parts,
+            earlier,
             endpoint,
         }
     }
@@ -365,13 +389,22 @@ impl Lane {
 
     async fn run(mut self) {
         loop {
-            let order = self.order();
-            if order == Order::Abort || (order > Order::Work && self.flights.is_empty()) {
-                return;
+            match self.order() {
+                Order::Work => {
+                    self.fill(None).await;
+                    self.launch(false);
+                }
+                Order::Drain | Order::Leave => {
+                    // Nothing new is begun, but what becomes of attempts that are on their way is waited for.
+                    if let Some(last) = self.backlog.last_racing() {
+                        self.fill(Some(last)).await;
+                        self.launch(true);
+                    }
+                }
+                Order::Abort => {}
             }
-            if order == Order::Work {
-                self.fill().await;
-                self.launch();
+            if self.order() == Order::Abort || (self.order() > Order::Work && self.flights.is_empty()) {
+                return self.end().await;
             }
             let pause = self.paused_until;
             let paused = async {
@@ -389,9 +422,59 @@ impl Lane {
         }
     }
 
-    /// Reads as many records as may be sent at a time, and one more.
-    async fn fill(&mut self) {
-        while self.more && self.window.len() <= self.width as usize {
+    /// Ends; those entries of interrupted records are noted that are left.
+    async fn end(mut self) {
+        if self.order() == Order::Abort {
+            // What sorts out a record stops by itself and tells what is left.
+            while !self.sorting.is_empty()
+                && let Ok(Some((number, landed, started))) =
+                    tokio::time::timeout(Duration::from_secs(1), self.flights.next()).await
+            {
+                self.landed(number, landed, started).await;
+            }
+        }
+        let parts: Parts = self
+            .window
+            .iter_mut()
+            .filter_map(|slot| Some((slot.record.entry.seq, slot.rest.take()?)))
+            .collect();
+        if !parts.is_empty() {
+            let (queue, cursor) = (self.backlog.queue.clone(), self.cursor.clone());
+            blocking(move || queue.save_parts(&cursor, parts)).await;
+        }
+    }
+
+    /// What an earlier lane has left of a record.
+    fn rest_of(&mut self, record: &Record, tenant: &Arc<str>) -> Option<Vec<Bytes>> {
+        let rest = self.parts.remove(&record.entry.seq)?;
+        if self.earlier {
+            // The whole record came into the ledger with the start, but some of its entries had their fate before.
+            let mut left = Amount::default();
+            for body in &rest {
+                if let Ok((request, offer)) = Request::decode(body, tenant, &self.backlog.edge) {
+                    left += Amount {
+                        items: request.entries() as u64,
+                        bytes: request.bytes(),
+                    };
+                    request.stored();
+                    drop(offer);
+                }
+            }
+            self.backlog.edge.deliver(amount(record) - left);
+        }
+        Some(rest)
+    }
+
+    /// Whether more is to be read: as many records as may be sent at a time, and one more; or all up to `until`.
+    fn wants(&self, until: Option<u64>) -> bool {
+        match until {
+            Some(until) => self.window.back().is_none_or(|last| last.record.entry.seq < until),
+            None => self.window.len() <= self.width as usize,
+        }
+    }
+
+    async fn fill(&mut self, until: Option<u64>) {
+        while self.more && self.wants(until) && self.order() != Order::Abort {
             // A record whose attempt still runs is noted before it is read.
             let gate = self.backlog.gate.lock().await;
             let stored = self.backlog.stored();
@@ -401,13 +484,17 @@ impl Lane {
             match next {
                 Ok(Some(record)) => {
                     match open_payload(&record.payload).filter(|_| record.entry.kind == super::queue::PUSH) {
-                        Some((tenant, body)) => self.window.push_back(Slot {
-                            record,
-                            tenant,
-                            body,
-                            flying: false,
-                            attempts: 0,
-                        }),
+                        Some((tenant, body)) => {
+                            let rest = self.rest_of(&record, &tenant);
+                            self.window.push_back(Slot {
+                                rest,
+                                record,
+                                tenant,
+                                body,
+                                flying: false,
+                                attempts: 0,
+                            });
+                        }
                         None => {
                             tracing::error!(
                                 seq = record.entry.seq,
@@ -434,19 +521,29 @@ impl Lane {
     }
 
     /// Sends the records that no earlier one of the same stream stands before.
-    fn launch(&mut self) {
-        if self.paused_until.is_some() {
+    ///
+    /// `racing`: only those that are on their way already.
+    fn launch(&mut self, racing: bool) {
+        if self.paused_until.is_some() && !racing {
             return;
         }
+        let mut broken = Vec::new();
         let mut before: HashSet<u64> = HashSet::new();
-        for slot in &mut self.window {
+        for (at, slot) in self.window.iter_mut().enumerate() {
+            if racing && !self.backlog.lock().racing.contains_key(&slot.record.entry.seq) {
+                continue;
+            }
             let free = !slot.flying && slot.record.entry.keys.iter().all(|key| !before.contains(key));
             before.extend(&slot.record.entry.keys);
-            if !free || self.flights.len() >= self.width as usize {
+            if !free || (self.flights.len() >= self.width as usize && !racing) {
                 continue;
             }
             slot.flying = true;
             slot.attempts += 1;
+            if slot.rest.is_some() {
+                broken.push(at);
+                continue;
+            }
             let number = slot.record.entry.seq;
             let racing = self.backlog.lock().racing.remove(&number);
             let (endpoint, tenant, body) = (self.endpoint.clone(), slot.tenant.clone(), slot.body.clone());
@@ -462,6 +559,9 @@ impl Lane {
             };
             self.flights.push(flight.boxed());
         }
+        for at in broken {
+            self.sort_out(at);
+        }
     }
 
     async fn landed(&mut self, number: u64, landed: Landed, started: Instant) {
@@ -471,13 +571,14 @@ impl Lane {
         let outcome = match landed {
             Landed::Answer(outcome) => outcome,
             Landed::Sorted => {
+                self.sorting.remove(&number);
                 self.take_out(at, |_, _| {}).await;
                 return self.success();
             }
-            Landed::Broken(settled) => {
-                // It will be sent as a whole once more.
-                self.backlog.edge.enter(settled);
+            Landed::Broken(rest) => {
+                self.sorting.remove(&number);
                 self.window[at].flying = false;
+                self.window[at].rest = Some(rest);
                 return;
             }
         };
@@ -539,40 +640,41 @@ impl Lane {
 
     /// Finds out which entries of a record the endpoint refuses: the others are delivered.
     fn sort_out(&mut self, at: usize) {
-        let slot = &self.window[at];
+        let slot = &mut self.window[at];
         let number = slot.record.entry.seq;
+        self.sorting.insert(number);
         let amount = amount(&slot.record);
         let (endpoint, edge) = (self.endpoint.clone(), self.backlog.edge.clone());
         let (tenant, body) = (slot.tenant.clone(), slot.body.clone());
+        let bodies = slot.rest.take().unwrap_or_else(|| vec![body]);
         let flight = async move {
             let started = Instant::now();
-            let landed = match Request::decode(&body, &tenant, &edge) {
-                Ok((request, offer)) => {
-                    let left = Worker::sorter(endpoint).sort_out(request).await;
-                    let open: Amount = left
-                        .iter()
-                        .map(|request| Amount {
-                            items: request.entries() as u64,
-                            bytes: request.bytes(),
-                        })
-                        .fold(Amount::default(), |sum, one| sum + one);
-                    let broken = !left.is_empty();
-                    for request in left {
-                        // They stay in the queue, and so on the edge.
-                        request.stored();
+            let mut worker = Worker::sorter(endpoint);
+            let mut rest = Vec::new();
+            for body in bodies {
+                if !rest.is_empty() {
+                    rest.push(body);
+                    continue;
+                }
+                match Request::decode(&body, &tenant, &edge) {
+                    Ok((request, offer)) => {
+                        for request in worker.sort_out(request).await {
+                            rest.extend(worker.body_of(&request));
+                            // They stay in the queue, and so on the edge.
+                            request.stored();
+                        }
+                        drop(offer);
                     }
-                    drop(offer);
-                    if broken {
-                        Landed::Broken(amount - open)
-                    } else {
-                        Landed::Sorted
+                    Err(error) => {
+                        tracing::error!(seq = number, error = %error, "a record of the queue cannot be read and is given up");
+                        edge.settle(Fate::Rejected, UNREADABLE, amount);
                     }
                 }
-                Err(error) => {
-                    tracing::error!(seq = number, error = %error, "a record of the queue cannot be read and is given up");
-                    edge.settle(Fate::Rejected, UNREADABLE, amount);
-                    Landed::Sorted
-                }
+            }
+            let landed = if rest.is_empty() {
+                Landed::Sorted
+            } else {
+                Landed::Broken(rest)
             };
             (number, landed, started)
         };

@@ -33,6 +33,9 @@ pub(super) struct Environment {
     pub(super) queue: Arc<Queue>,
     pub(super) dead: Arc<DeadLetters>,
     pub(super) gauges: Gauges,
+    /// What answers in place of a server.
+    #[cfg(test)]
+    pub(super) script: Option<super::simulation::Script>,
     /// When an example of a refused entry is wanted.
     pub(super) due: Due,
 }
@@ -191,6 +194,10 @@ impl Endpoint {
 
     /// One attempt to push.
     pub(super) async fn push(&self, tenant: &str, body: Bytes) -> Outcome {
+        #[cfg(test)]
+        if let Some(script) = &self.environment.script {
+            return script(&self.spec.key, body).await;
+        }
         self.pusher.push(tenant, body, &*self.environment.host.clock).await
     }
 

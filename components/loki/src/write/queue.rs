@@ -3,9 +3,10 @@
 //! One log for all endpoints, each with a cursor of its own. It is opened, and its folder made, when the first request is stored; while
 //! every endpoint takes its requests nothing touches the disk.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use component::{QueuePolicy, QueueSync};
-use host::Clock;
+use hashbrown::HashMap;
+use host::{Clock, Fs, RealFs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,8 +39,13 @@ struct State {
     /// Cursors whose backlog is in the ledger.
     accounted: BTreeSet<String>,
     give_up: Option<GiveUp>,
+    /// By cursor.
+    parts: BTreeMap<String, Parts>,
     closed: bool,
 }
+
+/// Bodies that are left of records, by their number.
+pub(super) type Parts = HashMap<u64, Vec<Bytes>>;
 
 /// A request to store.
 pub(super) struct Stored<'a> {
@@ -188,6 +194,51 @@ impl Queue {
         Ok(reader)
     }
 
+    fn parts_path(&self, cursor: &str) -> PathBuf {
+        let hash = cursor.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        self.dir.join(format!("parts-{hash:016x}"))
+    }
+
+    /// Notes what is left of records that were settled in part when their endpoint stopped, so that nothing is sent twice.
+    pub(super) fn save_parts(&self, cursor: &str, parts: Parts) {
+        self.lock().parts.insert(cursor.to_owned(), parts);
+    }
+
+    /// What [`save_parts`](Queue::save_parts) has noted, once; and whether that was before the last start.
+    pub(super) fn take_parts(&self, cursor: &str) -> (Parts, bool) {
+        if let Some(parts) = self.lock().parts.remove(cursor) {
+            return (parts, false);
+        }
+        let path = self.parts_path(cursor);
+        let Ok(content) = RealFs.read(&path) else {
+            return (Parts::new(), true);
+        };
+        // What cannot be removed would be taken for the rest of another record after the next start.
+        if RealFs.remove_file(&path).is_err() {
+            return (Parts::new(), true);
+        }
+        (read_parts(content.into()), true)
+    }
+
+    /// Writes what is left of interrupted records for the next start.
+    fn write_parts(&self, parts: BTreeMap<String, Parts>) {
+        for (cursor, parts) in parts {
+            let mut content = Vec::new();
+            for (number, bodies) in parts {
+                for body in bodies {
+                    content.extend_from_slice(&number.to_le_bytes());
+                    content.extend_from_slice(&(body.len() as u64).to_le_bytes());
+                    content.extend_from_slice(&body);
+                }
+            }
+            if let Err(error) = RealFs.write_atomic(&self.parts_path(&cursor), &content, 0o600) {
+                tracing::error!(error = %error, "a request was interrupted; its entries may be sent again after the next start");
+            }
+        }
+    }
+
     /// Cursors that no endpoint of the configuration has.
     pub(super) fn orphans(&self) -> Vec<String> {
         let state = self.lock();
@@ -221,17 +272,35 @@ impl Queue {
 
     /// Makes everything durable and gives the log up.
     pub(super) fn close(&self) {
-        let log = {
+        let (log, parts) = {
             let mut state = self.lock();
             state.closed = true;
-            state.log.take()
+            (state.log.take(), std::mem::take(&mut state.parts))
         };
+        self.write_parts(parts);
         if let Some(log) = log
             && let Err(error) = log.close()
         {
             tracing::error!(error = %error, "the queue could not be closed; entries may be sent again after the next start");
         }
     }
+}
+
+/// Each body is preceded by the record's number and its own length, little-endian.
+fn read_parts(mut content: Bytes) -> Parts {
+    let number = |content: &mut Bytes| {
+        let word: [u8; 8] = content.get(..8)?.try_into().ok()?;
+        content.advance(8);
+        Some(u64::from_le_bytes(word))
+    };
+    let mut parts = Parts::new();
+    while let Some(record) = number(&mut content)
+        && let Some(length) = number(&mut content).and_then(|length| usize::try_from(length).ok())
+        && length <= content.len()
+    {
+        parts.entry(record).or_default().push(content.split_to(length));
+    }
+    parts
 }
 
 /// Tenant and body of a record.

@@ -159,8 +159,13 @@ impl Worker {
     }
 
     /// Sends a request in ever smaller pieces, until each entry is delivered or refused. Returns what is left if it is to stop.
-    pub(super) async fn sort_out(mut self, request: Request) -> Vec<Request> {
+    pub(super) async fn sort_out(&mut self, request: Request) -> Vec<Request> {
         self.deliver(request).await
+    }
+
+    /// The body of a request; `None` if it is too large for one.
+    pub(super) fn body_of(&mut self, request: &Request) -> Option<Bytes> {
+        self.encoding.encode(request).ok()
     }
 
     fn shard(&self) -> &Shard {
@@ -185,7 +190,7 @@ impl Worker {
                 let left = if self.width > 1 && behind > 0 {
                     self.deliver_wide(request).await
                 } else {
-                    self.treat(request).await
+                    self.deliver(request).await
                 };
                 self.adapt(behind);
                 if !left.is_empty() {
@@ -244,7 +249,7 @@ impl Worker {
             let mut requests = lane.into_iter();
             let mut left = Vec::new();
             for request in requests.by_ref() {
-                left = helper.treat(request).await;
+                left = helper.deliver(request).await;
                 if !left.is_empty() {
                     break;
                 }
@@ -260,15 +265,6 @@ impl Worker {
             self.max_bytes = self.max_bytes.min(helper.max_bytes);
         }
         left.into_iter().flatten().collect()
-    }
-
-    /// Sends a request, or stores what must not be sent yet; what is left if the worker is to leave.
-    async fn treat(&mut self, request: Request) -> Vec<Request> {
-        match self.sort(request).await {
-            Ok(Some(request)) => self.deliver(request).await,
-            Ok(None) => Vec::new(),
-            Err(request) => vec![request],
-        }
     }
 
     fn max_streams(&self) -> usize {
@@ -447,12 +443,22 @@ impl Worker {
         }
     }
 
-    /// Sends a request until all of its entries have their fate; what is left if the worker is to leave.
+    /// Sends a request, or stores what must not be sent yet, until all of its entries have their fate; what is left if the worker is to leave.
     async fn deliver(&mut self, request: Request) -> Vec<Request> {
         let mut stack = vec![request];
         let mut splits = self.splits;
         let (mut refused, mut given_up) = (false, false);
         while let Some(request) = stack.pop() {
+            // A part of it may have gone to the queue meanwhile.
+            let request = match self.sort(request).await {
+                Ok(Some(request)) => request,
+                Ok(None) => continue,
+                Err(request) => {
+                    stack.push(request);
+                    stack.reverse();
+                    return stack;
+                }
+            };
             let (request, outcome, too_large) = match self.attempt(request).await {
                 Attempted::Settled => continue,
                 Attempted::Leave(request) => {

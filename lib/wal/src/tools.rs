@@ -10,7 +10,7 @@ use crate::quarantine::Quarantine;
 use crate::reader::{Entry, Record};
 use crate::recover::{examine, is_tail, segments, torn};
 use crate::saved::{self, Saved};
-use crate::scan::{Step, payload, step};
+use crate::scan::{Found, Step, payload, step};
 use crate::summary::Totals;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -163,7 +163,35 @@ impl Inspect {
     /// # Errors
     ///
     /// [`Error::Io`] if the directory cannot be listed or a file not read.
-    pub fn records(&self, from: u64, mut each: impl FnMut(Record) -> bool) -> Result<(), Error> {
+    pub fn records(&self, from: u64, each: impl FnMut(Record) -> bool) -> Result<(), Error> {
+        self.walk(from, |_| true, each)
+    }
+
+    /// The same for the records that a cursor, as it was saved last, has not acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inspect::records`], and [`Error::NoCursor`] if no cursor of this name was saved.
+    pub fn backlog(&self, cursor: &str, from: u64, each: impl FnMut(Record) -> bool) -> Result<(), Error> {
+        let saved = saved::load(&*self.disk, &self.dir)
+            .map(|(saved, _)| saved)
+            .unwrap_or_default();
+        let own = saved.cursors.into_iter().find(|own| own.name == cursor);
+        let own = own.ok_or_else(|| Error::NoCursor(cursor.to_owned()))?;
+        let low = own.held.keys().next().copied().unwrap_or(own.high);
+        let open = |found: &Found| {
+            let seq = found.header.seq;
+            (seq >= own.high || own.held.contains_key(&seq)) && found.meta.addressed(own.hash)
+        };
+        self.walk(from.max(low), open, each)
+    }
+
+    fn walk(
+        &self,
+        from: u64,
+        wanted: impl Fn(&Found) -> bool,
+        mut each: impl FnMut(Record) -> bool,
+    ) -> Result<(), Error> {
         for (first, len) in self.list()? {
             let examined = examine(&*self.disk, &self.dir, first, len, false);
             let Some(file) = examined.file.filter(|_| !examined.segment.foreign) else {
@@ -180,6 +208,7 @@ impl Inspect {
                     Step::Other(len) | Step::Damage { len, .. } => len,
                     Step::Record(found) => {
                         if found.header.seq >= from
+                            && wanted(&found)
                             && let Some(payload) = payload(&*file, &found).map_err(io())?
                         {
                             let record = Record {

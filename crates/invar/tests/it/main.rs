@@ -6,6 +6,7 @@ mod diagnostics;
 mod faults;
 mod pipeline;
 mod push;
+mod queue;
 mod reload;
 mod rotation;
 mod support;

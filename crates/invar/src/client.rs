@@ -14,7 +14,7 @@ const ANSWER_LIMIT: usize = 2048;
 
 /// The answer's body to a GET request for a path with its query, such as `/api/v0/invar/ledger`.
 pub fn get(server: &Server, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, String> {
-    let mut url = base("--addr", &server.addr)?;
+    let mut url = base("--addr", &server.addr, "http://127.0.0.1:12345")?;
     url.set_path(path);
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
@@ -71,7 +71,7 @@ pub struct NotTaken {
 impl Pusher {
     /// For the URL that an option gives.
     pub fn new(option: &str, url: &str) -> Result<Pusher, String> {
-        let mut url = base(option, url)?;
+        let mut url = base(option, url, "http://127.0.0.1:3100/loki/api/v1/push")?;
         let mut config = HttpClientConfig::defaults();
         config.basic_auth = credentials(&mut url);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -125,7 +125,7 @@ impl Pusher {
 }
 
 /// The address as a URL; a missing scheme is `http`.
-fn base(option: &str, addr: &str) -> Result<Url, String> {
+fn base(option: &str, addr: &str, example: &str) -> Result<Url, String> {
     let text = if addr.contains("://") {
         addr.to_owned()
     } else {
@@ -133,7 +133,7 @@ fn base(option: &str, addr: &str) -> Result<Url, String> {
     };
     let url = Url::parse(&text).map_err(|error| format!("{option} {addr:?} is not an address: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(format!("{option} {addr:?} should look like http://127.0.0.1:12345"));
+        return Err(format!("{option} {addr:?} should look like {example}"));
     }
     Ok(url)
 }
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn addresses_with_and_without_scheme_and_credentials() {
         assert_eq!(
-            base("--addr", "localhost:12345").map(|url| url.to_string()),
+            base("--addr", "localhost:12345", "").map(|url| url.to_string()),
             Ok("http://localhost:12345/".to_owned())
         );
-        assert!(base("--addr", "ftp://x").is_err());
-        let mut url = base("--addr", "https://bob:a%2Bb%40c@host:1").expect("an address");
+        assert!(base("--addr", "ftp://x", "").is_err());
+        let mut url = base("--addr", "https://bob:a%2Bb%40c@host:1", "").expect("an address");
         let found = credentials(&mut url).expect("credentials");
         assert_eq!(found.username, "bob");
         assert_eq!(found.password, Secret::new("a+b@c"));

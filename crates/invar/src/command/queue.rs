@@ -42,7 +42,11 @@ fn explain(error: &Error, dir: &Path) -> String {
 
 /// A number with its noun.
 fn count(n: u64, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+    if n == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{n} {one}s")
+    }
 }
 
 /// Nanoseconds since the Unix epoch, as RFC 3339.

@@ -4,6 +4,7 @@ mod commands;
 mod crash;
 mod diagnostics;
 mod faults;
+mod guarantees;
 mod pipeline;
 mod push;
 mod queue;

@@ -12,13 +12,7 @@ use wal::{Append, Inspect, Options, RealDisk, Targets, Wal};
 const CURSORS: [&str; 2] = ["one", "two"];
 
 fn open(dir: &Path) -> Wal {
-    Wal::open(
-        Arc::new(RealDisk),
-        Arc::new(host::SystemClock),
-        dir,
-        Options::default(),
-    )
-    .expect("the log opens")
+    Wal::open(Arc::new(RealDisk), Arc::new(host::SystemClock), dir, Options::default()).expect("the log opens")
 }
 
 /// Payload of a push request of two lines.
@@ -116,7 +110,10 @@ fn ls_shows_what_waits_for_whom() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let storage = format!("--storage.path={}", dir.path().display());
     let (out, _, code) = queue_command(&["ls", &storage]);
-    assert_eq!((out.as_str(), code), ("There is no queue: nothing had to wait on disk.\n", 0));
+    assert_eq!(
+        (out.as_str(), code),
+        ("There is no queue: nothing had to wait on disk.\n", 0)
+    );
     let log = queue(dir.path(), "loki.write.x", 5);
     letters(dir.path());
     let (out, _, code) = queue_command(&["ls", &storage]);
@@ -298,7 +295,10 @@ fn replay_sends_each_line_once() {
     let replay = |more: &[&str]| queue_command(&[&["replay", text(&path), "--url", &url], more].concat());
     let (_, error, code) = replay(&[]);
     assert_eq!(code, 1);
-    assert!(error.contains("several cursors; name one with --cursor: one, two"), "{error}");
+    assert!(
+        error.contains("several cursors; name one with --cursor: one, two"),
+        "{error}"
+    );
 
     // Refused in the middle: what was taken is acknowledged, and the rest comes with the next call.
     sink.set_mode(Mode::reject_containing(400, "line 3 a"));
@@ -307,7 +307,7 @@ fn replay_sends_each_line_once() {
     for expected in [
         "record 4 was not taken: ",
         "answers 400 Bad Request",
-        "before that 2 records with 4 items went to",
+        "before that 2 records with 4 items went there",
         "3 records are left",
     ] {
         assert!(error.contains(expected), "{expected:?} is not in {error}");
@@ -315,7 +315,10 @@ fn replay_sends_each_line_once() {
     sink.set_mode(Mode::Ok);
     let (out, error, code) = replay(&["--cursor", "one"]);
     assert_eq!(code, 0, "{error}");
-    assert!(out.starts_with("3 records with 6 items went from one to http://"), "{out}");
+    assert!(
+        out.starts_with("3 records with 6 items went from one to http://"),
+        "{out}"
+    );
     let lines = arrived(&sink);
     assert_eq!(lines.len(), 10, "{lines:?}");
     assert!(lines.values().all(|n| *n == 1), "{lines:?}");

@@ -16,10 +16,15 @@ use wal::{Disk, Error, Options, RealDisk, Wal};
 pub fn open(dir: &Path) -> Result<Wal, String> {
     let log = Wal::open(Arc::new(RealDisk), Arc::new(host::SystemClock), dir, Options::default())
         .map_err(|error| explain(&error, dir))?;
+    warn(&log);
+    Ok(log)
+}
+
+/// Says what was found damaged since it was asked last.
+pub fn warn(log: &Wal) {
     for damage in log.take_damage() {
         output::complain(&format!("Warning: {}", Place::from(&damage).text()));
     }
-    Ok(log)
 }
 
 #[derive(Serialize)]
@@ -61,6 +66,7 @@ pub fn trim(options: &Trim) -> Outcome {
         before_time,
     })
     .map_err(fail)?;
+    warn(&log);
     let cursors: Vec<Trimmed> = log
         .stats()
         .cursors

@@ -137,11 +137,7 @@ fn push_lines(record: &Record, each: &mut dyn FnMut(String) -> bool) -> Result<S
                 stream: &labels,
                 timestamp: time(entry.timestamp),
                 line: &String::from_utf8_lossy(&entry.line),
-                structured_metadata: entry
-                    .metadata
-                    .iter()
-                    .map(|(name, value)| (&**name, &**value))
-                    .collect(),
+                structured_metadata: entry.metadata.iter().map(|(name, value)| (&**name, &**value)).collect(),
                 tenant,
             })?;
             if !each(text) {

@@ -10,7 +10,7 @@ use lokipush::{Compressor, Encoder};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
-use wal::{Inspect, RealDisk, Reader, Record, Wal};
+use wal::{Inspect, Reader, RealDisk, Record, Wal};
 
 /// Dead letters that are sent together, by number and by bytes of their payloads.
 const LETTERS: usize = 500;
@@ -66,13 +66,17 @@ fn tell(options: &Replay, cursor: &str, courier: &Courier<'_>, stopped: Option<S
     );
     let kept = if options.keep { ", which stay in the log" } else { "" };
     match stopped {
-        Some(why) => Err(Failure::Message(format!(
-            "{why}; before that {sent} went to {url}{kept}; {} left",
-            match left {
-                1 => "1 record is".to_owned(),
-                n => format!("{n} records are"),
-            }
-        ))),
+        Some(why) => {
+            let before = match courier.records {
+                0 => String::new(),
+                _ => format!("; before that {sent} went there{kept}"),
+            };
+            let left = match left {
+                1 => "1 record is left".to_owned(),
+                n => format!("{n} records are left"),
+            };
+            Err(Failure::Message(format!("{why}{before}; {left}")))
+        }
         None => {
             if !options.json {
                 let text = match courier.records {
@@ -134,6 +138,7 @@ fn work(dir: &Path, cursor: &str, courier: &mut Courier<'_>) -> Result<Ended, St
     let fail = |error: wal::Error| explain(&error, dir);
     let reader = log.cursor(cursor).map_err(fail)?;
     let ended = drain(&log, &reader, courier);
+    mend::warn(&log);
     let depth = log.stats().cursors.into_iter().find(|own| own.name == cursor);
     let left = depth.map_or(0, |own| own.depth.records);
     // What was held and not acknowledged is there again after this.

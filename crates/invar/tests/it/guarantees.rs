@@ -63,7 +63,7 @@ fn each_path_has_its_promise() {
             ),
         ),
         (
-            "two endpoints, one of which drops",
+            "components that no source reaches",
             source("write.w")
                 + &endpoint("")
                 + "\n"

@@ -21,6 +21,7 @@ struct Report {
     log: String,
     directory: String,
     segments: usize,
+    /// Those that can be read.
     records: u64,
     damage: Vec<Place>,
 }
@@ -69,11 +70,11 @@ pub fn run(options: &Verify) -> Outcome {
         let report = report(&log).map_err(|error| explain(&error, &log.dir))?;
         let held = format!(
             "{} in {}",
-            count(report.records, "record"),
+            count(report.records, "good record"),
             count(report.segments as u64, "segment")
         );
         let _ = match report.damage.len() as u64 {
-            0 => writeln!(out, "{}: {held}, all good", log.title()),
+            0 => writeln!(out, "{}: {held}, no damage", log.title()),
             n => writeln!(out, "{}: {held}, {}", log.title(), count(n, "damaged place")),
         };
         if !report.damage.is_empty() {
@@ -105,12 +106,18 @@ fn report(log: &Log) -> Result<Report, Error> {
     let inspect = Inspect::new(Arc::new(RealDisk), &log.dir);
     let damage = settled(&inspect)?;
     let segments = inspect.segments()?;
+    // What a segment says of itself counts the damaged ones too.
+    let mut records = 0;
+    inspect.records(0, |_| {
+        records += 1;
+        true
+    })?;
     Ok(Report {
         component: log.component.clone(),
         log: log.role.clone(),
         directory: log.dir.display().to_string(),
         segments: segments.len(),
-        records: segments.iter().map(|segment| segment.records).sum(),
+        records,
         damage: damage.iter().map(Place::from).collect(),
     })
 }

@@ -64,7 +64,11 @@ fn tell(options: &Replay, cursor: &str, courier: &Courier<'_>, stopped: Option<S
         count(courier.records, "record"),
         count(courier.items, "item")
     );
-    let kept = if options.keep { ", which stay in the log" } else { "" };
+    let kept = if options.keep {
+        "; nothing is removed from the log"
+    } else {
+        ""
+    };
     match stopped {
         Some(why) => {
             let before = match courier.records {

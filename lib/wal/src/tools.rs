@@ -342,3 +342,59 @@ fn forget_missing(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), Error> {
         .and_then(|()| store.save(&**disk, saved))
         .map_err(Error::io("save the cursors", dir))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::SimDisk;
+    use crate::{Append, Options, Targets, Wal};
+
+    #[test]
+    fn the_backlog_is_what_a_cursor_has_not_acknowledged() -> Result<(), Error> {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(0));
+        let dir = Path::new("/log");
+        let log = Wal::open(
+            disk.clone(),
+            Arc::new(host::ManualClock::at(5)),
+            dir,
+            Options::default(),
+        )?;
+        let (a, _) = (log.cursor("a")?, log.cursor("b")?);
+        for targets in [
+            Targets::All,
+            Targets::Named(&["b"]),
+            Targets::All,
+            Targets::Named(&["a"]),
+        ] {
+            log.append(&Append {
+                kind: 1,
+                items: 1,
+                bytes: 1,
+                targets,
+                keys: &[],
+                payload: &[b"x"],
+            })?;
+        }
+        let seqs = |name: &str, from: u64| {
+            let mut seqs = Vec::new();
+            let walked = Inspect::new(disk.clone(), dir).backlog(name, from, |record| {
+                seqs.push(record.entry.seq);
+                true
+            });
+            walked.map(|()| seqs)
+        };
+        let held: Vec<u64> = [a.next()?, a.next()?]
+            .into_iter()
+            .flatten()
+            .map(|record| record.entry.seq)
+            .collect();
+        assert_eq!(held, [1, 3]);
+        assert!(a.ack(3));
+        log.save()?;
+        assert_eq!(seqs("a", 0)?, [1, 4]);
+        assert_eq!(seqs("a", 2)?, [4]);
+        assert_eq!(seqs("b", 0)?, [1, 2, 3]);
+        assert!(matches!(seqs("c", 0), Err(Error::NoCursor(name)) if name == "c"));
+        log.close()
+    }
+}

@@ -345,6 +345,34 @@ fn replay_sends_each_line_once() {
 }
 
 #[test]
+fn everything_is_sent_if_the_cursors_are_lost() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = queue(dir.path(), "loki.write.x", 3);
+    for copy in ["cursors.0", "cursors.1"] {
+        fs::write(path.join(copy), b"no").expect("it can be written");
+    }
+    let (out, _, code) = queue_command(&["verify", text(&path)]);
+    assert_eq!(code, 1);
+    assert!(out.contains("  the cursors are lost"), "{out}");
+    assert!(queue_command(&["ls", text(&path)]).0.contains("the cursors are lost"));
+    assert_eq!(queue_command(&["dump", text(&path)]).0.lines().count(), 6);
+    let sink = LokiSink::start();
+    let url = sink.url();
+    let replay = |more: &[&str]| queue_command(&[&["replay", text(&path), "--url", &url], more].concat());
+    let (_, error, code) = replay(&[]);
+    assert_eq!(code, 1);
+    assert!(error.contains("the cursors are lost"), "{error}");
+    for more in [&["--cursor", "one", "--keep"][..], &["--cursor", "one"]] {
+        sink.reset();
+        let (out, error, code) = replay(more);
+        assert_eq!(code, 0, "{error}");
+        assert!(out.starts_with("3 records with 6 items went"), "{out}");
+        assert_eq!(sink.totals().entries, 6);
+    }
+    assert_eq!(replay(&["--cursor", "one"]).0, "There is nothing to send for one.\n");
+}
+
+#[test]
 fn dead_letters_are_sent_again() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = letters(dir.path());

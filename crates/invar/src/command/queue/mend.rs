@@ -83,6 +83,8 @@ pub fn trim(options: &Trim) -> Outcome {
     if options.json {
         out = serde_json::to_string_pretty(&cursors)?;
         out.push('\n');
+    } else if cursors.is_empty() {
+        out.push_str("There is no cursor, so there is nothing that is not acknowledged.\n");
     } else {
         for one in &cursors {
             let _ = writeln!(

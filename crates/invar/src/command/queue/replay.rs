@@ -94,16 +94,16 @@ fn tell(options: &Replay, cursor: &str, courier: &Courier<'_>, stopped: Option<S
     }
 }
 
-/// The cursor that was named, or the only one that there is.
+/// The cursor that was named, or the only one that there is. If all are lost, any name will do, and everything is sent.
 fn cursor(inspect: &Inspect, dir: &Path, named: Option<&str>) -> Result<String, String> {
     let cursors = inspect.cursors().map_err(|error| explain(&error, dir))?;
     let mut names: Vec<String> = cursors.into_iter().map(|cursor| cursor.name).collect();
     match named {
-        Some(name) if names.iter().any(|other| other == name) => Ok(name.to_owned()),
+        Some(name) if names.is_empty() || names.iter().any(|other| other == name) => Ok(name.to_owned()),
         Some(name) => Err(explain(&wal::Error::NoCursor(name.to_owned()), dir)),
         None if names.len() == 1 => Ok(names.remove(0)),
         None if names.is_empty() => Err(format!(
-            "{} has no cursor, so nobody knows what is delivered; name one with --cursor after \"invar queue repair\"",
+            "{}: the cursors are lost, so nobody knows what was delivered; with --cursor NAME everything is sent, and is done for NAME",
             dir.display()
         )),
         None => Err(format!(
@@ -119,21 +119,34 @@ type Ended = (Option<String>, u64);
 
 /// Sends without taking the log.
 fn view(inspect: &Inspect, dir: &Path, cursor: &str, courier: &mut Courier<'_>) -> Result<Ended, String> {
+    let fail = |error: wal::Error| explain(&error, dir);
+    let cursors = inspect.cursors().map_err(fail)?;
+    let depth = cursors.iter().find(|other| other.name == cursor).map(|own| own.depth);
     let mut stopped = None;
-    let walked = inspect.backlog(cursor, 0, |record| match courier.take(record, &mut |_| {}) {
+    let each = |record: Record| match courier.take(record, &mut |_| {}) {
         Ok(()) => true,
         Err(why) => {
             stopped = Some(why);
             false
         }
-    });
-    walked.map_err(|error| explain(&error, dir))?;
+    };
+    match depth {
+        Some(_) => inspect.backlog(cursor, 0, each).map_err(fail)?,
+        None => inspect.records(0, each).map_err(fail)?,
+    }
     if stopped.is_none() {
         stopped = courier.flush(&mut |_| {}).err();
     }
-    let cursors = inspect.cursors().map_err(|error| explain(&error, dir))?;
-    let depth = cursors.iter().find(|other| other.name == cursor).map(|own| own.depth);
-    Ok((stopped, depth.unwrap_or_default().records))
+    let left = match depth {
+        Some(depth) => depth.records,
+        None => inspect
+            .segments()
+            .map_err(fail)?
+            .iter()
+            .map(|segment| segment.records)
+            .sum(),
+    };
+    Ok((stopped, left))
 }
 
 /// Sends and acknowledges.

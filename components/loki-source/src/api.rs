@@ -66,6 +66,12 @@ impl Component for Api {
     type Arguments = Arguments;
     type Exports = ();
 
+    fn caveats(_: &Arguments) -> Vec<Caveat> {
+        let text =
+            "is answerable for lines from its 2xx on: a client that gets another answer, or none, has to send again";
+        vec![Caveat::note(text)]
+    }
+
     fn build(cx: &Context<()>, args: Arguments) -> Result<Self> {
         let metrics = Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?;
         // A port that is in use is an error of the configuration, before anything changes. It is free again if the component is dropped.

@@ -272,6 +272,10 @@ impl Component for File {
     type Arguments = Arguments;
     type Exports = ();
 
+    fn caveats(args: &Arguments) -> Vec<Caveat> {
+        args.caveats()
+    }
+
     fn build(cx: &Context<()>, args: Arguments) -> Result<Self> {
         check_patterns(&args)?;
         let metrics = Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?;

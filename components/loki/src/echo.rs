@@ -29,6 +29,10 @@ impl Component for Echo {
     type Arguments = Arguments;
     type Exports = Exports;
 
+    fn caveats(_: &Arguments) -> Vec<Caveat> {
+        vec![Caveat::best_effort("only prints: nothing is kept")]
+    }
+
     fn build(cx: &Context<Exports>, _: Arguments) -> Result<Self> {
         cx.export(Exports {
             receiver: LogsReceiver(Some(signals::Receiver {

@@ -69,6 +69,16 @@ impl Component for Process {
     type Arguments = Arguments;
     type Exports = Exports;
 
+    fn caveats(args: &Arguments) -> Vec<Caveat> {
+        match compile::rules(&args.stages) {
+            Ok(rules) => rules
+                .into_iter()
+                .map(|(text, place)| Caveat::drops(text).at(place, ""))
+                .collect(),
+            Err(_) => vec![Caveat::note("has stages whose rules are known only when it runs")],
+        }
+    }
+
     fn build(cx: &Context<Exports>, args: Arguments) -> Result<Self> {
         let metrics = Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?;
         let metrics = Arc::new(metrics);

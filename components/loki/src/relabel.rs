@@ -4,8 +4,8 @@ mod cache;
 mod flow;
 mod metrics;
 
-use component::RelabelRules;
 use component::prelude::*;
+use component::{RelabelAction, RelabelRules};
 use flow::{Entrance, Flow, State};
 use metrics::Metrics;
 use signals::Receiver;
@@ -76,6 +76,24 @@ impl Relabel {
 impl Component for Relabel {
     type Arguments = Arguments;
     type Exports = Exports;
+
+    fn caveats(args: &Arguments) -> Vec<Caveat> {
+        let rules = args.rules.iter().enumerate();
+        let drops = rules.filter_map(|(n, rule)| {
+            let text = match rule.action {
+                RelabelAction::Keep => "rule \"keep\"",
+                RelabelAction::Drop => "rule \"drop\"",
+                RelabelAction::KeepEqual => "rule \"keepequal\"",
+                RelabelAction::DropEqual => "rule \"dropequal\"",
+                // A stream that is left without labels is dropped too.
+                RelabelAction::LabelKeep => "rule \"labelkeep\", where it leaves no label",
+                RelabelAction::LabelDrop => "rule \"labeldrop\", where it leaves no label",
+                _ => return None,
+            };
+            Some(Caveat::drops(text).at(format!("rule#{n}"), ""))
+        });
+        drops.collect()
+    }
 
     fn build(cx: &Context<Exports>, args: Arguments) -> Result<Self> {
         let metrics = Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?;

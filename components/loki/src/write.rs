@@ -57,6 +57,10 @@ impl Component for Write {
     type Arguments = Arguments;
     type Exports = Exports;
 
+    fn caveats(args: &Arguments) -> Vec<Caveat> {
+        args.caveats()
+    }
+
     fn build(cx: &Context<Exports>, args: Arguments) -> Result<Self> {
         let policy = cx
             .service::<QueuePolicy>()

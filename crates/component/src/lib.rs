@@ -19,6 +19,7 @@
 //! returns. [`Component::update`] checks new arguments and prepares everything that can fail, and leaves a [`Change`]
 //! that cannot; a reload applies the changes of all components together, or none.
 
+mod caveat;
 mod context;
 mod error;
 mod health;
@@ -28,6 +29,7 @@ mod registration;
 mod relabelling;
 mod wires;
 
+pub use caveat::{Caveat, Effect};
 pub use context::{Context, ContextParts, Inspector, Services};
 pub use error::{BuildError, Error, Result};
 pub use health::{Health, HealthState};
@@ -36,7 +38,7 @@ pub use registration::{Registration, Stability};
 pub use queue::{QueuePolicy, QueueSync};
 pub use relabel::Scratch as RelabelScratch;
 pub use relabelling::{RelabelAction, RelabelRule, RelabelRules};
-pub use wires::LogsReceiver;
+pub use wires::{LogsReceiver, is_receiver};
 
 pub use futures_util::future::BoxFuture;
 pub use signals::{Budget, Ledger};
@@ -49,8 +51,8 @@ use value::{Block, Value};
 /// What a component file needs in scope.
 pub mod prelude {
     pub use crate::{
-        CancellationToken, Change, Component, Context, Error, Health, HealthState, LogsReceiver, Registration, Result,
-        Stability,
+        CancellationToken, Caveat, Change, Component, Context, Error, Health, HealthState, LogsReceiver, Registration,
+        Result, Stability,
     };
     pub use std::sync::Arc;
     pub use value::{Block, Value};
@@ -82,6 +84,13 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// Details for the user interface.
     fn debug_info(&self) -> Option<Value> {
         None
+    }
+
+    /// What it makes, with these arguments, of the promise that records arrive at least once; nothing else than keeping it, if
+    /// it says nothing. Told before anything is built; an argument whose value is not known by then has its default.
+    fn caveats(args: &Self::Arguments) -> Vec<Caveat> {
+        let _ = args;
+        Vec::new()
     }
 }
 

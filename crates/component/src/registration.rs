@@ -1,5 +1,6 @@
 //! The catalogue's entries.
 
+use crate::caveat::Caveat;
 use crate::context::{Context, ContextParts};
 use crate::error::BuildError;
 use crate::instance::{Instance, Running};
@@ -7,7 +8,7 @@ use crate::{Component, Result};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use value::{Block, Body, Schema};
+use value::{Block, Body, DecodeError, Schema};
 
 /// How settled a feature is. Ordered: less settled is less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +53,7 @@ impl FromStr for Stability {
     }
 }
 
+type CaveatsFn = fn(&Body) -> Result<Vec<Caveat>, DecodeError>;
 type BuildFn = fn(ContextParts, &Body) -> Result<Arc<dyn Instance>, BuildError>;
 
 /// What the catalogue knows of one component. A constant in the component's file, listed in its family's `COMPONENTS`.
@@ -68,6 +70,7 @@ pub struct Registration {
     /// Schema of the exports.
     pub exports: fn() -> &'static Schema,
     build: BuildFn,
+    caveats: CaveatsFn,
 }
 
 impl Registration {
@@ -80,6 +83,7 @@ impl Registration {
             arguments: C::Arguments::schema,
             exports: C::Exports::schema,
             build: build::<C>,
+            caveats: caveats::<C>,
         }
     }
 
@@ -87,6 +91,15 @@ impl Registration {
     pub fn build(&self, parts: ContextParts, body: &Body) -> Result<Arc<dyn Instance>, BuildError> {
         (self.build)(parts, body)
     }
+
+    /// Decodes a block, in which attributes may be unknown, and asks [`Component::caveats`].
+    pub fn caveats(&self, body: &Body) -> Result<Vec<Caveat>, DecodeError> {
+        (self.caveats)(body)
+    }
+}
+
+fn caveats<C: Component>(body: &Body) -> Result<Vec<Caveat>, DecodeError> {
+    Ok(C::caveats(&value::decode(body)?))
 }
 
 fn build<C: Component>(parts: ContextParts, body: &Body) -> Result<Arc<dyn Instance>, BuildError> {

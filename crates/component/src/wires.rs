@@ -18,6 +18,16 @@ impl LogsReceiver {
 /// The name under which messages and the API know the type.
 const TYPE_NAME: &str = "loki.LogsReceiver";
 
+/// Whether values of a type are receivers, or lists of them: what an export of this type takes in, or an argument of this type
+/// sends to.
+pub fn is_receiver(ty: &Type) -> bool {
+    match ty {
+        Type::Capsule(name) => *name == TYPE_NAME,
+        Type::List(inner) => is_receiver(inner),
+        _ => false,
+    }
+}
+
 impl CapsuleValue for LogsReceiver {
     fn type_name(&self) -> &str {
         TYPE_NAME

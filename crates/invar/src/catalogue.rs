@@ -46,7 +46,8 @@ pub fn catalogue(allowed: Allowed, targets: Targets) -> Catalogue {
                 Some(logging) => logging.prepare(args),
                 None => Ok(nothing()),
             },
-        ),
+        )
+        .with_caveats(LoggingArgs::caveats),
         ConfigBlock::new(
             "http",
             Stability::GenerallyAvailable,

@@ -1,10 +1,14 @@
 //! The command line: flags and defaults as Alloy has them, and what Invar adds.
 
+mod queue;
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use component::{QueueSync, Stability};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use queue::{Dump, Ls, Queue, QueueCommand, Repair, Replay, Trim, Verify};
 
 /// A telemetry collector that reads unmodified Grafana Alloy configuration.
 #[derive(Parser)]
@@ -36,6 +40,8 @@ pub enum Command {
     Ledger(Ledger),
     /// Say which records did not arrive, by which rule, and where that rule stands, in a running Invar.
     Why(Why),
+    /// Look into queues and dead-letter logs, send what they hold, mend them.
+    Queue(Queue),
     /// Print the completion script of a shell.
     Completion(Completion),
 }
@@ -252,6 +258,12 @@ pub struct Validate {
     /// Configuration file or directory.
     #[arg(value_name = "FILE|DIR")]
     pub config: PathBuf,
+    /// Print what is promised to the records on each path from a source to a destination, and why not more.
+    #[arg(long)]
+    pub guarantees: bool,
+    /// Print the guarantees as JSON.
+    #[arg(long, requires = "guarantees")]
+    pub json: bool,
     #[command(flatten)]
     pub gates: Gates,
     #[command(flatten)]

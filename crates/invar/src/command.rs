@@ -5,6 +5,7 @@ pub mod eval;
 pub mod fmt;
 pub mod ledger;
 pub mod process;
+pub mod queue;
 pub mod run;
 pub mod try_;
 pub mod validate;

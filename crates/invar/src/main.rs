@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Command::Process(options) => command::process::run(options),
         Command::Ledger(options) => command::ledger::run(options),
         Command::Why(options) => command::why::run(options),
+        Command::Queue(options) => command::queue::run(options),
         Command::Completion(options) => command::completion::run(options),
     };
     match outcome {

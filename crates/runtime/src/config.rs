@@ -1,8 +1,8 @@
 //! Blocks of the configuration that are not components: `logging`, `http`.
 
-use component::{BuildError, Change, Stability};
+use component::{BuildError, Caveat, Change, Stability};
 use std::sync::Arc;
-use value::{Block, Body, Schema};
+use value::{Block, Body, DecodeError, Schema};
 
 /// A block at the top level that configures a part of the program. There is one of each, whether the block is written or not.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ pub struct ConfigBlock {
     /// What it takes.
     pub schema: fn() -> &'static Schema,
     prepare: Arc<dyn Fn(Option<&Body>) -> Result<Change, BuildError> + Send + Sync>,
+    caveats: Arc<dyn Fn(&Body) -> Result<Vec<Caveat>, DecodeError> + Send + Sync>,
 }
 
 impl ConfigBlock {
@@ -35,7 +36,19 @@ impl ConfigBlock {
                 };
                 Ok(prepare(args)?)
             }),
+            caveats: Arc::new(|_| Ok(Vec::new())),
         }
+    }
+
+    /// The same block, with what it makes of the promise that records arrive; see [`component::Component::caveats`].
+    pub fn with_caveats<A: Block>(mut self, caveats: fn(&A) -> Vec<Caveat>) -> Self {
+        self.caveats = Arc::new(move |body| Ok(caveats(&value::decode(body)?)));
+        self
+    }
+
+    /// What a block, in which attributes may be unknown, makes of the promise that records arrive.
+    pub fn caveats(&self, body: &Body) -> Result<Vec<Caveat>, DecodeError> {
+        (self.caveats)(body)
     }
 
     /// Checks a block, or its absence.

@@ -5,6 +5,7 @@
 //! - [`sources`], [`loader`]: files to blocks to nodes to [`graph`].
 //! - [`plan()`]: what a reload does, as data.
 //! - [`Controller`]: executes it.
+//! - [`guarantees`]: what is promised to records on their way through a configuration.
 //!
 //! This crate names no component and no service: the binary hands it a [`loader::Catalogue`].
 
@@ -12,6 +13,7 @@ mod config;
 mod controller;
 mod evaluate;
 pub mod graph;
+pub mod guarantees;
 mod isolate;
 pub mod loader;
 mod node;

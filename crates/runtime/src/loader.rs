@@ -92,6 +92,21 @@ pub struct Spec {
 impl Spec {
     /// Where it stands, or a block in it, as `file:line`; see [`crate::Controller::place`] for `path`.
     pub fn place(&self, path: &str) -> Option<String> {
+        Some(self.line(self.inner(path)?.header_span()))
+    }
+
+    /// Where an attribute of a block in it stands, or the block if the attribute is not written.
+    pub fn argument_place(&self, path: &str, name: &str) -> Option<String> {
+        let block = self.inner(path)?;
+        let written = block.body.attributes().find(|attribute| attribute.name.name == name);
+        Some(self.line(written.map_or(block.header_span(), |attribute| attribute.name.span)))
+    }
+
+    fn line(&self, span: Span) -> String {
+        format!("{}:{}", self.source.name(), self.source.line(span.start))
+    }
+
+    fn inner(&self, path: &str) -> Option<&Block> {
         let mut block: &Block = self.block.as_ref()?;
         for step in path.split('/').filter(|step| !step.is_empty()) {
             let (name, number) = step.rsplit_once('#')?;
@@ -102,8 +117,7 @@ impl Spec {
                 .filter(|block| block.full_name() == name)
                 .nth(number)?;
         }
-        let line = self.source.line(block.header_span().start);
-        Some(format!("{}:{line}", self.source.name()))
+        Some(block)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::quarantine::Quarantine;
 use crate::reader::{Entry, Record};
 use crate::recover::{examine, is_tail, segments, torn};
 use crate::saved::{self, Saved};
-use crate::scan::{Step, payload, step};
+use crate::scan::{Found, Step, payload, step};
 use crate::summary::Totals;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -163,7 +163,35 @@ impl Inspect {
     /// # Errors
     ///
     /// [`Error::Io`] if the directory cannot be listed or a file not read.
-    pub fn records(&self, from: u64, mut each: impl FnMut(Record) -> bool) -> Result<(), Error> {
+    pub fn records(&self, from: u64, each: impl FnMut(Record) -> bool) -> Result<(), Error> {
+        self.walk(from, |_| true, each)
+    }
+
+    /// The same for the records that a cursor, as it was saved last, has not acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inspect::records`], and [`Error::NoCursor`] if no cursor of this name was saved.
+    pub fn backlog(&self, cursor: &str, from: u64, each: impl FnMut(Record) -> bool) -> Result<(), Error> {
+        let saved = saved::load(&*self.disk, &self.dir)
+            .map(|(saved, _)| saved)
+            .unwrap_or_default();
+        let own = saved.cursors.into_iter().find(|own| own.name == cursor);
+        let own = own.ok_or_else(|| Error::NoCursor(cursor.to_owned()))?;
+        let low = own.held.keys().next().copied().unwrap_or(own.high);
+        let open = |found: &Found| {
+            let seq = found.header.seq;
+            (seq >= own.high || own.held.contains_key(&seq)) && found.meta.addressed(own.hash)
+        };
+        self.walk(from.max(low), open, each)
+    }
+
+    fn walk(
+        &self,
+        from: u64,
+        wanted: impl Fn(&Found) -> bool,
+        mut each: impl FnMut(Record) -> bool,
+    ) -> Result<(), Error> {
         for (first, len) in self.list()? {
             let examined = examine(&*self.disk, &self.dir, first, len, false);
             let Some(file) = examined.file.filter(|_| !examined.segment.foreign) else {
@@ -180,6 +208,7 @@ impl Inspect {
                     Step::Other(len) | Step::Damage { len, .. } => len,
                     Step::Record(found) => {
                         if found.header.seq >= from
+                            && wanted(&found)
                             && let Some(payload) = payload(&*file, &found).map_err(io())?
                         {
                             let record = Record {
@@ -312,4 +341,60 @@ fn forget_missing(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), Error> {
         .save(&**disk, saved.clone())
         .and_then(|()| store.save(&**disk, saved))
         .map_err(Error::io("save the cursors", dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::SimDisk;
+    use crate::{Append, Options, Targets, Wal};
+
+    #[test]
+    fn the_backlog_is_what_a_cursor_has_not_acknowledged() -> Result<(), Error> {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(0));
+        let dir = Path::new("/log");
+        let log = Wal::open(
+            disk.clone(),
+            Arc::new(host::ManualClock::at(5)),
+            dir,
+            Options::default(),
+        )?;
+        let (a, _) = (log.cursor("a")?, log.cursor("b")?);
+        for targets in [
+            Targets::All,
+            Targets::Named(&["b"]),
+            Targets::All,
+            Targets::Named(&["a"]),
+        ] {
+            log.append(&Append {
+                kind: 1,
+                items: 1,
+                bytes: 1,
+                targets,
+                keys: &[],
+                payload: &[b"x"],
+            })?;
+        }
+        let seqs = |name: &str, from: u64| {
+            let mut seqs = Vec::new();
+            let walked = Inspect::new(disk.clone(), dir).backlog(name, from, |record| {
+                seqs.push(record.entry.seq);
+                true
+            });
+            walked.map(|()| seqs)
+        };
+        let held: Vec<u64> = [a.next()?, a.next()?]
+            .into_iter()
+            .flatten()
+            .map(|record| record.entry.seq)
+            .collect();
+        assert_eq!(held, [1, 3]);
+        assert!(a.ack(3));
+        log.save()?;
+        assert_eq!(seqs("a", 0)?, [1, 4]);
+        assert_eq!(seqs("a", 2)?, [4]);
+        assert_eq!(seqs("b", 0)?, [1, 2, 3]);
+        assert!(matches!(seqs("c", 0), Err(Error::NoCursor(name)) if name == "c"));
+        log.close()
+    }
 }

@@ -123,6 +123,23 @@ fn check(args: &Arguments) -> std::result::Result<(), value::Invalid> {
 }
 
 impl Arguments {
+    /// What the arguments make of the promise that lines arrive.
+    pub(super) fn caveats(&self) -> Vec<Caveat> {
+        let text = "keeps the order of each file's lines, and sends those again that were not acknowledged at a crash";
+        let mut found = vec![Caveat::note(text)];
+        if self.tail_from_end {
+            let text = "skips the lines that a file has when it is seen for the first time, by tail_from_end";
+            found.push(Caveat::note(text).at("", "tail_from_end"));
+        }
+        let text = match self.on_positions_file_error {
+            OnPositionsError::Beginning => return found,
+            OnPositionsError::End => "skips the lines that a file has when its position cannot be read",
+            OnPositionsError::Skip => "leaves a file alone whose position cannot be read",
+        };
+        found.push(Caveat::note(text).at("", "on_positions_file_error"));
+        found
+    }
+
     /// How to read files.
     pub(super) fn reading(&self) -> Reading {
         let format = self

@@ -2,7 +2,7 @@
 
 use super::metrics::{CustomFamily, Definition, Metrics};
 use super::names::{Names, Slot};
-use super::pipeline::{CompileOptions, Holding, Instr, Room, Rule};
+use super::pipeline::{CompileOptions, Holding, Instr, Pipeline, Room, Rule};
 use super::stages::{Compile, Stage};
 use super::step::{RuleId, Step};
 use component::Error;
@@ -30,6 +30,24 @@ pub struct Compiler {
     written: Vec<Slot>,
     /// The stage that is being compiled, as examples name it.
     place: String,
+}
+
+/// The rules by which stages drop records, each with the stage that has it, as examples name it.
+pub fn rules(stages: &[Stage]) -> Result<Vec<(String, String)>, Error> {
+    let metrics = Metrics::unseen().map_err(|error| Error::caused("cannot register metrics", error))?;
+    let options = CompileOptions {
+        keep_all: false,
+        host: Host::real(),
+        metrics: Arc::new(metrics),
+    };
+    let rule = |rule: &Rule| {
+        let stage = rule.place.rsplit('/').next().and_then(|last| last.split('#').next());
+        (
+            format!("{} {:?}", stage.unwrap_or_default(), rule.name),
+            rule.place.to_string(),
+        )
+    };
+    Ok(Pipeline::compile(stages, options)?.rules.iter().map(rule).collect())
 }
 
 impl Compiler {

@@ -1,6 +1,6 @@
 //! Arguments and exports.
 
-use component::LogsReceiver;
+use component::{Caveat, LogsReceiver};
 use net::{HeaderName, HeaderValue, HttpClientConfig, Url};
 use std::collections::BTreeMap;
 use value::{Block, ByteSize, GoDuration, Invalid};
@@ -20,6 +20,33 @@ pub struct Arguments {
     /// How long entries wait in a full queue. The queue on disk is there without it.
     #[arg(block, default)]
     pub wal: WalArgs,
+}
+
+impl Arguments {
+    /// What the arguments make of the promise that entries arrive.
+    pub(super) fn caveats(&self) -> Vec<Caveat> {
+        let mut found = Vec::new();
+        for (n, endpoint) in self.endpoints.iter().enumerate() {
+            let block = format!("endpoint#{n}");
+            let name = super::push::name(endpoint);
+            if let Some(attempts) = endpoint.max_backoff_retries.filter(|attempts| *attempts > 0) {
+                let text = format!("gives up after {attempts} attempts at {name}, by max_backoff_retries");
+                found.push(Caveat::best_effort(text).at(&block, "max_backoff_retries"));
+            }
+            if !endpoint.retry_on_http_429 {
+                let text = format!("drops what {name} answers with status 429, by retry_on_http_429");
+                found.push(Caveat::best_effort(text).at(&block, "retry_on_http_429"));
+            }
+            if !endpoint.queue_config.block_on_overflow {
+                let text = format!("drops what does not fit into the queue of {name}, by block_on_overflow");
+                let block = format!("{block}/queue_config#0");
+                found.push(Caveat::best_effort(text).at(block, "block_on_overflow"));
+            }
+        }
+        let text = "does not send again what an endpoint refuses for good (status 400); \"invar why\" names it";
+        found.push(Caveat::note(text));
+        found
+    }
 }
 
 /// One destination.

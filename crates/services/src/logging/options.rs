@@ -1,7 +1,7 @@
 //! The `logging` block.
 
 use super::record::Severity;
-use component::LogsReceiver;
+use component::{Caveat, LogsReceiver};
 use value::{Block, FromValue, Type, Value, ValueError};
 
 /// What is logged, how, and where to.
@@ -19,6 +19,14 @@ pub struct LoggingArgs {
     /// Receivers that get every line too, as a log entry with the label `component="alloy"`.
     #[arg(default)]
     pub write_to: Vec<LogsReceiver>,
+}
+
+impl LoggingArgs {
+    /// What becomes of the lines for `write_to`.
+    pub fn caveats(&self) -> Vec<Caveat> {
+        let text = "never waits for write_to: its lines are dropped and counted while the queue is full";
+        vec![Caveat::best_effort(text).at("", "write_to")]
+    }
 }
 
 /// Defines a choice among texts whose error is Alloy's: `unrecognized log level "x"`.

@@ -91,6 +91,7 @@ impl Component for Process {
             cx.inspector().cloned(),
         ));
         flow.out.set(LogsReceiver::present(&args.forward_to));
+        cx.budget().register(&flow);
         let receiver = Receiver {
             owner: cx.id().clone(),
             sink: Arc::new(Entrance(flow.clone())),

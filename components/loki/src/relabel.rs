@@ -101,6 +101,7 @@ impl Component for Relabel {
         let rules = state.rules().clone();
         let flow = Arc::new(Flow::new(cx.fan_out(), state, metrics));
         flow.out.set(LogsReceiver::present(&args.forward_to));
+        cx.budget().register(&flow);
         let receiver = Receiver {
             owner: cx.id().clone(),
             sink: Arc::new(Entrance(flow.clone())),

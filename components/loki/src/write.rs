@@ -90,6 +90,7 @@ impl Component for Write {
             });
         }
         let intake = Arc::new(Intake::new(endpoints, args.external_labels));
+        cx.budget().register(&intake);
         cx.export(Exports {
             receiver: LogsReceiver(Some(signals::Receiver {
                 owner: cx.id().clone(),

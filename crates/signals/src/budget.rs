@@ -5,7 +5,8 @@
 //! [`Budget::acquire`] and push sources answer with what [`Budget::try_acquire`] tells them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// A process-wide bound on the bytes that are admitted and not yet settled. Clones share it.
@@ -15,7 +16,23 @@ pub struct Budget(Arc<Inner>);
 struct Inner {
     limit: u64,
     state: Mutex<State>,
+    caches: Mutex<Caches>,
 }
+
+/// What can be given up without losing anything.
+pub trait Cache: Send + Sync {
+    /// Gives back what it holds. Called from where a source begins to wait for memory, so it must not wait itself.
+    fn shrink(&self);
+}
+
+#[derive(Default)]
+struct Caches {
+    all: Vec<Weak<dyn Cache>>,
+    shrunk: Option<Instant>,
+}
+
+/// How often caches are asked to shrink at the most: they have to fill again in between to be of any use.
+const SHRINK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct State {
@@ -41,6 +58,7 @@ impl Budget {
         Budget(Arc::new(Inner {
             limit: limit.max(1),
             state: Mutex::default(),
+            caches: Mutex::default(),
         }))
     }
 
@@ -84,6 +102,7 @@ impl Budget {
             });
             admitted
         };
+        self.shrink_caches();
         admitted
             .await
             .expect("a waiter is dropped only after it was sent its permit, and the budget outlives this call")
@@ -99,6 +118,28 @@ impl Budget {
     /// already. It counts, so admission waits until the excess is gone.
     pub fn force(&self, bytes: u64) -> Permit {
         self.grant(&mut self.lock(), bytes)
+    }
+
+    /// Whoever cannot be admitted makes this cache shrink first of all, for as long as it lives.
+    pub fn register(&self, cache: &Arc<impl Cache + 'static>) {
+        let cache: Weak<dyn Cache> = Arc::downgrade(cache) as Weak<dyn Cache>;
+        let mut caches = self.0.caches.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        caches.all.retain(|cache| cache.strong_count() > 0);
+        caches.all.push(cache);
+    }
+
+    fn shrink_caches(&self) {
+        let all: Vec<Arc<dyn Cache>> = {
+            let mut caches = self.0.caches.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            if caches.shrunk.is_some_and(|last| last.elapsed() < SHRINK_EVERY) {
+                return;
+            }
+            caches.shrunk = Some(Instant::now());
+            caches.all.iter().filter_map(Weak::upgrade).collect()
+        };
+        for cache in all {
+            cache.shrink();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -208,6 +249,32 @@ mod tests {
         assert_eq!(budget.used(), 60);
         drop((large, small));
         assert_eq!((budget.used(), budget.peak()), (0, 60));
+    }
+
+    #[tokio::test]
+    async fn caches_shrink_before_anyone_waits() {
+        struct Counted(std::sync::atomic::AtomicU32);
+        impl Cache for Counted {
+            fn shrink(&self) {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let budget = Budget::new(10);
+        let (kept, gone) = (Arc::new(Counted(0.into())), Arc::new(Counted(0.into())));
+        budget.register(&kept);
+        budget.register(&gone);
+        drop(gone);
+        let first = budget.acquire(10).await;
+        assert_eq!(kept.0.load(std::sync::atomic::Ordering::Relaxed), 0);
+        for _ in 0..3 {
+            assert!(Box::pin(budget.acquire(1)).now_or_never().is_none());
+        }
+        assert_eq!(
+            kept.0.load(std::sync::atomic::Ordering::Relaxed),
+            1,
+            "not for each one that waits"
+        );
+        drop(first);
     }
 
     #[tokio::test]

@@ -35,7 +35,7 @@ mod receipt;
 mod redact;
 mod sink;
 
-pub use budget::{Budget, Permit};
+pub use budget::{Budget, Cache, Permit};
 pub use courier::{Courier, Landed};
 pub use custody::Custody;
 pub use examples::{Due, Example, Examples};

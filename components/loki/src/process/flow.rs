@@ -418,6 +418,12 @@ impl Flow {
     }
 }
 
+impl signals::Cache for Flow {
+    fn shrink(&self) {
+        self.pipeline.load().forget_tools();
+    }
+}
+
 /// The component's receiver.
 pub struct Entrance(pub Arc<Flow>);
 

@@ -188,6 +188,11 @@ impl Pipeline {
         })
     }
 
+    /// Forgets tools that no run uses, with the caches in them.
+    pub fn forget_tools(&self) {
+        lock(&self.tools).clear();
+    }
+
     /// Gives the tools back for later runs.
     pub fn give_back(&self, tools: Tools) {
         lock(&self.tools).push(tools);

@@ -35,6 +35,11 @@ impl Cache {
         }
     }
 
+    /// Forgets everything and gives the memory back.
+    pub(super) fn clear(&mut self) {
+        *self = Cache::new(self.capacity);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }

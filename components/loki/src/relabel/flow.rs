@@ -59,6 +59,12 @@ impl State {
     }
 }
 
+impl signals::Cache for Flow {
+    fn shrink(&self) {
+        lock(&self.state.load().known).cache.clear();
+    }
+}
+
 impl Known {
     /// The labels after the rules; `None` if they are dropped.
     fn relabel(&mut self, rules: &RelabelRules, labels: &Labels) -> (Option<Labels>, bool) {

@@ -43,7 +43,14 @@ impl Arguments {
                 found.push(Caveat::best_effort(text).at(block, "block_on_overflow"));
             }
         }
-        let text = "does not send again what an endpoint refuses for good (status 400); \"invar why\" names it";
+        if self.wal.enabled {
+            let text = format!(
+                "gives up what waits for longer than {} when the queue on disk is full, by wal",
+                gotime::format_duration(self.wal.max_segment_age.0)
+            );
+            found.push(Caveat::best_effort(text).at("wal#0", "enabled"));
+        }
+        let text = "keeps what an endpoint refuses for good (status 400) as dead letters; \"invar why\" names it";
         found.push(Caveat::note(text));
         found
     }

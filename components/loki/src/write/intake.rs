@@ -97,6 +97,16 @@ impl Intake {
     }
 }
 
+impl signals::Cache for Intake {
+    fn shrink(&self) {
+        self.read()
+            .streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}
+
 impl LogSink for Intake {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {

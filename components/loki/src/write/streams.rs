@@ -62,6 +62,11 @@ impl StreamCache {
         }
     }
 
+    /// Forgets all of them.
+    pub(super) fn clear(&mut self) {
+        (self.young, self.old) = Default::default();
+    }
+
     /// The stream of a label set.
     pub(super) fn get(&mut self, labels: &Labels) -> Arc<Stream> {
         if let Some(stream) = self.young.get(labels) {

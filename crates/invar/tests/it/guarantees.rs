@@ -17,7 +17,7 @@ fn guarantees(config: &str, more: &[&str]) -> (String, String, i32) {
 const FILE_NOTE: &str = "loki.source.file.a keeps the order of each file's lines, and sends those again that were not \
                          acknowledged at a crash";
 const WRITE_NOTE: &str =
-    "loki.write.w does not send again what an endpoint refuses for good (status 400); \"invar why\" names it";
+    "loki.write.w keeps what an endpoint refuses for good (status 400) as dead letters; \"invar why\" names it";
 const API_NOTE: &str = "loki.source.api.a is answerable for lines from its 2xx on: a client that gets another answer, or none, \
                         has to send again";
 

@@ -5,6 +5,7 @@ pub mod eval;
 pub mod fmt;
 pub mod process;
 pub mod run;
+pub mod torture;
 pub mod try_;
 pub mod validate;
 

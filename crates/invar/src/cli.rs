@@ -312,6 +312,10 @@ pub struct Torture {
     /// Bound for the program's memory: 200MiB.
     #[arg(long, value_parser = bytes, value_name = "SIZE")]
     pub memory_limit: Option<u64>,
+    /// How long nothing new may arrive in the end before the rest counts as lost. Longer than the pauses between attempts, which are up to
+    /// five minutes in a configuration that does not say otherwise.
+    #[arg(long, default_value = "6m", value_parser = duration, value_name = "DURATION")]
+    pub patience: Duration,
     /// Choose the same order of events as a run that printed this seed.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

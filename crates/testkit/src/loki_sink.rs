@@ -289,7 +289,8 @@ impl LokiSink {
         Self::start_with(Some(count), None)
     }
 
-    /// Starts a server that counts and shows every entry that it stores to `watch`, in [`Mode::Ok`]. Its memory does not grow.
+    /// Starts a server that counts and shows every entry of protobuf pushes that it stores to `watch`, in [`Mode::Ok`]. Its memory does
+    /// not grow.
     ///
     /// # Panics
     /// If there is no free port.

@@ -114,23 +114,21 @@ impl Child {
         kib.unwrap_or(0) * 1024
     }
 
-    /// Whether `/-/ready` answers 200.
-    pub fn is_ready(&self) -> bool {
-        get(self.port, "/-/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
-    }
-
-    /// Records that some component refused for good, over all edges that lead to a `loki.write`.
+    /// Records that were refused for good, by the ledger, over all edges that lead to a `loki.write`.
     pub fn rejected(&self) -> Option<u64> {
         let body = body(get(self.port, "/api/v0/invar/ledger")?)?;
         let page: serde_json::Value = serde_json::from_str(&body).ok()?;
         let mut sum = 0;
         for edge in page["edges"].as_array()? {
-            let to = edge["to"].as_str().unwrap_or_default();
-            if !to.starts_with("loki.write") && !to.contains("://") {
+            if !edge["to"].as_str().is_some_and(|to| to.starts_with("loki.write.")) {
                 continue;
             }
-            for fate in edge["rejected"].as_object().into_iter().flat_map(|reasons| reasons.values()) {
-                sum += fate["records"].as_u64().or_else(|| fate["items"].as_u64()).unwrap_or(0);
+            for fate in edge["rejected"]
+                .as_object()
+                .into_iter()
+                .flat_map(|reasons| reasons.values())
+            {
+                sum += fate["items"].as_u64().unwrap_or(0);
             }
         }
         Some(sum)

@@ -80,10 +80,7 @@ pub fn rewrite(files: &[ConfigFile], how: &mut Harmless<'_>) -> Result<Rewritten
     for file in files {
         let (tree, problems) = syntax::parse(&file.name, &file.text);
         if !problems.is_empty() {
-            return Err(format!(
-                "{:?} does not parse; \"invar validate\" says where",
-                file.name
-            ));
+            return Err(format!("{:?} does not parse; \"invar validate\" says where", file.name));
         }
         let mut rewriter = Rewriter {
             source: &tree.source,
@@ -173,7 +170,8 @@ impl Rewriter<'_, '_> {
                     _ => {}
                 }
             }
-            let address = address.ok_or_else(|| format!("{}: the endpoint has no \"url\"", self.at(endpoint.span())))?;
+            let address =
+                address.ok_or_else(|| format!("{}: the endpoint has no \"url\"", self.at(endpoint.span())))?;
             let url = (self.how.endpoint)(format!("{} endpoint {count}", block.id()));
             self.edits.push((address, literal::quote(url.as_bytes())));
         }
@@ -244,9 +242,7 @@ impl Rewriter<'_, '_> {
                         let port = (self.how.port)()?;
                         self.edits.push((attribute.value.span(), port.to_string()));
                     }
-                    "listen_address" => self
-                        .edits
-                        .push((attribute.value.span(), "\"127.0.0.1\"".to_owned())),
+                    "listen_address" => self.edits.push((attribute.value.span(), "\"127.0.0.1\"".to_owned())),
                     _ => {}
                 }
             }

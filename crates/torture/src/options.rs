@@ -38,6 +38,8 @@ pub struct Options {
     pub refuse: Option<u64>,
     /// Bound for the program's memory, in bytes.
     pub memory_limit: Option<u64>,
+    /// How long after the end nothing new may arrive before the rest counts as lost.
+    pub patience: Duration,
     /// Chooses the order of everything and the text of the lines.
     pub seed: u64,
     /// Keep the folder in any case; it also stays if the run fails.

@@ -29,7 +29,7 @@ impl FromStr for Rotation {
             "rename" => Ok(Rotation::Rename),
             "copytruncate" => Ok(Rotation::Copytruncate),
             "gzip" => Ok(Rotation::Gzip),
-            other => Err(format!("is no rotation: {other:?}; use rename, copytruncate or gzip")),
+            other => Err(format!("{other:?} is no rotation; use rename, copytruncate or gzip")),
         }
     }
 }

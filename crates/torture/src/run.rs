@@ -22,10 +22,6 @@ const TICK: Duration = Duration::from_millis(5);
 const SAMPLE: Duration = Duration::from_millis(200);
 /// How long the program may take to stop.
 const STOP: Duration = Duration::from_secs(60);
-/// How long after the end nothing new may arrive before the rest counts as lost.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The same for a configuration of the user's, whose pauses between attempts may be long: five minutes is the default.
-const LONG_PATIENCE: Duration = Duration::from_secs(330);
 /// How long repeated lines may still come in the end.
 const AFTERMATH: Duration = Duration::from_secs(2);
 /// Ends of the program by itself after which the run is given up.
@@ -84,10 +80,7 @@ pub fn run(
             .unzip(),
     };
     let mut bits: Vec<Option<Expected>> = bits.into_iter().map(Some).collect();
-    let tallies = setup.watch(
-        |n| bits[n].take().unwrap_or(Expected::All),
-        options.config.is_empty(),
-    );
+    let tallies = setup.watch(|n| bits[n].take().unwrap_or(Expected::All), options.config.is_empty());
     let mut disk = None;
     let mut notes = setup.notes.clone();
     let mut skipped = Vec::new();
@@ -163,8 +156,14 @@ pub fn run(
 
 enum Phase {
     Running(Child),
-    Stopping { child: Child, since: Instant, healthy: bool },
-    Down { until: Instant },
+    Stopping {
+        child: Child,
+        since: Instant,
+        healthy: bool,
+    },
+    Down {
+        until: Instant,
+    },
 }
 
 struct Harm<'a> {
@@ -281,7 +280,11 @@ impl Harm<'_> {
                 None => Phase::Running(child),
                 Some(status) => self.died(&status.to_string())?,
             },
-            Phase::Stopping { mut child, since, healthy } => match child.ended()? {
+            Phase::Stopping {
+                mut child,
+                since,
+                healthy,
+            } => match child.ended()? {
                 Some(status) => {
                     if !status.success() {
                         self.verdict.bad_exits.push(format!("{status} after SIGTERM"));
@@ -402,11 +405,6 @@ impl Harm<'_> {
     /// Waits until everything has arrived or nothing comes any more, and stops the program.
     fn end(&mut self, written: &[u64], progress: &mut dyn FnMut(&Progress)) -> Result<Verdict, String> {
         let total = written.iter().sum();
-        let patience = if self.options.config.is_empty() {
-            PATIENCE
-        } else {
-            LONG_PATIENCE
-        };
         let (mut last, mut moved) = (0, Instant::now());
         loop {
             if self.options.stop.load(Ordering::Relaxed) {
@@ -424,7 +422,7 @@ impl Harm<'_> {
             });
             self.sample();
             progress(&self.progress("catching up", total));
-            if complete || moved.elapsed() > patience {
+            if complete || moved.elapsed() > self.options.patience {
                 break;
             }
             std::thread::sleep(SAMPLE / 2);

@@ -100,13 +100,7 @@ impl Setup {
                 fs::write(&path, text).map_err(|error| cannot_write(&path, &error))?;
             }
             let form = rewritten.form.unwrap_or(Form::Logfmt);
-            (
-                folder,
-                rewritten.patterns,
-                rewritten.excluded,
-                form,
-                rewritten.notes,
-            )
+            (folder, rewritten.patterns, rewritten.excluded, form, rewritten.notes)
         };
         if endpoints.is_empty() {
             return Err("the configuration sends nothing: there is no endpoint of a \"loki.write\"".to_owned());

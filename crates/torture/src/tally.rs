@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn what_rules_drop_is_not_lost_and_what_is_altered_is_seen() {
         let mut bits = Bits::default();
-        [0, 2].map(|line| bits.insert(line));
+        assert!([0, 2].iter().all(|line| bits.insert(*line)));
         let (tally, send) = tally(Expected::AsInCalm(vec![bits]));
         (0..2).for_each(|line| send(&tally, line, "{}"));
         for text in ["other", "torture-000-cut"] {

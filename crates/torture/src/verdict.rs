@@ -40,7 +40,10 @@ impl Arrivals {
             ));
         }
         if calm.arrived == 0 {
-            notes.push(format!("{}: no line arrives in peace: nothing was tested", self.endpoint));
+            notes.push(format!(
+                "{}: no line arrives in peace: nothing was tested",
+                self.endpoint
+            ));
         }
     }
 }
@@ -144,7 +147,9 @@ impl Verdict {
             let refused = self.refused * self.arrivals.len() as u64;
             fault(
                 rejected != refused,
-                format!("{refused} lines were refused by the destination, and the ledger counts {rejected} as rejected"),
+                format!(
+                    "{refused} lines were refused by the destination, and the ledger counts {rejected} as rejected"
+                ),
             );
         }
         for end in &self.deaths {
@@ -177,7 +182,12 @@ impl Verdict {
         row("seed", self.seed.to_string());
         row(
             "written",
-            format!("{} lines, {}, {} files", self.written, mib(self.bytes), self.files.len()),
+            format!(
+                "{} lines, {}, {} files",
+                self.written,
+                mib(self.bytes),
+                self.files.len()
+            ),
         );
         for one in &self.arrivals {
             if self.arrivals.len() > 1 {
@@ -224,7 +234,10 @@ impl Verdict {
             row("disk full", format!("{time:?}"));
         }
         if !self.flipped.is_empty() {
-            row("changed", format!("{} bytes: {}", self.flipped.len(), self.flipped.join(" ")));
+            row(
+                "changed",
+                format!("{} bytes: {}", self.flipped.len(), self.flipped.join(" ")),
+            );
         }
         row("duration", format!("{:.1} s", self.duration.as_secs_f64()));
         for note in &self.notes {

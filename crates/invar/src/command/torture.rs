@@ -46,6 +46,7 @@ pub fn run(options: &Torture) -> Outcome {
         flip: options.flip,
         refuse: options.refuse,
         memory_limit: options.memory_limit,
+        patience: options.patience,
         seed,
         keep: options.keep,
         stop: stop.clone(),
@@ -81,7 +82,11 @@ pub fn run(options: &Torture) -> Outcome {
         verdict.table()
     };
     output::write(text.as_bytes())?;
-    if verdict.passed() { Ok(()) } else { Err(Failure::Reported) }
+    if verdict.passed() {
+        Ok(())
+    } else {
+        Err(Failure::Reported)
+    }
 }
 
 /// Shows how far a run is, in place.
@@ -139,7 +144,10 @@ fn run_apart() -> Option<Outcome> {
         command.args(["--user", "--map-root-user", "--mount", "--"]);
         command
     };
-    let possible = unshare().arg("true").output().is_ok_and(|output| output.status.success());
+    let possible = unshare()
+        .arg("true")
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !possible {
         return None;
     }

@@ -8,4 +8,5 @@ mod pipeline;
 mod reload;
 mod rotation;
 mod support;
+mod torture;
 mod try_;

@@ -1,9 +1,9 @@
 //! The server's thread: listener, connections, and what each mode does.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lokipush::{Body, Format, Limits, proto};
@@ -47,7 +47,7 @@ pub(super) fn run(
                     Some(Control::Listen { listen: true, done }) => {
                         let opened = match listener {
                             Some(_) => Ok(()),
-                            None => tokio::net::TcpListener::bind(addr).await.map(|new| listener = Some(new)),
+                            None => reopen(addr).await.map(|new| listener = Some(new)),
                         };
                         let _gone = done.send(opened);
                     }
@@ -66,9 +66,19 @@ pub(super) fn run(
     })
 }
 
-async fn accept(
-    listener: Option<&tokio::net::TcpListener>,
-) -> io::Result<(tokio::net::TcpStream, std::net::SocketAddr)> {
+/// Opens the port again. An outgoing connection of anybody may have taken it for a moment.
+async fn reopen(addr: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    let mut attempts = 50;
+    loop {
+        match tokio::net::TcpListener::bind(addr).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => attempts -= 1,
+            other => return other,
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn accept(listener: Option<&tokio::net::TcpListener>) -> io::Result<(tokio::net::TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,

@@ -91,9 +91,15 @@ mod tests {
             example("/var/log/pods/*/*/*.log", 1),
             some("/tmp/root/var/log/pods/torture1/any/any.log")
         );
-        assert_eq!(example("/var/log/**/*.log", 0), some("/tmp/root/var/log/any/torture0.log"));
+        assert_eq!(
+            example("/var/log/**/*.log", 0),
+            some("/tmp/root/var/log/any/torture0.log")
+        );
         assert_eq!(example("logs/app-[0-9].log", 0), some("/tmp/root/logs/app-0.log"));
-        assert_eq!(example("/var/log/{syslog,messages}", 0), some("/tmp/root/var/log/syslog"));
+        assert_eq!(
+            example("/var/log/{syslog,messages}", 0),
+            some("/tmp/root/var/log/syslog")
+        );
         // There is only one such file.
         assert_eq!(example("/var/log/syslog", 1), None);
         assert!(Pattern::below("/tmp/root", "/var/log/../../etc/*").is_err());

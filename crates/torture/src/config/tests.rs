@@ -6,7 +6,11 @@ fn rewritten(text: &str) -> Result<Rewritten, String> {
         urls += 1;
         format!("http://127.0.0.1:{urls}/loki/api/v1/push")
     };
-    let evaluate = |text: &str| literal::unquote(text.as_bytes()).ok().and_then(|text| String::from_utf8(text).ok());
+    let evaluate = |text: &str| {
+        literal::unquote(text.as_bytes())
+            .ok()
+            .and_then(|text| String::from_utf8(text).ok())
+    };
     let mut port = || Ok(4711);
     let mut how = Harmless {
         root: "/tmp/root",
@@ -120,7 +124,10 @@ fn what_could_reach_others_is_refused() {
         ("prometheus.scrape \"s\" { }\n", "\"prometheus.scrape\" could reach"),
         ("remotecfg { }\n", "\"remotecfg\" could reach"),
         ("import.git \"x\" { }\n", "\"import.git\" could reach"),
-        ("discovery.kubernetes \"x\" { }\n", "\"discovery.kubernetes\" could reach"),
+        (
+            "discovery.kubernetes \"x\" { }\n",
+            "\"discovery.kubernetes\" could reach",
+        ),
         (
             "loki.process \"p\" {\n\tstage.sampling { rate = 0.5 }\n}\n",
             "drops lines by chance",

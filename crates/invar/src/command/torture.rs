@@ -20,10 +20,11 @@ const APART: &str = "INVAR_TORTURE_APART";
 
 /// Does harm to this program and prints what was lost.
 pub fn run(options: &Torture) -> Outcome {
-    if options.disk_full.is_some() && std::env::var_os(APART).is_none() {
-        if let Some(outcome) = run_apart() {
-            return outcome;
-        }
+    if options.disk_full.is_some()
+        && std::env::var_os(APART).is_none()
+        && let Some(outcome) = run_apart()
+    {
+        return outcome;
     }
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     output::complain(&format!("seed {seed}"));

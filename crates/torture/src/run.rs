@@ -362,12 +362,14 @@ impl Harm<'_> {
                 if let Some(disk) = &self.disk {
                     disk.fill()?;
                     self.filled = true;
+                    self.tallies.iter().for_each(|tally| tally.writable(false));
                 }
             }
             Event::Free => {
                 if let Some(disk) = &self.disk {
                     disk.free()?;
                     self.filled = false;
+                    self.tallies.iter().for_each(|tally| tally.writable(true));
                     self.verdict.disk_full = self.options.disk_full;
                 }
             }

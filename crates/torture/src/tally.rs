@@ -12,7 +12,7 @@ use testkit::loki_sink::Stored;
 const BUCKET: Duration = Duration::from_millis(50);
 /// ... and those of so many buckets in which something arrived may be unknown to a process that is killed: what it had on the way and
 /// what it had not written down yet.
-const UNCERTAIN: usize = 40;
+const UNCERTAIN: usize = 20;
 /// Most ranges of lost lines that are named.
 const NAMED: usize = 10;
 
@@ -101,6 +101,8 @@ struct State {
     counts: Counts,
     recent: VecDeque<u64>,
     bucket: Instant,
+    /// Nothing can be written down: what arrived since then stays uncertain through every kill.
+    unwritable: bool,
     /// No process runs: whatever arrives was on its way.
     stopped: bool,
     scratch: Vec<u8>,
@@ -126,6 +128,7 @@ impl Tally {
                 counts: Counts::default(),
                 recent: VecDeque::new(),
                 bucket: Instant::now(),
+                unwritable: false,
                 stopped: false,
                 scratch: Vec::new(),
             }),
@@ -170,8 +173,16 @@ impl Tally {
     /// The process was killed: what arrived last may come again.
     pub fn killed(&self) {
         let mut state = self.lock();
-        state.counts.repeatable += state.recent.drain(..).sum::<u64>();
+        state.counts.repeatable += state.recent.iter().sum::<u64>();
+        if !state.unwritable {
+            state.recent.clear();
+        }
         state.stopped = true;
+    }
+
+    /// Whether the program can write down how far it is.
+    pub fn writable(&self, can: bool) {
+        self.lock().unwritable = !can;
     }
 
     /// A process runs again.
@@ -258,8 +269,9 @@ impl State {
             _ => {
                 self.bucket = now;
                 self.recent.push_back(1);
-                if self.recent.len() > UNCERTAIN {
-                    self.recent.pop_front();
+                if !self.unwritable {
+                    let surplus = self.recent.len().saturating_sub(UNCERTAIN);
+                    self.recent.drain(..surplus);
                 }
             }
         }
@@ -338,6 +350,23 @@ mod tests {
         let counts = tally.counts(&[12]);
         assert_eq!((counts.lost, counts.repeated, counts.out_of_order), (0, 6, 0));
         assert_eq!(counts.repeatable, 10);
+    }
+
+    #[test]
+    fn while_nothing_can_be_written_down_every_kill_may_repeat_everything() {
+        let (tally, send) = tally(Expected::All);
+        tally.writable(false);
+        (0..10).for_each(|line| send(&tally, line, "{}"));
+        for repeatable in [10, 20] {
+            tally.killed();
+            tally.started();
+            assert_eq!(tally.counts(&[10]).repeatable, repeatable);
+        }
+        tally.writable(true);
+        tally.killed();
+        tally.started();
+        tally.killed();
+        assert_eq!(tally.counts(&[10]).repeatable, 30);
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Trouble {
         Trouble::Slow,
     ];
 
+    /// Whether lines are stored without a look at them, also those that a healthy destination refuses.
+    fn stores(self) -> bool {
+        matches!(self, Trouble::LostAnswer | Trouble::Slow)
+    }
+
     /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -76,8 +81,8 @@ impl Trouble {
     }
 }
 
-/// Trouble for `share` of `length`, in turns with health. The last turn ends with the time.
-pub fn windows(share: f64, length: Duration, random: &mut fastrand::Rng) -> Vec<Window> {
+/// Trouble for `share` of `length`, in turns with health. The last turn ends with the time. None that stores what is `refused` otherwise.
+pub fn windows(share: f64, length: Duration, refused: bool, random: &mut fastrand::Rng) -> Vec<Window> {
     let mut windows = Vec::new();
     if share <= 0.0 {
         return windows;
@@ -89,6 +94,7 @@ pub fn windows(share: f64, length: Duration, random: &mut fastrand::Rng) -> Vec<
         let cycle = Duration::from_secs_f64(2.0 + 4.0 * random.f64()).min(length - at);
         if kinds.is_empty() {
             kinds = Trouble::ALL.to_vec();
+            kinds.retain(|kind| !(refused && kind.stores()));
             random.shuffle(&mut kinds);
         }
         windows.push(Window {
@@ -109,7 +115,7 @@ mod tests {
     fn the_share_is_kept_and_every_kind_comes() {
         let mut random = fastrand::Rng::with_seed(1);
         let length = Duration::from_secs(100);
-        let windows = windows(0.8, length, &mut random);
+        let windows = windows(0.8, length, false, &mut random);
         let bad: Duration = windows.iter().map(|window| window.to - window.from).sum();
         assert!((bad.as_secs_f64() - 80.0).abs() < 0.01, "{bad:?}");
         let mut kinds: Vec<Trouble> = windows.iter().map(|window| window.trouble).collect();
@@ -117,6 +123,8 @@ mod tests {
         kinds.dedup();
         assert_eq!(kinds.len(), 8);
         assert!(windows.windows(2).all(|pair| pair[0].to <= pair[1].from));
-        assert_eq!(super::windows(0.0, length, &mut random), []);
+        let strict = super::windows(0.8, length, true, &mut random);
+        assert!(strict.iter().all(|window| !window.trouble.stores()));
+        assert_eq!(super::windows(0.0, length, false, &mut random), []);
     }
 }

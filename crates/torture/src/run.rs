@@ -94,7 +94,7 @@ pub fn run(
         options,
         setup: &setup,
         tallies: &tallies,
-        windows: windows(options.outage, options.length(), &mut random),
+        windows: windows(options.outage, options.length(), options.refuse.is_some(), &mut random),
         events: events(options, &mut random),
         random: random.fork(),
         disk,

@@ -35,7 +35,7 @@ fn free_port() -> Result<u16> {
 }
 
 /// Builds the binary as it is shipped and returns its path.
-fn release_binary() -> Result<PathBuf> {
+pub(crate) fn release_binary() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args([

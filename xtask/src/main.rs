@@ -1,7 +1,8 @@
-//! Project tasks: `cargo xtask bench logs`, `cargo xtask ci`.
+//! Project tasks: `cargo xtask bench logs`, `cargo xtask torture`.
 
 mod bench;
 mod process;
+mod torture;
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +20,8 @@ enum Task {
         #[command(subcommand)]
         scenario: bench::Scenario,
     },
+    /// Kill, starve and cut off the release binary for a long time, in every way that there is a short test for.
+    Torture(torture::Options),
     /// Counts pushed lines; the benchmarks start it as a process of its own.
     #[command(hide = true)]
     Sink {
@@ -30,6 +33,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Bench { scenario } => bench::run(scenario),
+        Task::Torture(options) => torture::run(&options),
         Task::Sink { addr } => bench::sink(addr),
     }
 }

@@ -32,6 +32,8 @@ pub enum Command {
     Validate(Validate),
     /// Find this machine's log files and show them live, without any configuration or server.
     Try(Try),
+    /// Kill, starve and cut off this program on this machine, and count what is lost.
+    Torture(Torture),
     /// Evaluate one expression of the configuration language.
     Eval(Eval),
     /// Run one processing component of a configuration on standard input.
@@ -290,6 +292,63 @@ pub struct Try {
     /// Read files from their beginning instead of their last lines.
     #[arg(long)]
     pub from_beginning: bool,
+}
+
+#[derive(Args)]
+pub struct Torture {
+    /// Configuration file or directory to test; a plain pipeline from files to Loki by default. It is rewritten to read files below a
+    /// temporary folder and to send to loopback.
+    #[arg(value_name = "FILE|DIR")]
+    pub config: Option<PathBuf>,
+    /// How often to kill the program with SIGKILL.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub kill9: u32,
+    /// How often to stop it with SIGTERM and start it again.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub sigterm: u32,
+    /// How to rotate files: any of rename, copytruncate, gzip, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    pub rotate: Vec<torture::rotate::Rotation>,
+    /// Time between two rotations of a file, on average.
+    #[arg(long, default_value = "2s", value_parser = duration, value_name = "DURATION")]
+    pub rotate_every: Duration,
+    /// Lines to write, all files together.
+    #[arg(long, default_value_t = 200_000, value_name = "N")]
+    pub lines: u64,
+    /// Files to write, if the configuration reads so many.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub files: u32,
+    /// Lines to write a second, all files together.
+    #[arg(long, default_value_t = 20_000, value_name = "LINES_PER_S")]
+    pub rate: u64,
+    /// Share of the time in which the destination is down, slow, answers with errors or loses answers: 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    pub outage: f64,
+    /// How long the disk with the program's state is full: 10s, 1m.
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub disk_full: Option<Duration>,
+    /// How many bytes to change in the queue on disk, once, while the program is stopped.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub flip: u32,
+    /// Let the destination refuse one line of so many with status 400.
+    #[arg(long, value_name = "N")]
+    pub refuse: Option<u64>,
+    /// Bound for the program's memory: 200MiB.
+    #[arg(long, value_parser = bytes, value_name = "SIZE")]
+    pub memory_limit: Option<u64>,
+    /// How long nothing new may arrive in the end before the rest counts as lost. Longer than the pauses between attempts, which are up to
+    /// five minutes in a configuration that does not say otherwise.
+    #[arg(long, default_value = "6m", value_parser = duration, value_name = "DURATION")]
+    pub patience: Duration,
+    /// Choose the same order of events as a run that printed this seed.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Keep the folder with logs, state and the program's own log; it is kept in any case if something is wrong.
+    #[arg(long)]
+    pub keep: bool,
 }
 
 #[derive(Args)]

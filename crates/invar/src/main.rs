@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Fmt(options) => command::fmt::run(options),
         Command::Validate(options) => command::validate::run(options),
         Command::Try(options) => command::try_::run(options),
+        Command::Torture(options) => command::torture::run(options),
         Command::Eval(options) => command::eval::run(options),
         Command::Process(options) => command::process::run(options),
         Command::Ledger(options) => command::ledger::run(options),

@@ -2,7 +2,8 @@
 //!
 //! [`LokiSink`] is a real HTTP/1.1 server on a free port of loopback with a thread and a runtime of its own, so it works
 //! beside any other runtime, with paused time or none. It answers `POST /loki/api/v1/push` in the [`Mode`] set last and
-//! keeps what it was sent. [`serve_blocking`] is the same server as a whole process, which only counts.
+//! keeps what it was sent, or hands it to a [`Watch`] and forgets it. [`serve_blocking`] is the same server as a whole process, which
+//! only counts.
 
 mod http;
 mod server;
@@ -141,6 +142,20 @@ pub struct CountOnly {
     pub decode_every: u64,
 }
 
+/// An entry as it was stored, for a [`Watch`].
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// Label text as it was sent.
+    pub labels: &'a [u8],
+    /// The line; any bytes.
+    pub line: &'a [u8],
+    /// Whether the client is told. Without an answer it has to send the entry again.
+    pub answered: bool,
+}
+
+/// Sees every entry that is stored, in order of arrival, on the sink's own thread.
+pub type Watch = Box<dyn Fn(Stored<'_>) + Send + Sync>;
+
 /// Counts since the start or the last [`LokiSink::reset`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -169,6 +184,8 @@ pub struct LokiSink {
 pub(crate) struct Shared {
     /// `None`: keep everything.
     count_only: Option<CountOnly>,
+    /// Sees what is stored instead.
+    watch: Option<Watch>,
     state: Mutex<State>,
     requests: AtomicU64,
     /// Something was stored.
@@ -186,9 +203,10 @@ struct State {
 }
 
 impl Shared {
-    fn new(count_only: Option<CountOnly>) -> Arc<Self> {
+    fn new(count_only: Option<CountOnly>, watch: Option<Watch>) -> Arc<Self> {
         Arc::new(Shared {
             count_only,
+            watch,
             state: Mutex::new(State {
                 mode: Mode::Ok,
                 script: VecDeque::new(),
@@ -260,7 +278,7 @@ impl LokiSink {
     /// # Panics
     /// If there is no free port.
     pub fn start() -> Self {
-        Self::start_with(None)
+        Self::start_with(None, None)
     }
 
     /// Starts a server that only counts, in [`Mode::Ok`].
@@ -268,13 +286,22 @@ impl LokiSink {
     /// # Panics
     /// If there is no free port.
     pub fn start_counting(count: CountOnly) -> Self {
-        Self::start_with(Some(count))
+        Self::start_with(Some(count), None)
     }
 
-    fn start_with(count_only: Option<CountOnly>) -> Self {
+    /// Starts a server that counts and shows every entry of protobuf pushes that it stores to `watch`, in [`Mode::Ok`]. Its memory does
+    /// not grow.
+    ///
+    /// # Panics
+    /// If there is no free port.
+    pub fn start_watching(watch: Watch) -> Self {
+        Self::start_with(Some(CountOnly { decode_every: 1 }), Some(watch))
+    }
+
+    fn start_with(count_only: Option<CountOnly>, watch: Option<Watch>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let addr = listener.local_addr().expect("it is bound");
-        let shared = Shared::new(count_only);
+        let shared = Shared::new(count_only, watch);
         let (control, commands) = mpsc::unbounded_channel();
         let serving = shared.clone();
         let thread = std::thread::Builder::new()
@@ -445,7 +472,7 @@ pub fn serve_blocking(addr: SocketAddr, count: CountOnly) -> io::Result<()> {
 /// If the runtime cannot start.
 pub fn serve_listener(listener: TcpListener, count: CountOnly) -> io::Result<()> {
     let (_control, commands) = mpsc::unbounded_channel();
-    server::run(listener, Shared::new(Some(count)), commands)
+    server::run(listener, Shared::new(Some(count), None), commands)
 }
 
 #[cfg(test)]

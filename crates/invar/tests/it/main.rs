@@ -11,5 +11,6 @@ mod queue;
 mod reload;
 mod rotation;
 mod support;
+mod torture;
 mod try_;
 mod why;

@@ -1,9 +1,9 @@
 //! The server's thread: listener, connections, and what each mode does.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lokipush::{Body, Format, Limits, proto};
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::http::{Connection, Incoming};
-use super::{Mode, Received, Request, Shared};
+use super::{Mode, Received, Request, Shared, Stored};
 
 /// What the owner of a sink asks its thread for.
 pub(super) enum Control {
@@ -47,7 +47,7 @@ pub(super) fn run(
                     Some(Control::Listen { listen: true, done }) => {
                         let opened = match listener {
                             Some(_) => Ok(()),
-                            None => tokio::net::TcpListener::bind(addr).await.map(|new| listener = Some(new)),
+                            None => reopen(addr).await.map(|new| listener = Some(new)),
                         };
                         let _gone = done.send(opened);
                     }
@@ -66,9 +66,19 @@ pub(super) fn run(
     })
 }
 
-async fn accept(
-    listener: Option<&tokio::net::TcpListener>,
-) -> io::Result<(tokio::net::TcpStream, std::net::SocketAddr)> {
+/// Opens the port again. An outgoing connection of anybody may have taken it for a moment.
+async fn reopen(addr: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    let mut attempts = 50;
+    loop {
+        match tokio::net::TcpListener::bind(addr).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => attempts -= 1,
+            other => return other,
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn accept(listener: Option<&tokio::net::TcpListener>) -> io::Result<(tokio::net::TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
@@ -123,6 +133,29 @@ struct Content {
     entries: usize,
     line_bytes: usize,
     kept: Vec<Received>,
+    /// What is counted, to be walked over again; nothing of it is kept.
+    counted: Option<Body>,
+}
+
+impl Content {
+    /// Whether a line holds these bytes.
+    fn holds(&self, bytes: &[u8]) -> bool {
+        let holds = |line: &[u8]| line.windows(bytes.len().max(1)).any(|window| window == bytes);
+        let mut found = self.kept.iter().any(|entry| holds(&entry.line));
+        self.each_counted(|_, line| found |= holds(line));
+        found
+    }
+
+    /// Calls `see` with the labels and the line of every entry that is only counted.
+    fn each_counted(&self, mut see: impl FnMut(&[u8], &[u8])) {
+        let Some(body) = &self.counted else { return };
+        // It was walked over before without an error.
+        for stream in proto::Streams::new(body.bytes()).flatten() {
+            for entry in stream.entries().flatten() {
+                see(stream.labels, entry.line);
+            }
+        }
+    }
 }
 
 /// Treats one push as the mode wants; `false` if the connection is to be closed.
@@ -146,7 +179,7 @@ async fn push(connection: &mut Connection, shared: &Shared, incoming: Incoming) 
     };
     let counted = (content.entries as u64, content.line_bytes as u64);
     let (status, retry_after, text) = match mode {
-        _ if content.error.is_some() => (Some(400), None, content.error.unwrap_or_default()),
+        _ if content.error.is_some() => (Some(400), None, content.error.clone().unwrap_or_default()),
         Mode::Ok => (Some(204), None, String::new()),
         Mode::Slow(time) => {
             tokio::time::sleep(time).await;
@@ -157,13 +190,10 @@ async fn push(connection: &mut Connection, shared: &Shared, incoming: Incoming) 
             retry_after,
             body,
         } => (Some(code), retry_after, body),
-        Mode::RejectContaining { code, bytes } => {
-            let holds = |line: &[u8]| line.windows(bytes.len().max(1)).any(|window| window == bytes);
-            match content.kept.iter().any(|entry| holds(&entry.line)) {
-                true => (Some(code), None, "a line is not acceptable".to_owned()),
-                false => (Some(204), None, String::new()),
-            }
-        }
+        Mode::RejectContaining { code, bytes } => match content.holds(&bytes) {
+            true => (Some(code), None, "a line is not acceptable".to_owned()),
+            false => (Some(204), None, String::new()),
+        },
         Mode::RejectBeyond { entries } => match content.entries > entries {
             true => (Some(413), None, format!("more than {entries} entries")),
             false => (Some(204), None, String::new()),
@@ -181,6 +211,10 @@ async fn push(connection: &mut Connection, shared: &Shared, incoming: Incoming) 
     };
     request.status = status;
     request.stored |= status.is_some_and(|status| (200..300).contains(&status));
+    if let Some(watch) = shared.watch.as_ref().filter(|_| request.stored) {
+        let answered = status.is_some();
+        content.each_counted(|labels, line| watch(Stored { labels, line, answered }));
+    }
     // Before the answer: who has seen the answer finds the entries.
     shared.record(request, content.decoded, content.kept, counted);
     let Some(status) = status else {
@@ -223,6 +257,7 @@ fn read(incoming: &Incoming, count_only: bool, content: &mut Content) -> Result<
                 content.line_bytes += entry?.line.len();
             }
         }
+        content.counted = Some(body);
         return Ok(());
     }
     let tenant: Arc<str> = incoming.header("x-scope-orgid").unwrap_or("").into();

@@ -255,3 +255,33 @@ fn counts_as_a_process_would() {
         (3, 0, 0)
     );
 }
+
+#[test]
+fn a_watched_sink_shows_what_it_stores_and_keeps_nothing() {
+    let seen: Arc<Mutex<Vec<(String, bool)>>> = Arc::default();
+    let shown = seen.clone();
+    let sink = LokiSink::start_watching(Box::new(move |entry| {
+        assert_eq!(entry.labels, b"{app=\"api\"}");
+        let line = String::from_utf8_lossy(entry.line).into_owned();
+        shown.lock().unwrap().push((line, entry.answered));
+    }));
+    let push = |lines: &[&str]| {
+        let mut stream = TcpStream::connect(sink.addr()).expect("connect");
+        send(&mut stream, lines);
+        receive(&mut stream)
+    };
+    assert!(push(&["a", "b"]).is_some_and(|answer| answer.contains(" 204 ")));
+    sink.next_modes([Mode::status(500), Mode::LoseResponse]);
+    assert!(push(&["c"]).is_some_and(|answer| answer.contains(" 500 ")));
+    assert!(push(&["d"]).is_none());
+    sink.set_mode(Mode::reject_containing(400, "bad"));
+    assert!(push(&["e", "a bad one"]).is_some_and(|answer| answer.contains(" 400 ")));
+    assert!(push(&["f"]).is_some_and(|answer| answer.contains(" 204 ")));
+    let text = |line: &str, answered| (line.to_owned(), answered);
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [text("a", true), text("b", true), text("d", false), text("f", true)]
+    );
+    assert_eq!(sink.totals().entries, 4);
+    assert!(sink.entries().is_empty() && sink.requests().is_empty());
+}

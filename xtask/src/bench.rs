@@ -40,7 +40,8 @@ pub(crate) fn release_binary() -> Result<PathBuf> {
     let output = Command::new(cargo)
         .args([
             "build",
-            "--release",
+            "--profile",
+            "dist",
             "--package",
             "invar",
             "--message-format",

@@ -111,6 +111,11 @@ impl Backlog {
         if !self.is_enabled() {
             return;
         }
+        if !self.queue.exists() {
+            // Nothing is read, so no thread is needed for it.
+            let _ = self.cursor.set(self.queue.claim(own, predecessor, &all));
+            return;
+        }
         let backlog = self.clone();
         let (own, predecessor) = (own.to_owned(), predecessor.map(str::to_owned));
         blocking(move || {

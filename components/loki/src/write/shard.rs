@@ -22,6 +22,8 @@ pub(super) const SPILL_AFTER: Duration = Duration::from_secs(1);
 const STORE_AGAIN: Duration = Duration::from_millis(500);
 /// Most streams of one request; a record of the queue names them all.
 const MOST_STREAMS: usize = 50_000;
+/// An endpoint that answers sooner is not asked several things at a time: it is this machine that is slow then.
+const FAR: Duration = Duration::from_millis(30);
 /// Most requests of one shard that are sent at a time.
 const MOST_AT_ONCE: usize = 8;
 /// How often someone looks whether a source waits for memory while entries are collected.
@@ -112,6 +114,8 @@ pub(super) struct Worker {
     width: usize,
     /// An attempt failed.
     troubled: bool,
+    /// The longest attempt of the last round.
+    longest: Duration,
     /// Those who send at the same time.
     helpers: Vec<Worker>,
 }
@@ -143,6 +147,7 @@ impl Worker {
             splits: MOST_SPLITS,
             width: 1,
             troubled: false,
+            longest: Duration::ZERO,
             helpers: Vec::new(),
             endpoint,
         }
@@ -204,13 +209,14 @@ impl Worker {
         }
     }
 
-    /// More requests at a time as long as they come faster than they are taken, fewer if they do not or the endpoint is in trouble.
+    /// More requests at a time as long as they come faster than an endpoint answers that is far away, fewer if they do not or the endpoint is in trouble.
     fn adapt(&mut self, behind: usize) {
         self.pull();
         let troubled = std::mem::take(&mut self.troubled);
+        let far = std::mem::take(&mut self.longest) >= FAR;
         self.width = if troubled || (behind == 0 && self.ready.is_empty()) {
             (self.width / 2).max(1)
-        } else if self.ready.len() > self.width {
+        } else if far && self.ready.len() > self.width {
             (self.width * 2).min(MOST_AT_ONCE)
         } else {
             self.width
@@ -262,6 +268,7 @@ impl Worker {
         let left = futures_util::future::join_all(flights).await;
         for helper in &mut self.helpers {
             self.troubled |= std::mem::take(&mut helper.troubled);
+            self.longest = self.longest.max(std::mem::take(&mut helper.longest));
             self.max_bytes = self.max_bytes.min(helper.max_bytes);
         }
         left.into_iter().flatten().collect()
@@ -545,8 +552,9 @@ impl Worker {
                 }
             };
             let status = outcome.status.map(|status| status.as_u16());
-            self.metrics(&request.tenant)
-                .attempted(status, started.elapsed().as_secs_f64());
+            let took = started.elapsed();
+            self.longest = self.longest.max(took);
+            self.metrics(&request.tenant).attempted(status, took.as_secs_f64());
             let (hold, wait) = match outcome.verdict {
                 Verdict::Delivered => {
                     self.delivered(request, body.len() as u64);

@@ -114,21 +114,22 @@ impl Child {
         kib.unwrap_or(0) * 1024
     }
 
-    /// Records that were refused for good, by the ledger, over all edges that lead to a `loki.write`.
+    /// Records that were refused for good, by the ledger, over all edges that lead from a `loki.write` to an endpoint: given up or kept as
+    /// dead letters.
     pub fn rejected(&self) -> Option<u64> {
         let body = body(get(self.port, "/api/v0/invar/ledger")?)?;
         let page: serde_json::Value = serde_json::from_str(&body).ok()?;
         let mut sum = 0;
         for edge in page["edges"].as_array()? {
-            if !edge["to"].as_str().is_some_and(|to| to.starts_with("loki.write.")) {
+            let to_endpoint = edge["to"]
+                .as_str()
+                .is_some_and(|to| to.starts_with("loki.write.") && to.contains('#'));
+            if !to_endpoint {
                 continue;
             }
-            for fate in edge["rejected"]
-                .as_object()
-                .into_iter()
-                .flat_map(|reasons| reasons.values())
-            {
-                sum += fate["items"].as_u64().unwrap_or(0);
+            for fate in ["rejected", "dead_lettered"] {
+                let reasons = edge[fate].as_object().into_iter().flat_map(|reasons| reasons.values());
+                sum += reasons.map(|amount| amount["items"].as_u64().unwrap_or(0)).sum::<u64>();
             }
         }
         Some(sum)

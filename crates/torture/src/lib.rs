@@ -16,6 +16,7 @@ pub mod writer;
 mod calm;
 mod child;
 mod destination;
+mod flip;
 mod run;
 mod schedule;
 mod setup;

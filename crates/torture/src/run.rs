@@ -400,7 +400,14 @@ impl Harm<'_> {
                 .push("changed bytes: there is no queue on disk (no *.seg below the storage path)".to_owned());
             return Ok(());
         }
-        self.verdict.flipped = storage::flip(&segments, self.options.flip, &mut self.random)?;
+        let flipped = crate::flip::segments(&segments, self.options.flip, &mut self.random)?;
+        for tally in self.tallies {
+            let excused = tally.excuse(&flipped.lines);
+            self.verdict.hit_lines += excused;
+        }
+        self.verdict.hit_records = flipped.records;
+        self.verdict.flipped = flipped.places;
+        self.verdict.unnamed = flipped.faults;
         Ok(())
     }
 

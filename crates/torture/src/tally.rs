@@ -2,7 +2,7 @@
 
 use crate::line::{Lines, Number};
 use foldhash::HashMap;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -83,6 +83,8 @@ pub struct Counts {
     pub unknown: u64,
     /// Lines that arrived although the rules of the configuration drop them.
     pub unexpected: u64,
+    /// Lines that did not arrive and need not.
+    pub excused: u64,
 }
 
 /// Watches one endpoint.
@@ -103,6 +105,8 @@ struct State {
     bucket: Instant,
     /// Nothing can be written down: what arrived since then stays uncertain through every kill.
     unwritable: bool,
+    /// Lines that need not arrive, by file and number.
+    excused: HashSet<(u32, u64)>,
     /// No process runs: whatever arrives was on its way.
     stopped: bool,
     scratch: Vec<u8>,
@@ -129,6 +133,7 @@ impl Tally {
                 recent: VecDeque::new(),
                 bucket: Instant::now(),
                 unwritable: false,
+                excused: HashSet::new(),
                 stopped: false,
                 scratch: Vec::new(),
             }),
@@ -170,6 +175,25 @@ impl Tally {
         }
     }
 
+    /// These lines were destroyed on their way; how many of them have not arrived yet.
+    pub fn excuse(&self, destroyed: &[Vec<u8>]) -> u64 {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let mut count = 0;
+        for line in destroyed {
+            self.lines.find(line, |number| {
+                let arrived = state
+                    .files
+                    .get(number.file as usize)
+                    .is_some_and(|file| file.arrived.contains(number.line));
+                if !arrived && state.excused.insert((number.file, number.line)) {
+                    count += 1;
+                }
+            });
+        }
+        count
+    }
+
     /// The process was killed: what arrived last may come again.
     pub fn killed(&self) {
         let mut state = self.lock();
@@ -202,6 +226,7 @@ impl Tally {
         let file_state = &mut state.files[file as usize];
         while file_state.prefix < written
             && (file_state.arrived.contains(file_state.prefix)
+                || state.excused.contains(&(file, file_state.prefix))
                 || !expected(&state.expected, &self.lines, file, file_state.prefix))
         {
             file_state.prefix += 1;
@@ -230,6 +255,7 @@ impl Tally {
                     expected(&state.expected, &self.lines, file, line),
                     arrived.contains(line),
                 ) {
+                    (true, false) if state.excused.contains(&(file, line)) => counts.excused += 1,
                     (true, false) => {
                         counts.lost += 1;
                         let room = counts.ranges.len() < NAMED;

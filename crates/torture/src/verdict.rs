@@ -85,6 +85,12 @@ pub struct Verdict {
     pub disk_full: Option<Duration>,
     /// Where bytes were changed.
     pub flipped: Vec<String>,
+    /// Records of the queue that this hit.
+    pub hit_records: usize,
+    /// Their lines, which need not arrive.
+    pub hit_lines: u64,
+    /// Changed places that verifying the queue does not name.
+    pub unnamed: Vec<String>,
     /// From the first line to the last.
     pub duration: Duration,
     /// What the user should know.
@@ -151,6 +157,9 @@ impl Verdict {
                     "{refused} lines were refused by the destination, and the ledger counts {rejected} as rejected"
                 ),
             );
+        }
+        for unnamed in &self.unnamed {
+            fault(true, unnamed.clone());
         }
         for end in &self.deaths {
             fault(true, format!("the program ended by itself: {end}"));
@@ -238,6 +247,14 @@ impl Verdict {
                 "changed",
                 format!("{} bytes: {}", self.flipped.len(), self.flipped.join(" ")),
             );
+            let missing: u64 = self.arrivals.iter().map(|one| one.counts.excused).sum();
+            row(
+                "",
+                format!(
+                    "{} records with {} lines were hit, {missing} of the lines are missing",
+                    self.hit_records, self.hit_lines
+                ),
+            );
         }
         row("duration", format!("{:.1} s", self.duration.as_secs_f64()));
         for note in &self.notes {
@@ -300,6 +317,9 @@ impl Verdict {
             "destination": self.troubles,
             "disk_full_seconds": self.disk_full.map(|time| time.as_secs_f64()),
             "flipped": self.flipped,
+            "hit_records": self.hit_records,
+            "hit_lines": self.hit_lines,
+            "missing_of_hit": self.arrivals.iter().map(|one| one.counts.excused).sum::<u64>(),
             "duration_seconds": self.duration.as_secs_f64(),
             "endpoints": endpoints,
             "notes": self.notes,

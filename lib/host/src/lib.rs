@@ -8,11 +8,13 @@ mod clock;
 mod fs;
 mod mem;
 mod random;
+mod startup;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use fs::{DirEntry, File, FileId, FileKind, Fs, Meta, RealFs};
 pub use mem::MemFs;
 pub use random::{Random, SeededRandom, SystemRandom};
+pub use startup::forget_startup_pages;
 
 use std::sync::Arc;
 

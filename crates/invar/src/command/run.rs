@@ -12,8 +12,12 @@ use services::http::{Http, HttpOptions, HttpState};
 use services::logging::Logging;
 use services::metrics::{Build, ConfigMetrics, Proc};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt;
+
+/// When what the start needed is given back.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// Runs a configuration until it is told to stop.
 pub fn run(options: &Run) -> Outcome {
@@ -118,8 +122,14 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
     let server = tokio::spawn(http.serve(state, stop.clone()));
     let forwarder = tokio::spawn(logging.clone().run(stop.clone()));
     tracing::info!("Invar is running");
+    let settled = tokio::spawn(async {
+        // By then the configuration runs and the first files were read.
+        tokio::time::sleep(SETTLED).await;
+        host::forget_startup_pages();
+    });
     let signalled = wait_for_signals(&reloader).await;
     tracing::info!("Invar is stopping");
+    settled.abort();
     app.controller.stop().await;
     stop.cancel();
     let _ = tokio::join!(server, forwarder);

@@ -20,6 +20,11 @@ use testkit::loki_sink::Mode;
 const TICK: Duration = Duration::from_millis(5);
 /// Time between two samples of memory and progress.
 const SAMPLE: Duration = Duration::from_millis(200);
+/// What the program counts lines under that it has read.
+const READ: &str = "loki_source_file_read_lines_total";
+/// How long it may take until a line that was read is safe and its position is saved: a second until an endpoint is given up, and a
+/// second for batches, the disk and the busy machine.
+const UNSAVED: Duration = Duration::from_secs(2);
 /// How long the program may take to stop.
 const STOP: Duration = Duration::from_secs(60);
 /// How long repeated lines may still come in the end.
@@ -110,6 +115,7 @@ pub fn run(
             skipped,
             ..Verdict::default()
         },
+        read: VecDeque::new(),
     };
     let writer = Writer::start(Load {
         lines: setup.lines,
@@ -184,6 +190,8 @@ struct Harm<'a> {
     least: Duration,
     phase: Phase,
     verdict: Verdict,
+    /// Lines read by the process, lately.
+    read: VecDeque<(Instant, u64)>,
 }
 
 impl Harm<'_> {
@@ -230,7 +238,24 @@ impl Harm<'_> {
     fn sample(&mut self) {
         if let Phase::Running(child) | Phase::Stopping { child, .. } = &self.phase {
             self.verdict.peak_rss = self.verdict.peak_rss.max(child.peak_rss());
+            if let Some(lines) = child.metric(READ) {
+                self.read.push_back((Instant::now(), lines as u64));
+                while self.read.get(1).is_some_and(|(at, _)| at.elapsed() > UNSAVED) {
+                    self.read.pop_front();
+                }
+            }
         }
+    }
+
+    /// Lines that the program has read so recently that it may not have written down that they are safe in its queue.
+    fn unsaved(&mut self) -> u64 {
+        self.sample();
+        let newest = self.read.back().map_or(0, |(_, lines)| *lines);
+        // The oldest sample is from before the time that counts, or from the start of the program.
+        let oldest = self.read.front().filter(|(at, _)| at.elapsed() > UNSAVED);
+        let before = oldest.map_or(0, |(_, lines)| *lines);
+        self.read.clear();
+        newest.saturating_sub(before)
     }
 
     /// Gives each endpoint the trouble of the moment: in turns one of them and all.
@@ -290,7 +315,7 @@ impl Harm<'_> {
                         self.verdict.bad_exits.push(format!("{status} after SIGTERM"));
                     }
                     if !healthy || !self.healthy() {
-                        self.tallies.iter().for_each(|tally| tally.killed());
+                        self.tallies.iter().for_each(|tally| tally.killed(0));
                     }
                     Phase::Down { until: now }
                 }
@@ -299,7 +324,7 @@ impl Harm<'_> {
                         .bad_exits
                         .push(format!("still running {STOP:?} after SIGTERM"));
                     child.kill();
-                    self.tallies.iter().for_each(|tally| tally.killed());
+                    self.tallies.iter().for_each(|tally| tally.killed(0));
                     Phase::Down { until: now }
                 }
                 None => {
@@ -312,7 +337,7 @@ impl Harm<'_> {
     }
 
     fn died(&mut self, how: &str) -> Result<Phase, String> {
-        self.tallies.iter().for_each(|tally| tally.killed());
+        self.tallies.iter().for_each(|tally| tally.killed(0));
         self.verdict.deaths.push(how.to_owned());
         if self.verdict.deaths.len() as u32 > MOST_DEATHS {
             return Err(format!(
@@ -386,9 +411,10 @@ impl Harm<'_> {
 
     fn kill(&mut self) {
         let until = Instant::now() + Duration::from_millis(self.random.u64(0..150));
+        let unsaved = self.unsaved();
         if let Phase::Running(child) = std::mem::replace(&mut self.phase, Phase::Down { until }) {
             self.verdict.peak_rss = self.verdict.peak_rss.max(child.kill());
-            self.tallies.iter().for_each(|tally| tally.killed());
+            self.tallies.iter().for_each(|tally| tally.killed(unsaved));
         }
     }
 

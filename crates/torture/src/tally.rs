@@ -194,9 +194,10 @@ impl Tally {
         count
     }
 
-    /// The process was killed: what arrived last may come again.
-    pub fn killed(&self) {
+    /// The process was killed: what arrived last may come again, and so may so many lines that it had read and not yet written down.
+    pub fn killed(&self, unsaved: u64) {
         let mut state = self.lock();
+        state.counts.repeatable += unsaved;
         state.counts.repeatable += state.recent.iter().sum::<u64>();
         if !state.unwritable {
             state.recent.clear();
@@ -370,7 +371,7 @@ mod tests {
     fn a_repeat_after_a_restart_is_not_out_of_order() {
         let (tally, send) = tally(Expected::All);
         (0..10).for_each(|line| send(&tally, line, "{}"));
-        tally.killed();
+        tally.killed(0);
         tally.started();
         (4..12).for_each(|line| send(&tally, line, "{}"));
         let counts = tally.counts(&[12]);
@@ -384,14 +385,14 @@ mod tests {
         tally.writable(false);
         (0..10).for_each(|line| send(&tally, line, "{}"));
         for repeatable in [10, 20] {
-            tally.killed();
+            tally.killed(0);
             tally.started();
             assert_eq!(tally.counts(&[10]).repeatable, repeatable);
         }
         tally.writable(true);
-        tally.killed();
+        tally.killed(0);
         tally.started();
-        tally.killed();
+        tally.killed(0);
         assert_eq!(tally.counts(&[10]).repeatable, 30);
     }
 

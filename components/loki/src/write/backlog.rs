@@ -712,6 +712,7 @@ impl Lane {
         if blocking(move || reader.ack(number)).await {
             settle(&self.backlog.edge, amount(record));
         }
+        self.backlog.queue.touch();
         self.backlog.forget(&record.entry.keys);
         if self.backlog.is_empty() {
             self.backlog.set_down(false);

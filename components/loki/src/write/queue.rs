@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use host::{Clock, Fs, RealFs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wal::{Append, Durability, OnFull, Options, Reader, RealDisk, Targets, Trim, Wal};
@@ -29,6 +30,8 @@ pub(super) struct Queue {
     policy: QueuePolicy,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Records were settled that the saved cursors do not know of.
+    touched: AtomicBool,
 }
 
 #[derive(Default)]
@@ -64,6 +67,7 @@ impl Queue {
             policy,
             clock,
             state: Mutex::default(),
+            touched: AtomicBool::new(false),
         })
     }
 
@@ -258,7 +262,17 @@ impl Queue {
         }
     }
 
-    /// What has to be done each second.
+    /// A record was settled.
+    pub(super) fn touch(&self) {
+        self.touched.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether records were settled since the last call.
+    pub(super) fn take_touched(&self) -> bool {
+        self.touched.swap(false, Ordering::Relaxed)
+    }
+
+    /// What has to be done from time to time.
     pub(super) fn maintain(&self) -> Option<wal::Stats> {
         let log = self.lock().log.clone()?;
         if let Err(error) = log.maintain() {

@@ -9,9 +9,12 @@ use signals::{Amount, Fate, Ledger};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
-/// How often.
-pub(super) const UPKEEP: Duration = Duration::from_secs(1);
+/// How often: what was delivered since is sent again after a crash.
+pub(super) const UPKEEP: Duration = Duration::from_millis(250);
+/// How often at least, also if nothing was delivered.
+const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Saves the queue's cursors, gives up what is too old or for nobody, and counts.
 pub(super) struct Upkeep {
@@ -23,6 +26,7 @@ pub(super) struct Upkeep {
     /// Losses that are counted, by cursor.
     counted: BTreeMap<String, wal::Fates>,
     clock: Arc<dyn host::Clock>,
+    last: Option<Instant>,
 }
 
 /// The queue in numbers.
@@ -68,6 +72,7 @@ impl Upkeep {
             gauges: environment.gauges.clone(),
             counted: BTreeMap::new(),
             clock: environment.host.clock.clone(),
+            last: None,
         }
     }
 
@@ -82,6 +87,10 @@ impl Upkeep {
 
     /// Once around.
     pub(super) async fn run(&mut self, endpoints: Vec<Arc<Endpoint>>) {
+        if !self.queue.take_touched() && self.last.is_some_and(|last| last.elapsed() < AT_LEAST) {
+            return;
+        }
+        self.last = Some(Instant::now());
         let all_claimed = endpoints.iter().all(|endpoint| endpoint.backlog().cursor().is_some());
         let queue = self.queue.clone();
         let done = tokio::task::spawn_blocking(move || {

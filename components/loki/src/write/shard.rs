@@ -23,7 +23,7 @@ const STORE_AGAIN: Duration = Duration::from_millis(500);
 /// Most streams of one request; a record of the queue names them all.
 const MOST_STREAMS: usize = 50_000;
 /// An endpoint that answers sooner is not asked several things at a time: it is this machine that is slow then.
-const FAR: Duration = Duration::from_millis(30);
+const FAR: Duration = Duration::from_millis(100);
 /// Most requests of one shard that are sent at a time.
 const MOST_AT_ONCE: usize = 8;
 /// How often someone looks whether a source waits for memory while entries are collected.

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt;
 
 /// When what the start needed is given back.
-const SETTLED: Duration = Duration::from_secs(5);
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// Runs a configuration until it is told to stop.
 pub fn run(options: &Run) -> Outcome {

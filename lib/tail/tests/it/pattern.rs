@@ -178,24 +178,5 @@ fn check(seed: u64) -> Result<(), String> {
 
 #[test]
 fn every_line_arrives_once_under_whatever_name() {
-    if let Ok(seed) = std::env::var("TAIL_SEED") {
-        let seed = seed.parse().expect("TAIL_SEED is a number");
-        check(seed).unwrap_or_else(|failure| panic!("{failure}"));
-        return;
-    }
-    let seeds = std::env::var("TAIL_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok())
-        .unwrap_or(SEEDS);
-    let failures: Vec<(u64, String)> = (0..seeds).filter_map(|seed| Some((seed, check(seed).err()?))).collect();
-    let failed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
-    let shortest = failures
-        .iter()
-        .map(|(_, failure)| failure)
-        .min_by_key(|failure| failure.len());
-    assert!(
-        failed.is_empty(),
-        "{} of {seeds} seeds failed: {failed:?}\n{shortest:#?}",
-        failed.len()
-    );
+    crate::world::seeds(SEEDS, check);
 }

@@ -172,17 +172,23 @@ impl Source {
     /// Up to `len` bytes at `offset`, fewer only at the end. On a compressed file this decompresses from the start, so it is
     /// for its head only.
     pub(crate) fn peek(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        Ok(self.peek_at(offset, len)?.0)
+    }
+
+    /// The same, and whether the end of compressed data is missing behind these bytes.
+    pub(crate) fn peek_at(&self, offset: u64, len: usize) -> io::Result<(Vec<u8>, bool)> {
         let Some(packed) = &self.packed else {
-            return self.raw(offset, len);
+            return Ok((self.raw(offset, len)?, false));
         };
         let mut reader = self.decoder(packed.format);
-        io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
         let mut bytes = Vec::new();
-        match reader.take(len as u64).read_to_end(&mut bytes) {
+        let read = io::copy(&mut reader.by_ref().take(offset), &mut io::sink())
+            .and_then(|_| reader.take(len as u64).read_to_end(&mut bytes));
+        match read {
             // A file that is still being written: what is there counts.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok((bytes, true)),
             Err(error) => Err(error),
-            Ok(_) => Ok(bytes),
+            Ok(_) => Ok((bytes, false)),
         }
     }
 

@@ -235,7 +235,12 @@ impl Follower {
 
     /// Whether a file may be a copy that somebody is just making.
     fn is_in_the_making(&self, sibling: &Sibling, source: &Source, len: u64) -> io::Result<bool> {
-        if source.is_packed() || len >= HEAD as u64 {
+        if source.is_packed() {
+            // Programs that compress write a few bytes of their own first.
+            let (bytes, torn) = source.peek_at(0, HEAD)?;
+            return Ok(torn && bytes.len() < HEAD);
+        }
+        if len >= HEAD as u64 {
             return Ok(false);
         }
         let bytes = source.peek(0, HEAD)?;

@@ -395,3 +395,31 @@ fn what_is_gone_after_a_restart_is_said() {
     };
     assert_eq!(again.events, [gone]);
 }
+
+#[test]
+fn a_compressed_form_that_is_being_made_is_not_another_generation() {
+    let world = World::new();
+    world.append(PATH, b"1\n2\n");
+    let mut collector = world.follow();
+    assert_eq!(collector.lines(), ["1", "2"]);
+    world.rename();
+    world.append(PATH, b"3\n");
+    assert_eq!(collector.lines(), ["3"]);
+    let packed = gzip(b"1\n2\n");
+    // Header, then data, then the end: a look at the directory after each.
+    for (n, end) in [0, 10, packed.len() - 5, packed.len()].into_iter().enumerate() {
+        world.tick();
+        world.fs.create(zipped(2), &packed[..end]);
+        world.rename();
+        world.fs.rename(rotated(1), rotated(20 + n)).expect("it is there");
+        world.append(PATH, format!("{}\n", 4 + n).as_bytes());
+        assert_eq!(
+            collector.lines(),
+            [format!("{}", 4 + n)],
+            "with {end} bytes: {:?}",
+            collector.events
+        );
+    }
+    world.pass(60_000);
+    assert!(collector.lines().is_empty(), "{:?}", collector.events);
+}

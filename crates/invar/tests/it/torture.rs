@@ -136,6 +136,17 @@ fn a_full_disk_under_kills_loses_nothing() {
     }
 }
 
+#[test]
+fn changed_bytes_of_the_queue_cost_the_records_that_they_hit() {
+    let verdict = passes(&["--flip=20", "--lines=120000", "--rate=12000"]);
+    assert_eq!(verdict["flipped"].as_array().map(Vec::len), Some(20), "{verdict:#}");
+    assert!(number(&verdict, "hit_records") > 0, "{verdict:#}");
+    let (written, arrived) = lines(&verdict);
+    let missing = number(&verdict, "missing_of_hit");
+    assert!(missing <= number(&verdict, "hit_lines"), "{verdict:#}");
+    assert_eq!((written, arrived + missing), (120_000, 120_000));
+}
+
 /// Rules of the user's own: two endpoints that get different lines, and lines that are dropped and rewritten.
 #[test]
 fn an_own_configuration_is_compared_with_what_it_does_in_peace() {

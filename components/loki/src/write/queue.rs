@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use wal::{Append, Durability, OnFull, Options, Reader, RealDisk, Targets, Trim, Wal};
 
 /// Records that are a tenant and the body of a push.
@@ -32,6 +33,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// Records were settled that the saved cursors do not know of.
     touched: AtomicBool,
+    opened: Notify,
 }
 
 #[derive(Default)]
@@ -68,6 +70,7 @@ impl Queue {
             clock,
             state: Mutex::default(),
             touched: AtomicBool::new(false),
+            opened: Notify::new(),
         })
     }
 
@@ -78,6 +81,11 @@ impl Queue {
     /// Whether there is a queue at all.
     pub(super) fn is_enabled(&self) -> bool {
         self.policy.max_bytes > 0
+    }
+
+    /// Waits until the log is opened, if it is not.
+    pub(super) async fn opened(&self) {
+        self.opened.notified().await;
     }
 
     /// Whether the log is open.
@@ -157,6 +165,8 @@ impl Queue {
             log.cursor(cursor)?;
         }
         state.log = Some(log.clone());
+        drop(state);
+        self.opened.notify_one();
         Ok(log)
     }
 

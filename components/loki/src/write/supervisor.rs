@@ -83,6 +83,7 @@ impl Supervisor {
 
     /// Follows commands until `stop`; then sends what is there within each endpoint's drain time and hands the rest back.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, stop: CancellationToken) {
+        let queue = self.upkeep.queue().clone();
         let mut tick = tokio::time::interval(UPKEEP);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -90,7 +91,9 @@ impl Supervisor {
                 biased;
                 Some(command) = commands.recv() => self.follow(command),
                 () = stop.cancelled() => break,
-                _ = tick.tick(), if self.upkeep.is_needed() => self.upkeep.run(self.intake.endpoints()).await,
+                // Until the queue is opened nothing has to be done for it, and nobody wakes up.
+                () = queue.opened(), if !queue.is_open() => {}
+                _ = tick.tick(), if queue.is_open() => self.upkeep.run(self.intake.endpoints()).await,
             }
         }
         self.intake.close();

@@ -80,11 +80,6 @@ impl Upkeep {
         &self.queue
     }
 
-    /// Whether there is anything to do.
-    pub(super) fn is_needed(&self) -> bool {
-        self.queue.is_open()
-    }
-
     /// Once around.
     pub(super) async fn run(&mut self, endpoints: Vec<Arc<Endpoint>>) {
         if !self.queue.take_touched() && self.last.is_some_and(|last| last.elapsed() < AT_LEAST) {

@@ -323,3 +323,54 @@ async fn a_queue_that_cannot_be_made_makes_sources_wait_and_loses_nothing() {
     rig.stop().await;
     rig.assert_balanced();
 }
+
+#[tokio::test]
+async fn a_crash_repeats_only_what_was_delivered_a_moment_before() {
+    let (sink, data) = (LokiSink::start(), folder());
+    sink.set_mode(Mode::status(503));
+    let mut rig = Rig::queued(&endpoint(&sink, ""), data.path());
+    assert_eq!(rig.send("a", &numbered(100)).await, Ok(()));
+    sink.set_mode(Mode::Ok);
+    drained(&rig, &sink).await;
+    // The cursors are saved meanwhile.
+    eventually("the queue is empty on disk", || {
+        let cursors = wal::Inspect::new(std::sync::Arc::new(wal::RealDisk), &data.path().join("queue")).cursors();
+        cursors.is_ok_and(|cursors| cursors.iter().all(|cursor| cursor.depth.records == 0))
+    })
+    .await;
+    rig.kill().await;
+    drop(rig);
+    let mut rig = Rig::queued(&endpoint(&sink, ""), data.path());
+    assert_eq!(rig.send("b", &["x"]).await, Ok(()));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(sink.totals().entries, 101);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn damage_is_counted() {
+    let (sink, data) = (LokiSink::start(), folder());
+    sink.set_mode(Mode::status(503));
+    let mut rig = Rig::queued(&endpoint(&sink, ""), data.path());
+    assert_eq!(rig.send("a", &numbered(100)).await, Ok(()));
+    assert_eq!(rig.send("b", &numbered(50)).await, Ok(()));
+    rig.stop().await;
+    let queue = data.path().join("queue");
+    let segment = std::fs::read_dir(&queue)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "seg"))
+        .unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    // In the payload of the first record.
+    bytes[200] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    sink.set_mode(Mode::Ok);
+    let mut rig = Rig::queued(&endpoint(&sink, ""), data.path());
+    eventually("it is counted", || way(&rig, &sink).expired.contains_key("damaged")).await;
+    drained(&rig, &sink).await;
+    let way = way(&rig, &sink);
+    assert_eq!((way.expired["damaged"].items, way.delivered.items), (100, 50));
+    assert_eq!((lines(&sink, "a").len(), lines(&sink, "b").len()), (0, 50));
+    rig.stop().await;
+}

@@ -3,6 +3,7 @@
 //! One log for all endpoints, each with a cursor of its own. It is opened, and its folder made, when the first request is stored; while
 //! every endpoint takes its requests nothing touches the disk.
 
+use super::streams::hash;
 use bytes::{Buf, Bytes};
 use component::{QueuePolicy, QueueSync};
 use hashbrown::HashMap;
@@ -209,10 +210,7 @@ impl Queue {
     }
 
     fn parts_path(&self, cursor: &str) -> PathBuf {
-        let hash = cursor.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        self.dir.join(format!("parts-{hash:016x}"))
+        self.dir.join(format!("parts-{:016x}", hash(cursor.as_bytes())))
     }
 
     /// Notes what is left of records that were settled in part when their endpoint stopped, so that nothing is sent twice.

@@ -23,7 +23,7 @@ pub(super) struct Stream {
 }
 
 /// FNV-1a: queues on disk hold it, so it may not depend on a version or a machine.
-fn hash(text: &[u8]) -> u64 {
+pub(super) fn hash(text: &[u8]) -> u64 {
     let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = text.iter().fold(0xcbf2_9ce4_8422_2325, fold);
     // Shards are chosen by its low bits.

@@ -23,6 +23,7 @@ mod caveat;
 mod context;
 mod error;
 mod health;
+mod import;
 mod instance;
 mod queue;
 mod registration;
@@ -33,6 +34,7 @@ pub use caveat::{Caveat, Effect};
 pub use context::{Context, ContextParts, Inspector, Services};
 pub use error::{BuildError, Error, Result};
 pub use health::{Health, HealthState};
+pub use import::{Content, ContentFile, Fetched, Import, ImportContext, ImportKind, ImportSource, OnFetch};
 pub use instance::{Instance, Prepared};
 pub use queue::{QueuePolicy, QueueSync};
 pub use registration::{Registration, Stability};
@@ -84,6 +86,14 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// Details for the user interface.
     fn debug_info(&self) -> Option<Value> {
         None
+    }
+
+    /// Finds what [`Component::build`] would refuse in these arguments, as far as that needs no more than the arguments: a
+    /// pattern that does not compile, a template with an error. Called by `invar validate`, where an argument whose value is
+    /// not known has its default; nothing may be opened, read or started. `Err` names the argument, or block, where it can.
+    fn check(args: &Self::Arguments) -> Result<()> {
+        let _ = args;
+        Ok(())
     }
 
     /// What it makes, with these arguments, of the promise that records arrive at least once; nothing else than keeping it, if

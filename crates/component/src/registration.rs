@@ -54,6 +54,7 @@ impl FromStr for Stability {
 }
 
 type CaveatsFn = fn(&Body) -> Result<Vec<Caveat>, DecodeError>;
+type CheckFn = fn(&Body) -> Result<(), BuildError>;
 type BuildFn = fn(ContextParts, &Body) -> Result<Arc<dyn Instance>, BuildError>;
 
 /// What the catalogue knows of one component. A constant in the component's file, listed in its family's `COMPONENTS`.
@@ -71,6 +72,7 @@ pub struct Registration {
     pub exports: fn() -> &'static Schema,
     build: BuildFn,
     caveats: CaveatsFn,
+    check: CheckFn,
 }
 
 impl Registration {
@@ -84,12 +86,18 @@ impl Registration {
             exports: C::Exports::schema,
             build: build::<C>,
             caveats: caveats::<C>,
+            check: check::<C>,
         }
     }
 
     /// Decodes a block and builds an instance from it.
     pub fn build(&self, parts: ContextParts, body: &Body) -> Result<Arc<dyn Instance>, BuildError> {
         (self.build)(parts, body)
+    }
+
+    /// Decodes a block, in which attributes may be unknown, and asks [`Component::check`].
+    pub fn check(&self, body: &Body) -> Result<(), BuildError> {
+        (self.check)(body)
     }
 
     /// Decodes a block, in which attributes may be unknown, and asks [`Component::caveats`].
@@ -100,6 +108,10 @@ impl Registration {
 
 fn caveats<C: Component>(body: &Body) -> Result<Vec<Caveat>, DecodeError> {
     Ok(C::caveats(&value::decode(body)?))
+}
+
+fn check<C: Component>(body: &Body) -> Result<(), BuildError> {
+    Ok(C::check(&value::decode(body)?)?)
 }
 
 fn build<C: Component>(parts: ContextParts, body: &Body) -> Result<Arc<dyn Instance>, BuildError> {

@@ -20,6 +20,7 @@ mod stdlib;
 pub use body::{Evaluated, evaluate_body, unevaluated_body};
 pub use check::check_block;
 pub use expr::{convert, evaluate_expr};
+pub use literal::literal_value;
 pub use plain::{PlainJsonError, to_plain_json};
 pub use references::{StdlibUse, Traversal, references, stdlib_uses};
 pub use scope::Scope;

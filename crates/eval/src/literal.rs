@@ -18,6 +18,11 @@ pub(crate) fn literal(literal: &Literal) -> Result<Value, String> {
     }
 }
 
+/// The value of a literal, unless it is malformed.
+pub fn literal_value(text: &Literal) -> Option<Value> {
+    literal(text).ok()
+}
+
 /// A leading zero means octal. What does not fit signed is unsigned, what does not fit at all is a float: `08` is 8.0.
 fn whole(text: &str) -> Result<Number, String> {
     let (digits, radix) = match text.strip_prefix('0') {

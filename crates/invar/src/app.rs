@@ -9,12 +9,14 @@ use promtext::Registry;
 use runtime::registry::Allowed;
 use runtime::{Controller, Options};
 use signals::{Budget, Ledger};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How to run a configuration.
 pub struct AppOptions {
+    /// The configuration: a file or a folder. What `module_path` is comes from it.
+    pub config: PathBuf,
     /// Folder for state.
     pub storage: PathBuf,
     /// What the configuration may use.
@@ -89,10 +91,23 @@ impl AppOptions {
             metrics: process.metrics.clone(),
             services: Services::default().with(Arc::new(self.queue)),
             storage: self.storage,
+            module_path: module_path(&self.config),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             shutdown_deadline: self.shutdown_deadline,
             inspector: self.inspector,
         }
+    }
+}
+
+/// The folder of a configuration: its own, or the one that its file is in.
+pub fn module_path(config: &Path) -> String {
+    let folder = match config.is_dir() {
+        true => config,
+        false => config.parent().unwrap_or(config),
+    };
+    match folder.as_os_str().is_empty() {
+        true => ".".to_owned(),
+        false => folder.display().to_string(),
     }
 }
 

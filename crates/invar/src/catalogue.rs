@@ -2,8 +2,7 @@
 
 use crate::upstream::UPSTREAM;
 use component::{Change, Registration, Stability};
-use runtime::ConfigBlock;
-use runtime::loader::Catalogue;
+use runtime::{Catalogue, ConfigBlock};
 use runtime::registry::{Allowed, Registry};
 use services::http::{HttpArgs, HttpPolicy};
 use services::logging::{Logging, LoggingArgs};
@@ -65,6 +64,7 @@ pub fn catalogue(allowed: Allowed, targets: Targets) -> Catalogue {
     Catalogue {
         registry: Registry::new(components(), UPSTREAM),
         config_blocks,
+        imports: &[],
         allowed,
     }
 }

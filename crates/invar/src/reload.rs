@@ -68,27 +68,25 @@ impl services::Controller for Reloader {
     }
 
     fn components(&self, module: &str) -> BoxFuture<'_, Result<Vec<ComponentInfo>, NotFound>> {
-        let root = module.is_empty();
-        Box::pin(async move {
-            if !root {
-                return Err(NotFound);
-            }
-            let nodes = self.0.controller.components().await;
-            Ok(nodes.into_iter().map(|node| describe(node, false)).collect())
-        })
+        let nodes = self.0.controller.components(module).ok_or(NotFound);
+        let described = nodes.map(|nodes| nodes.into_iter().map(|node| describe(node, false)).collect());
+        Box::pin(std::future::ready(described))
     }
 
     fn component(&self, id: &str) -> BoxFuture<'_, Option<ComponentInfo>> {
-        let id = id.to_owned();
-        Box::pin(async move {
-            let node = self.0.controller.component(&id).await?;
-            Some(describe(node, true))
-        })
+        let node = self.0.controller.component(id).map(|node| describe(node, true));
+        Box::pin(std::future::ready(node))
     }
 
     fn place(&self, id: &str, block: &str) -> BoxFuture<'_, Option<String>> {
-        let (id, block) = (id.to_owned(), block.to_owned());
-        Box::pin(async move { self.0.controller.place(&id, &block).await })
+        Box::pin(std::future::ready(self.0.controller.place(id, block)))
+    }
+
+    fn modules(&self) -> Vec<String> {
+        let controller = &self.0.controller;
+        let mut modules = controller.modules();
+        modules.retain(|module| !controller.is_silent(module));
+        modules
     }
 
     fn reload(&self) -> BoxFuture<'static, Result<(), String>> {
@@ -98,20 +96,20 @@ impl services::Controller for Reloader {
 }
 
 fn describe(info: NodeInfo, detail: bool) -> ComponentInfo {
-    let instance = &info.node.instance;
+    let debug_info = || info.node.as_ref()?.instance.debug_info();
     ComponentInfo {
-        health: info.node.health(),
-        arguments: detail.then(|| instance.arguments()),
-        exports: detail.then(|| instance.exports_body()),
-        debug_info: detail.then(|| instance.debug_info()).flatten(),
+        health: info.health,
+        debug_info: detail.then(debug_info).flatten(),
+        arguments: detail.then_some(info.arguments),
+        exports: detail.then_some(info.exports),
         name: info.spec.name,
         local_id: info.spec.id,
-        module_id: String::new(),
+        module_id: info.module,
         label: info.spec.label,
         references_to: info.references_to,
         referenced_by: info.referenced_by,
         data_flow_edges_to: info.data_flow_edges_to,
-        created_module_ids: Vec::new(),
+        created_module_ids: info.modules,
         live_debugging_enabled: false,
     }
 }

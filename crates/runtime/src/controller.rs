@@ -1,33 +1,33 @@
 //! The running graph: loads configurations as transactions, passes changed exports on, stops.
 
-use crate::evaluate::{Evaluated, diagnose, evaluate};
-use crate::loader::{self, Catalogue, Configuration, Kind, Spec};
-use crate::node::Node;
-use crate::plan::{Step, plan};
+use crate::catalogue::Catalogue;
+use crate::loader::{self, Configuration};
+use crate::plan::Step;
+use crate::prepare::{Draft, Need, Opened, Task, Vitality, same_source};
 use crate::queue::UpdateQueue;
+use crate::refresh::Refresh;
 use crate::scheduler::Scheduler;
+use crate::scope::{Scope, Slot, locate, walk};
 use crate::sources::SourceFile;
 use crate::workers::Workers;
-use component::{Change, ContextParts, Inspector, Prepared, Services};
-use futures_util::future::join_all;
+use arc_swap::ArcSwap;
+use component::{CancellationToken, ContextParts, Fetched, Inspector, Result as ComponentResult, Services};
+use futures_util::future::{BoxFuture, join_all};
 use host::Host;
 use promtext::Registry as Metrics;
 use signals::{Budget, Ledger};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use syntax::{Diagnostics, Source};
-use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
+use syntax::{Diagnostic, Diagnostics, Source};
+use tokio::sync::{Mutex, RwLock};
 use tokio::task::JoinHandle;
-use value::Value;
+use value::Object;
 
-/// Path of the root controller in logs and metrics.
-const ROOT_PATH: &str = "/";
-/// Attempts to hand a job to full workers; the pause doubles from a millisecond to [`MAX_RETRY_PAUSE`].
-const MAX_RETRIES: u32 = 20;
-const MAX_RETRY_PAUSE: Duration = Duration::from_secs(10);
+/// How deep imports of imports may have to be fetched one after the other within one load.
+const MAX_FETCH_ROUNDS: usize = 16;
 
 /// What a controller works with.
 pub struct Options {
@@ -47,6 +47,8 @@ pub struct Options {
     pub services: Services,
     /// Folder for state; each component gets one below it.
     pub storage: PathBuf,
+    /// What `module_path` is in the configuration: the folder that it stands in.
+    pub module_path: String,
     /// Number of workers that evaluate.
     pub workers: usize,
     /// How long a component may take to stop; `None` means for ever.
@@ -82,56 +84,44 @@ pub struct Loaded {
     pub sources: Vec<Source>,
 }
 
-/// A component as the interfaces show it.
-pub struct NodeInfo {
-    /// The node as it is configured.
-    pub spec: Spec,
-    /// The node as it runs.
-    pub node: Arc<Node>,
-    /// Ids of components that it refers to.
-    pub references_to: Vec<String>,
-    /// Ids of components that refer to it.
-    pub referenced_by: Vec<String>,
-    /// Ids of components that it sends data to.
-    pub data_flow_edges_to: Vec<String>,
-}
-
 /// Runs one configuration. Clones share it.
 #[derive(Clone)]
-pub struct Controller(Arc<Inner>);
+pub struct Controller(pub(crate) Arc<Inner>);
 
-struct Inner {
-    options: Options,
-    /// Evaluation reads it, a load replaces it.
-    live: RwLock<Live>,
-    /// One load at a time.
-    loading: Mutex<()>,
-    queue: Arc<UpdateQueue>,
-    workers: Workers,
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    /// What runs. Readers take what is there; a load replaces it.
+    pub(crate) live: ArcSwap<Scope>,
+    /// Evaluation holds it shared, the short part of a load that must not be disturbed holds it alone.
+    pub(crate) gate: RwLock<()>,
+    /// One load at a time, over this configuration.
+    loading: Mutex<Arc<Configuration>>,
+    pub(crate) queue: Arc<UpdateQueue>,
+    pub(crate) workers: Workers,
+    pub(crate) refresh: Refresh,
     scheduler: OnceLock<Scheduler>,
-    dispatcher: std::sync::Mutex<Option<JoinHandle<()>>>,
+    tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
     ready: AtomicBool,
 }
 
+/// What is loaded: everything anew, or a part of what runs again.
 #[derive(Default)]
-struct Live {
-    configuration: Configuration,
-    nodes: HashMap<String, Arc<Node>>,
+pub(crate) struct Again {
+    /// Global ids of imports and `foreach` blocks to do again.
+    pub(crate) dirty: BTreeSet<String>,
+    /// New content of imports, by their global ids.
+    pub(crate) contents: HashMap<String, Fetched>,
 }
 
-impl Live {
-    fn exports(&self, id: &str) -> Option<Value> {
-        self.nodes.get(id).map(|node| node.instance.exports())
-    }
-}
-
-/// A load that was checked and built, and has had no effect yet.
-struct Transaction {
-    configuration: Configuration,
+/// A [`Draft`] that is done.
+struct Prepared {
+    root: Arc<Scope>,
+    problems: Diagnostics,
+    needs: Vec<Need>,
+    changes: Vec<(Option<Vitality>, component::Change)>,
+    warnings: Diagnostics,
     steps: Vec<Step>,
-    nodes: HashMap<String, Arc<Node>>,
-    /// Changes in order, with the node that they concern unless it is a config block.
-    changes: Vec<(Option<Arc<Node>>, Change)>,
+    sources: Vec<Source>,
 }
 
 impl Controller {
@@ -139,40 +129,37 @@ impl Controller {
     pub fn new(options: Options) -> Self {
         let workers = Workers::new(options.workers);
         let deadline = options.shutdown_deadline;
+        let nothing = Scope {
+            path: Arc::from(""),
+            configuration: Arc::default(),
+            variables: Object::new(),
+            slots: HashMap::new(),
+            silent: false,
+        };
         let inner = Arc::new(Inner {
             options,
-            live: RwLock::default(),
-            loading: Mutex::new(()),
+            live: ArcSwap::from_pointee(nothing),
+            gate: RwLock::new(()),
+            loading: Mutex::default(),
             queue: Arc::default(),
             workers,
+            refresh: Refresh::default(),
             scheduler: OnceLock::new(),
-            dispatcher: std::sync::Mutex::new(None),
+            tasks: std::sync::Mutex::default(),
             ready: AtomicBool::new(false),
         });
         let weak = Arc::downgrade(&inner);
         let on_exit = move |id: &str, outcome: Result<(), String>| {
             let Some(inner) = weak.upgrade() else { return };
-            let id = id.to_owned();
-            tokio::spawn(async move {
-                if let Some(node) = inner.live.read().await.nodes.get(&id) {
-                    node.exited(&outcome, inner.options.host.clock.now());
-                }
-            });
+            inner.exited(id, &outcome);
         };
         inner
             .scheduler
             .get_or_init(|| Scheduler::new(deadline, Arc::new(on_exit)));
-        let controller = Controller(inner);
-        let dispatcher = tokio::spawn(dispatch(Arc::downgrade(&controller.0), controller.0.queue.clone()));
-        *controller.dispatcher() = Some(dispatcher);
-        controller
-    }
-
-    fn dispatcher(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
-        self.0
-            .dispatcher
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        let dispatcher = crate::propagate::dispatch(Arc::downgrade(&inner), inner.queue.clone());
+        let refresher = crate::refresh::refresh(Arc::downgrade(&inner), inner.refresh.clone());
+        *inner.tasks() = vec![tokio::spawn(dispatcher), tokio::spawn(refresher)];
+        Controller(inner)
     }
 
     /// Whether a configuration was loaded.
@@ -181,104 +168,38 @@ impl Controller {
     }
 
     /// Loads a configuration in place of the one that runs, or leaves everything as it is. Everything new is checked and built
-    /// first; then the changes are applied, what went is stopped from dependants to dependencies, and what came is
+    /// first, in modules too; then the changes are applied, what went is stopped from dependants to dependencies, and what came is
     /// started from dependencies to dependants.
     pub async fn load(&self, files: &[SourceFile]) -> Result<Loaded, LoadError> {
         let inner = &self.0;
-        let _one_at_a_time = inner.loading.lock().await;
+        let mut loading = inner.loading.lock().await;
         let outcome = loader::load(&inner.options.catalogue, files);
-        let sources = outcome.sources;
         let Some(configuration) = outcome.configuration else {
             return Err(LoadError {
                 diagnostics: outcome.diagnostics,
-                sources,
+                sources: outcome.sources,
             });
         };
-        let mut live = inner.live.write().await;
-        let transaction = match inner.prepare(&live, configuration) {
-            Ok(transaction) => transaction,
-            Err(diagnostics) => return Err(LoadError { diagnostics, sources }),
-        };
-        let Transaction {
-            configuration,
-            steps,
-            nodes,
-            changes,
-        } = transaction;
-        let now = inner.options.host.clock.now();
-        for (node, change) in changes {
-            change.apply();
-            if let Some(node) = node {
-                node.evaluated(Ok(()), now);
-            }
-        }
-        let order = configuration.order.clone();
-        let replaced = std::mem::replace(
-            &mut *live,
-            Live {
-                configuration,
-                nodes: nodes.clone(),
-            },
-        );
-        drop(live);
+        let configuration = Arc::new(configuration);
+        let mut loaded = inner.transact(configuration.clone(), Again::default(), true).await?;
+        *loading = configuration;
         inner.ready.store(true, Ordering::Release);
-        let mut stops = Vec::new();
-        for step in &steps {
-            if let Step::Stop(id) = step {
-                stops.push(id.clone());
-            }
-        }
-        inner.scheduler().stop(stops).await;
-        drop(replaced);
-        for id in order {
-            if let Some(node) = nodes.get(&id)
-                && !inner.scheduler().is_running(&id)
-            {
-                node.started(now);
-                inner.scheduler().start(&id, node.instance.clone(), node.span.clone());
-            }
-        }
-        Ok(Loaded {
-            steps,
-            warnings: outcome.diagnostics,
-            sources,
-        })
+        loaded.warnings.0.splice(0..0, outcome.diagnostics);
+        Ok(loaded)
     }
 
     /// Stops everything: no more evaluation, then every component, dependants before dependencies; those that do not depend on
     /// each other at the same time.
     pub async fn stop(&self) {
-        if let Some(dispatcher) = self.dispatcher().take() {
-            dispatcher.abort();
+        for task in std::mem::take(&mut *self.0.tasks()) {
+            task.abort();
         }
         self.0.workers.stop().await;
-        let waves = waves(&self.0.live.read().await.configuration);
-        for wave in waves {
+        let live = self.0.live.load_full();
+        for wave in waves(&live) {
             // None of a wave depends on another of it: one that drains slowly does not hold up the rest.
             join_all(wave.into_iter().map(|id| self.0.scheduler().stop([id]))).await;
         }
-    }
-
-    /// The components in the order of the graph.
-    pub async fn components(&self) -> Vec<NodeInfo> {
-        let live = self.0.live.read().await;
-        live.configuration
-            .order
-            .iter()
-            .filter_map(|id| info(&live, id))
-            .collect()
-    }
-
-    /// One component by its id.
-    pub async fn component(&self, id: &str) -> Option<NodeInfo> {
-        let live = self.0.live.read().await;
-        info(&live, id)
-    }
-
-    /// Where a component stands, or a block in it, as `file:line`. `path` names the block: names of blocks, each with its number
-    /// among its namesakes from 0, from the outside in: `stage.match#1/stage.drop#0`; empty for the component itself.
-    pub async fn place(&self, id: &str, path: &str) -> Option<String> {
-        self.0.live.read().await.configuration.specs.get(id)?.place(path)
     }
 
     /// Number of nodes whose changed exports were not passed on yet, and of evaluations that wait for a worker.
@@ -288,271 +209,333 @@ impl Controller {
 }
 
 /// Ids in the order in which they stop: each wave when the one before has ended.
-fn waves(configuration: &Configuration) -> Vec<Vec<String>> {
-    let mut depth: HashMap<&str, usize> = HashMap::new();
+fn waves(root: &Arc<Scope>) -> Vec<Vec<String>> {
     let mut waves: Vec<Vec<String>> = Vec::new();
-    for id in configuration.order.iter().rev() {
-        let dependants = configuration.graph.dependants(id);
-        let at = dependants
-            .iter()
-            .filter_map(|dependant| depth.get(dependant))
-            .max()
-            .map_or(0, |deepest| deepest + 1);
-        depth.insert(id, at);
-        if waves.len() <= at {
-            waves.resize_with(at + 1, Vec::new);
-        }
-        waves[at].push(id.clone());
-    }
+    scope_waves(root, 0, &mut waves);
     waves
 }
 
-fn info(live: &Live, id: &str) -> Option<NodeInfo> {
-    let node = live.nodes.get(id)?.clone();
-    let spec = live.configuration.specs.get(id)?.clone();
-    let components = |ids: Vec<&str>| -> Vec<String> {
-        ids.into_iter()
-            .filter(|id| live.nodes.contains_key(*id))
-            .map(str::to_owned)
-            .collect()
-    };
-    Some(NodeInfo {
-        references_to: components(live.configuration.graph.dependencies(id)),
-        referenced_by: components(live.configuration.graph.dependants(id)),
-        data_flow_edges_to: data_flow(live, id),
-        spec,
-        node,
-    })
+/// Puts the nodes of a scope into waves, none before `first`; gives the number after the last that is used.
+fn scope_waves(scope: &Arc<Scope>, first: usize, waves: &mut Vec<Vec<String>>) -> usize {
+    let mut after: HashMap<&str, usize> = HashMap::new();
+    let mut last = first;
+    for id in scope.configuration.order.iter().rev() {
+        let dependants = scope.configuration.graph.dependants(id);
+        let at = dependants
+            .iter()
+            .filter_map(|dependant| after.get(dependant))
+            .max()
+            .map_or(first, |after| *after);
+        let end = match scope.slots.get(id) {
+            Some(Slot::Component(_)) => put(waves, at, scope.global(id)),
+            Some(Slot::Import { scope: inner, .. }) => {
+                let end = put(waves, at, scope.global(id));
+                scope_waves(inner, at, waves).max(end)
+            }
+            Some(Slot::Custom { scope: inner, .. }) => scope_waves(inner, at, waves),
+            Some(Slot::Foreach { children, .. }) => children
+                .iter()
+                .map(|(_, child)| scope_waves(child, at, waves))
+                .max()
+                .unwrap_or(at),
+            Some(Slot::Value(_)) | None => at,
+        };
+        after.insert(id, end);
+        last = last.max(end);
+    }
+    last
 }
 
-/// Data flows along a reference to a receiver, and against a reference to any other export.
-fn data_flow(live: &Live, id: &str) -> Vec<String> {
-    let receives = |target: &str, field: &str| -> Option<bool> {
-        let exports = live.exports(target)?;
-        let Value::Object(object) = exports else { return None };
-        object
-            .get(field)
-            .map(|value| matches!(value, Value::Capsule(_) | Value::Null))
-    };
-    let mut to: Vec<String> = Vec::new();
-    let mut add = |id: &str| {
-        if !to.iter().any(|other| other == id) {
-            to.push(id.to_owned());
-        }
-    };
-    if let Some(spec) = live.configuration.specs.get(id) {
-        for reference in spec.references.iter().filter(|reference| reference.fields.len() == 1) {
-            if receives(&reference.target, &reference.fields[0]) == Some(true) {
-                add(&reference.target);
-            }
-        }
+fn put(waves: &mut Vec<Vec<String>>, at: usize, id: String) -> usize {
+    if waves.len() <= at {
+        waves.resize_with(at + 1, Vec::new);
     }
-    for dependant in live.configuration.graph.dependants(id) {
-        let Some(spec) = live.configuration.specs.get(dependant) else {
-            continue;
-        };
-        let uses = |reference: &loader::Reference| {
-            reference.target == id && reference.fields.len() == 1 && receives(id, &reference.fields[0]) == Some(false)
-        };
-        if live.nodes.contains_key(dependant) && spec.references.iter().any(uses) {
-            add(dependant);
-        }
-    }
-    to
+    waves[at].push(id);
+    at + 1
 }
 
 impl Inner {
-    fn scheduler(&self) -> &Scheduler {
+    pub(crate) fn scheduler(&self) -> &Scheduler {
         self.scheduler.get().expect("set when the controller was made")
     }
 
-    /// Evaluates, checks and builds everything that the configuration changes, without effect.
-    fn prepare(self: &Arc<Self>, live: &Live, configuration: Configuration) -> Result<Transaction, Diagnostics> {
-        let steps = plan(&live.configuration.plan_input(), &configuration.plan_input());
-        let mut nodes: HashMap<String, Arc<Node>> = HashMap::new();
-        let mut changes = Vec::new();
-        let mut problems = Diagnostics::default();
-        for step in &steps {
-            let (id, kept) = match step {
-                Step::Stop(_) => continue,
-                Step::Keep(id) => (id, true),
-                Step::Start(id) | Step::Update(id) => (id, false),
-            };
-            let spec = &configuration.specs[id];
-            let old = live.nodes.get(id).filter(|_| !matches!(step, Step::Start(_)));
-            if kept && old.is_none_or(|node| node.is_evaluated()) {
-                // Its text is the same and nothing that it refers to is new: its arguments are the same.
-                if let Some(node) = old {
-                    nodes.insert(id.clone(), node.clone());
-                }
-                continue;
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn exited(&self, id: &str, outcome: &Result<(), String>) {
+        let live = self.live.load_full();
+        let now = self.options.host.clock.now();
+        let Some(located) = locate(&live, id) else { return };
+        match located.scope().slots.get(located.id) {
+            Some(Slot::Component(node)) => node.vitals.exited(outcome, now),
+            Some(Slot::Import { import, .. }) => import.vitals.exited(outcome, now),
+            _ => {}
+        }
+    }
+
+    /// Does parts of what runs again; the same transaction as a load.
+    pub(crate) async fn again(self: &Arc<Self>, again: Again) -> Result<Loaded, LoadError> {
+        let configuration = self.loading.lock().await;
+        self.transact(configuration.clone(), again, false).await
+    }
+
+    /// One load. The caller holds `loading`.
+    async fn transact(
+        self: &Arc<Self>,
+        configuration: Arc<Configuration>,
+        again: Again,
+        reload: bool,
+    ) -> Result<Loaded, LoadError> {
+        let mut opened: HashMap<String, Opened> = HashMap::new();
+        let mut sources = configuration.sources.clone();
+        for _ in 0..MAX_FETCH_ROUNDS {
+            // Whatever changes its exports from here on is evaluated again when the gate opens.
+            let gate = self.gate.write().await;
+            let live = self.live.load_full();
+            let Prepared {
+                root,
+                problems,
+                needs,
+                changes,
+                warnings,
+                steps,
+                sources: modules,
+            } = self.prepare(&live, &configuration, &again, &opened, reload);
+            sources.extend(modules);
+            if problems.has_errors() {
+                return Err(LoadError {
+                    diagnostics: problems,
+                    sources,
+                });
             }
-            let exports = |target: &str| nodes.get(target).map(|node| node.instance.exports());
-            let evaluated = evaluate(spec, &exports, &self.options.stdlib);
-            match self.prepare_node(spec, old, &evaluated) {
-                Ok(Prepare::Config(change)) => changes.push((None, change)),
-                Ok(Prepare::Same(node)) => {
-                    nodes.insert(id.clone(), node);
-                }
-                Ok(Prepare::Changed(node, change)) => {
-                    changes.push((Some(node.clone()), change));
-                    nodes.insert(id.clone(), node);
-                }
-                Err(error) => {
-                    problems.extend(diagnose(spec, &evaluated, error));
-                    // Whatever depends on it is evaluated against what it exported before, so that its own problems
-                    // show in the same report.
-                    if let Some(node) = old {
-                        nodes.insert(id.clone(), node.clone());
+            if needs.is_empty() {
+                let mut loaded = Loaded {
+                    steps,
+                    warnings,
+                    sources,
+                };
+                self.commit(&live, root, changes, &mut loaded.steps);
+                drop(gate);
+                self.settle(&live).await;
+                return Ok(loaded);
+            }
+            // What was built so far has had no effect.
+            drop((root, changes, gate));
+            let fetches = needs.into_iter().map(|need| async move {
+                let result = need.source.clone().fetch().await;
+                (need, result)
+            });
+            let mut failed = Diagnostics::default();
+            for (need, result) in join_all(fetches).await {
+                match result {
+                    Ok(fetched) => {
+                        let one = Opened {
+                            source: need.source,
+                            arguments: need.arguments,
+                            fetched,
+                        };
+                        opened.insert(need.id, one);
+                    }
+                    Err(error) => {
+                        let mut diagnostic = need.diagnostic;
+                        diagnostic.message = format!("{}: {error}", diagnostic.message);
+                        failed.push(diagnostic);
                     }
                 }
             }
+            if failed.has_errors() {
+                return Err(LoadError {
+                    diagnostics: failed,
+                    sources,
+                });
+            }
         }
-        if problems.has_errors() {
-            return Err(problems);
-        }
-        Ok(Transaction {
-            configuration,
-            steps,
-            nodes,
-            changes,
+        let message = format!("imports are nested more than {MAX_FETCH_ROUNDS} deep, or what they bring changes all the time");
+        Err(LoadError {
+            diagnostics: Diagnostic::error(message).into(),
+            sources,
         })
     }
 
-    fn prepare_node(
+    fn prepare(
         self: &Arc<Self>,
-        spec: &Spec,
-        old: Option<&Arc<Node>>,
-        evaluated: &Evaluated,
-    ) -> Result<Prepare, component::BuildError> {
-        match (&spec.kind, old) {
-            (Kind::Config(config), _) => {
-                let body = spec.block.is_some().then_some(&evaluated.body);
-                Ok(Prepare::Config(config.prepare(body)?))
+        live: &Arc<Scope>,
+        configuration: &Arc<Configuration>,
+        again: &Again,
+        opened: &HashMap<String, Opened>,
+        reload: bool,
+    ) -> Prepared {
+        let parts = |scope: &str, id: &str, silent: bool| self.context(scope, id, silent);
+        let mut draft = Draft::new(Task {
+            options: &self.options,
+            parts: &parts,
+            dirty: &again.dirty,
+            contents: &again.contents,
+            opened,
+            reload,
+            modules: reload || !again.contents.is_empty() || self.imports(live, again),
+        });
+        let root = draft.root(configuration.clone(), &self.options.module_path, live);
+        Prepared {
+            root,
+            problems: draft.problems,
+            needs: draft.needs,
+            changes: draft.changes,
+            warnings: draft.warnings,
+            steps: draft.steps,
+            sources: draft.sources,
+        }
+    }
+
+    /// Whether one of the nodes to do again is an import.
+    fn imports(&self, live: &Arc<Scope>, again: &Again) -> bool {
+        again.dirty.iter().any(|id| {
+            let located = locate(live, id);
+            let slot = located.and_then(|located| located.scope().slots.get(located.id));
+            matches!(slot, Some(Slot::Import { .. }))
+        })
+    }
+
+    /// The half of a load that cannot fail.
+    fn commit(
+        &self,
+        live: &Arc<Scope>,
+        root: Arc<Scope>,
+        changes: Vec<(Option<Vitality>, component::Change)>,
+        steps: &mut Vec<Step>,
+    ) {
+        let now = self.options.host.clock.now();
+        for (vitality, change) in changes {
+            change.apply();
+            if let Some(vitality) = vitality {
+                vitality.vitals().evaluated(Ok(()), now);
             }
-            (Kind::Component(_), Some(node)) => {
-                let _entered = node.span.enter();
-                match node.instance.clone().prepare(&evaluated.body)? {
-                    Prepared::Unchanged => Ok(Prepare::Same(node.clone())),
-                    Prepared::Changed(change) => Ok(Prepare::Changed(node.clone(), change)),
+        }
+        let mut stays: HashSet<String> = HashSet::new();
+        walk(&root, &mut |id, _| {
+            stays.insert(id);
+        });
+        let mut stops = Vec::new();
+        walk(live, &mut |id, slot| {
+            if !stays.contains(&id) && !matches!(slot, Slot::Value(_)) {
+                stops.push(Step::Stop(id));
+            }
+        });
+        stops.reverse();
+        stops.append(steps);
+        *steps = stops;
+        self.live.store(root);
+    }
+
+    /// Stops what went and starts what came.
+    async fn settle(self: &Arc<Self>, before: &Arc<Scope>) {
+        let live = self.live.load_full();
+        let mut runs: HashMap<String, &Slot> = HashMap::new();
+        walk(&live, &mut |id, slot| {
+            runs.insert(id, slot);
+        });
+        let mut stops = Vec::new();
+        walk(before, &mut |id, slot| {
+            if is_runnable(slot) && !runs.get(&id).is_some_and(|now| is_same(slot, now)) {
+                stops.push(id);
+            }
+        });
+        stops.reverse();
+        self.scheduler().stop(stops).await;
+        let now = self.options.host.clock.now();
+        let mut starts = Vec::new();
+        walk(&live, &mut |id, slot| starts.push((id, slot)));
+        for (id, slot) in starts {
+            match slot {
+                Slot::Component(node) if !self.scheduler().is_running(&id) => {
+                    node.vitals.started(now);
+                    let instance = node.instance.clone();
+                    let run = move |stop| instance.run(stop);
+                    self.scheduler().start(&id, run, node.span.clone());
                 }
-            }
-            (Kind::Component(registration), None) => {
-                let parts = self.context(&spec.id);
-                let span = parts.span.clone();
-                let _entered = span.enter();
-                let instance = registration.build(parts, &evaluated.body)?;
-                let now = self.options.host.clock.now();
-                Ok(Prepare::Same(Arc::new(Node::new(instance, span.clone(), now))))
+                Slot::Import { import, .. } if !self.scheduler().is_running(&id) => {
+                    import.vitals.started(now);
+                    let run = self.watch(&id, import);
+                    self.scheduler().start(&id, run, import.span.clone());
+                }
+                Slot::Custom { vitals, .. } | Slot::Foreach { vitals, .. } => vitals.started_once(now),
+                _ => {}
             }
         }
     }
 
-    fn context(self: &Arc<Self>, id: &str) -> ContextParts {
+    /// Waits for new content of an import and hands it to the refresher.
+    fn watch(
+        self: &Arc<Self>,
+        id: &str,
+        import: &crate::scope::Import,
+    ) -> impl FnOnce(CancellationToken) -> BoxFuture<'static, ComponentResult<()>> + use<> {
+        let (weak, id) = (Arc::downgrade(self), id.to_owned());
+        let report = move |result: ComponentResult<Fetched>| {
+            if let Some(inner) = weak.upgrade() {
+                inner.fetched(&id, result);
+            }
+        };
+        let (source, known) = (import.source.clone(), import.content.clone());
+        move |stop| source.watch(known, Arc::new(report), stop)
+    }
+
+    /// What a component gets to see of the world.
+    fn context(self: &Arc<Self>, scope: &str, id: &str, silent: bool) -> ContextParts {
         let queue = Arc::downgrade(&self.queue);
-        let reporter = id.to_owned();
+        let reporter = crate::scope::join(scope, id);
         let exported = move || {
             if let Some(queue) = queue.upgrade() {
                 queue.push(&reporter);
             }
         };
-        context(&self.options, id, Arc::new(exported))
-    }
-
-    /// Evaluates one node again because something that it refers to changed.
-    async fn reevaluate(self: Arc<Self>, id: String) {
-        let live: RwLockReadGuard<'_, Live> = self.live.read().await;
-        let Some(spec) = live.configuration.specs.get(&id) else {
-            return;
-        };
-        let node = live.nodes.get(&id);
-        let evaluated = evaluate(spec, &|target| live.exports(target), &self.options.stdlib);
-        let now = self.options.host.clock.now();
-        match self.prepare_node(spec, node, &evaluated) {
-            Ok(Prepare::Changed(node, change)) => {
-                let _entered = node.span.clone().entered();
-                change.apply();
-                node.evaluated(Ok(()), now);
-            }
-            Ok(Prepare::Config(change)) => change.apply(),
-            Ok(Prepare::Same(node)) => node.evaluated(Ok(()), now),
-            Err(error) => {
-                let diagnostics: Diagnostics = diagnose(spec, &evaluated, error).into();
-                let error = diagnostics.to_string();
-                tracing::error!(node_id = id, err = error, "failed to evaluate config");
-                if let Some(node) = node {
-                    node.evaluated(Err(&error), now);
-                }
-            }
-        }
+        context(&self.options, scope, id, silent, Arc::new(exported))
     }
 }
 
-/// What a component gets to see of the world.
-pub(crate) fn context(options: &Options, id: &str, exported: Arc<dyn Fn() + Send + Sync>) -> ContextParts {
+fn is_runnable(slot: &Slot) -> bool {
+    matches!(slot, Slot::Component(_) | Slot::Import { .. })
+}
+
+/// Whether both run the same thing.
+fn is_same(a: &Slot, b: &Slot) -> bool {
+    match (a, b) {
+        (Slot::Component(a), Slot::Component(b)) => Arc::ptr_eq(a, b),
+        (Slot::Import { import: a, .. }, Slot::Import { import: b, .. }) => same_source(&a.source, &b.source),
+        _ => false,
+    }
+}
+
+/// What a component gets to see of the world. `scope` is the global id of the module instance that it is in.
+pub(crate) fn context(
+    options: &Options,
+    scope: &str,
+    id: &str,
+    silent: bool,
+    exported: Arc<dyn Fn() + Send + Sync>,
+) -> ContextParts {
+    let global = crate::scope::join(scope, id);
+    let path = format!("/{scope}");
+    let labels = [("component_path", path.as_str()), ("component_id", id)];
+    let metrics = match silent {
+        true => Metrics::new(),
+        false => options
+            .metrics
+            .scoped(&labels)
+            .expect("both label names are well formed"),
+    };
     ContextParts {
-        id: Arc::from(id),
-        data_path: options.storage.join(id),
+        data_path: options.storage.join(&global),
+        id: Arc::from(global),
         host: options.host.clone(),
         budget: options.budget.clone(),
         ledger: options.ledger.clone(),
-        metrics: options
-            .metrics
-            .scoped(&[("component_path", ROOT_PATH), ("component_id", id)])
-            .expect("both label names are well formed"),
+        metrics,
         services: options.services.clone(),
         stability: options.catalogue.allowed.stability,
-        span: tracing::info_span!("component", component_path = ROOT_PATH, component_id = id),
+        span: tracing::info_span!("component", component_path = path, component_id = id),
         exported,
         inspector: options.inspector.clone(),
     }
-}
-
-enum Prepare {
-    Config(Change),
-    Same(Arc<Node>),
-    Changed(Arc<Node>, Change),
-}
-
-/// Passes changed exports on: every direct dependant of a changed node is evaluated once, on the workers. Those that change their own
-/// exports report in turn.
-async fn dispatch(controller: std::sync::Weak<Inner>, queue: Arc<UpdateQueue>) {
-    loop {
-        let changed = queue.take().await;
-        let Some(inner) = controller.upgrade() else { return };
-        let dependants: Vec<String> = {
-            let live = inner.live.read().await;
-            let wanted: std::collections::HashSet<&str> = changed
-                .iter()
-                .flat_map(|id| live.configuration.graph.dependants(id))
-                .collect();
-            live.configuration
-                .order
-                .iter()
-                .filter(|id| wanted.contains(id.as_str()))
-                .cloned()
-                .collect()
-        };
-        for id in dependants {
-            submit(&inner, id).await;
-        }
-    }
-}
-
-async fn submit(inner: &Arc<Inner>, id: String) {
-    let mut pause = Duration::from_millis(1);
-    for attempt in 0..MAX_RETRIES {
-        if inner.workers.submit(&id, inner.clone().reevaluate(id.clone())).is_ok() {
-            return;
-        }
-        if attempt == 0 {
-            tracing::warn!(node_id = id, "failed to submit node for evaluation - will retry");
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(MAX_RETRY_PAUSE);
-    }
-    tracing::error!(
-        node_id = id,
-        "retry attempts exhausted when submitting node for evaluation to the worker pool"
-    );
 }

@@ -1,91 +1,96 @@
 //! From a node's block to what its component is built from.
 
-use crate::loader::Spec;
+use crate::spec::{Kind, Spec};
 use component::BuildError;
 use eval::{Scope, Stdlib};
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use syntax::Diagnostic;
-use value::{Body, Object, Value};
+use syntax::ast::Block;
+use value::{Body, DecodeError, Item, Object, Problem, Value};
 
 /// A block with its expressions evaluated.
 pub(crate) struct Evaluated {
     /// What the component decodes.
     pub(crate) body: Body,
+    block: Option<Arc<Block>>,
     inner: Option<eval::Evaluated>,
 }
 
-/// Evaluates a node's block. `exports` gives the exports of the nodes that it refers to.
-pub(crate) fn evaluate(spec: &Spec, exports: &dyn Fn(&str) -> Option<Value>, stdlib: &Stdlib) -> Evaluated {
-    let Some(block) = &spec.block else {
+/// Evaluates a node's block. `variables` has what it refers to; see [`crate::frame::variables`].
+pub(crate) fn evaluate(spec: &Spec, variables: Object, stdlib: &Stdlib) -> Evaluated {
+    let block = match &spec.kind {
+        Kind::Foreach(foreach) => Some(foreach.head.clone()),
+        _ => spec.block.clone(),
+    };
+    let Some(block) = block else {
         return Evaluated {
             body: Body::default(),
+            block: None,
             inner: None,
         };
     };
-    let mut variables = Tree::default();
-    let targets: BTreeSet<&str> = spec
-        .references
-        .iter()
-        .map(|reference| reference.target.as_str())
-        .collect();
-    for target in targets {
-        if let Some(value) = exports(target) {
-            variables.insert(target, value);
-        }
-    }
-    let scope = Scope::new(variables.into_object(), stdlib);
-    let inner = eval::evaluate_body(&spec.source, block, &scope);
+    let scope = Scope::new(variables, stdlib);
+    let inner = eval::evaluate_body(&spec.source, &block, &scope);
     Evaluated {
         body: inner.body.clone(),
+        block: Some(block),
         inner: Some(inner),
+    }
+}
+
+impl Evaluated {
+    /// What a person should read about an error in decoding the block.
+    pub(crate) fn diagnose(&self, spec: &Spec, error: &DecodeError) -> Diagnostic {
+        match (&self.inner, &self.block) {
+            (Some(inner), Some(block)) => inner.diagnose(&spec.source, block, error),
+            _ => whole(spec, format!("Failed to build component: {error}")),
+        }
+    }
+
+    /// The attributes, for blocks that take any; or all that is wrong with them.
+    pub(crate) fn attributes(&self, spec: &Spec) -> Result<Vec<(String, Value)>, Vec<Diagnostic>> {
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        for item in &self.body.items {
+            let problem = match item {
+                Item::Attr {
+                    name, value: Ok(value), ..
+                } => {
+                    found.push((name.clone(), value.clone().unwrap_or_default()));
+                    continue;
+                }
+                Item::Attr { value: Err(_), .. } => Problem::Poison,
+                Item::Block { .. } => Problem::Message("nested blocks not supported here".to_owned()),
+            };
+            let error = DecodeError {
+                place: Some(item.place()),
+                problem,
+                candidates: Vec::new(),
+            };
+            wrong.push(self.diagnose(spec, &error));
+        }
+        if wrong.is_empty() { Ok(found) } else { Err(wrong) }
+    }
+}
+
+/// A diagnostic about a node as a whole.
+pub(crate) fn whole(spec: &Spec, message: String) -> Diagnostic {
+    let diagnostic = Diagnostic::error(message);
+    match &spec.block {
+        Some(block) => diagnostic.at(&spec.source, block.header_span()),
+        None => diagnostic,
     }
 }
 
 /// What a person should read about a block that did not become a component.
 pub(crate) fn diagnose(spec: &Spec, evaluated: &Evaluated, error: BuildError) -> Vec<Diagnostic> {
-    let whole = |message: String| {
-        let diagnostic = Diagnostic::error(message);
-        match &spec.block {
-            Some(block) => diagnostic.at(&spec.source, block.header_span()),
-            None => diagnostic,
-        }
-    };
-    match (error, &evaluated.inner, &spec.block) {
-        (BuildError::Decode(error), Some(inner), Some(block)) => vec![inner.diagnose(&spec.source, block, &error)],
-        (BuildError::Decode(error), ..) => vec![whole(format!("Failed to build component: {error}"))],
-        (BuildError::Component(error), ..) => {
-            vec![whole(format!("Failed to build component: building component: {error}"))]
-        }
-    }
-}
-
-/// Exports under the fragments of their ids: `a.b.c` is field `c` of field `b` of variable `a`.
-#[derive(Default)]
-struct Tree {
-    leaf: Option<Value>,
-    children: std::collections::BTreeMap<String, Tree>,
-}
-
-impl Tree {
-    fn insert(&mut self, id: &str, value: Value) {
-        let mut at = self;
-        for part in id.split('.') {
-            at = at.children.entry(part.to_owned()).or_default();
-        }
-        at.leaf = Some(value);
-    }
-
-    fn into_object(self) -> Object {
-        self.children
-            .into_iter()
-            .map(|(name, child)| (name, child.into_value()))
-            .collect()
-    }
-
-    fn into_value(self) -> Value {
-        match self.leaf {
-            Some(value) => value,
-            None => Value::object(self.into_object()),
+    match error {
+        BuildError::Decode(error) => vec![evaluated.diagnose(spec, &error)],
+        BuildError::Component(error) => {
+            let what = match &spec.kind {
+                Kind::Component(_) => "Failed to build component: building component",
+                _ => "Failed to evaluate node for config block",
+            };
+            vec![whole(spec, format!("{what}: {error}"))]
         }
     }
 }

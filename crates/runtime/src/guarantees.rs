@@ -1,6 +1,7 @@
 //! What is promised to records on each path from a source to a destination. Reads the configuration alone: nothing is built.
 
-use crate::loader::{Configuration, Kind, Reference, Spec};
+use crate::loader::Configuration;
+use crate::spec::{Kind, Reference, Spec};
 use component::{Caveat, Effect, is_receiver};
 use eval::{Scope, Stdlib};
 use std::collections::{BTreeSet, HashMap};
@@ -130,6 +131,7 @@ fn schema(spec: &Spec) -> &'static Schema {
     match &spec.kind {
         Kind::Component(registration) => (registration.arguments)(),
         Kind::Config(config) => (config.schema)(),
+        _ => <() as value::Block>::schema(),
     }
 }
 
@@ -142,7 +144,7 @@ fn forwards(spec: &Spec) -> bool {
 fn receives(spec: &Spec) -> bool {
     match &spec.kind {
         Kind::Component(registration) => receiver_argument((registration.exports)()).is_some(),
-        Kind::Config(_) => false,
+        _ => false,
     }
 }
 
@@ -205,6 +207,7 @@ fn remarks(spec: &Spec, stdlib: &Stdlib) -> Vec<Remark> {
     let told: Result<Vec<Caveat>, DecodeError> = match &spec.kind {
         Kind::Component(registration) => registration.caveats(&body),
         Kind::Config(config) => config.caveats(&body),
+        _ => Ok(Vec::new()),
     };
     let mut found: Vec<Remark> = match told {
         Ok(caveats) => caveats.into_iter().map(|caveat| remark(spec, caveat)).collect(),

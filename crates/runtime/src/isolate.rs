@@ -2,7 +2,9 @@
 
 use crate::controller::{Options, context};
 use crate::evaluate::{diagnose, evaluate};
-use crate::loader::{Configuration, Kind, Spec};
+use crate::frame::Tree;
+use crate::loader::Configuration;
+use crate::spec::{Kind, Spec};
 use component::Instance;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,7 +37,14 @@ pub fn isolate(
         let Kind::Component(registration) = &spec.kind else {
             continue;
         };
-        let mut evaluated = evaluate(spec, &|target| exports.get(target).cloned(), &options.stdlib);
+        let mut variables = Tree::default();
+        for reference in &spec.references {
+            if let Some(value) = exports.get(&reference.target) {
+                variables.insert(&reference.target, value.clone());
+            }
+        }
+        variables.insert("module_path", Value::string(&options.module_path));
+        let mut evaluated = evaluate(spec, variables.into_object(), &options.stdlib);
         if next == id {
             for item in &mut evaluated.body.items {
                 if let Item::Attr { name, value, .. } = item
@@ -45,7 +54,7 @@ pub fn isolate(
                 }
             }
         }
-        let parts = context(options, next, Arc::new(|| {}));
+        let parts = context(options, "", next, false, Arc::new(|| {}));
         let instance = match registration.build(parts, &evaluated.body) {
             Ok(instance) => instance,
             Err(error) => return Err(diagnose(spec, &evaluated, error).into()),

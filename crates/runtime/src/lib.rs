@@ -9,30 +9,46 @@
 //!
 //! This crate names no component and no service: the binary hands it a [`loader::Catalogue`].
 
+mod blocks;
+mod catalogue;
+mod children;
 mod config;
 mod controller;
 mod evaluate;
+mod frame;
 pub mod graph;
 pub mod guarantees;
 mod isolate;
 pub mod loader;
+mod module;
+mod names;
 mod node;
 mod plan;
+mod prepare;
+mod propagate;
 mod queue;
+mod refresh;
 pub mod registry;
 mod scheduler;
+mod scope;
 pub mod sources;
+pub mod spec;
 mod validate;
+mod view;
 mod workers;
 
+pub use blocks::language_blocks;
+pub use catalogue::Catalogue;
 pub use config::ConfigBlock;
-pub use controller::{Controller, LoadError, Loaded, NodeInfo, Options};
+pub use controller::{Controller, LoadError, Loaded, Options};
 pub use isolate::isolate;
+pub use module::Module;
 pub use node::Node;
-pub use plan::{GraphPlan, NodePlan, Step, plan};
+pub use plan::{GraphPlan, NodePlan, Step, Verdict, plan, verdict};
 pub use queue::UpdateQueue;
 pub use scheduler::Scheduler;
 pub use validate::validate;
+pub use view::NodeInfo;
 pub use workers::{Full, Workers};
 
 use syntax::{Diagnostics, Source};

@@ -1,184 +1,60 @@
-//! Text to nodes to graph. Reads nothing, evaluates nothing, builds nothing.
+//! Text to nodes to graph, one scope at a time. Reads nothing, evaluates nothing, builds nothing.
 
-use crate::config::ConfigBlock;
+use crate::catalogue::Catalogue;
 use crate::graph::{Cycle, Graph};
-use crate::plan::{GraphPlan, NodePlan};
-use crate::registry::{Allowed, Registry, gate};
+use crate::module::{Around, Module, Place, Statement};
+use crate::names;
+use crate::registry::gate;
 use crate::sources::SourceFile;
-use component::{Registration, Stability};
+use crate::spec::{Custom, Foreach, Kind, Reference, Spec, block_text};
+use component::Stability;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use syntax::ast::{Block, Stmt};
 use syntax::{Diagnostic, Diagnostics, Source, Span};
 
-/// What the loader may find in a configuration.
-pub struct Catalogue {
-    /// Components.
-    pub registry: Registry,
-    /// Blocks that are not components.
-    pub config_blocks: Vec<ConfigBlock>,
-    /// What the user allows.
-    pub allowed: Allowed,
-}
-
-/// Blocks of the language that this version parses and cannot run.
-const MODULE_BLOCKS: &[&str] = &[
-    "declare",
-    "argument",
-    "export",
-    "foreach",
-    "import.file",
-    "import.string",
-    "import.http",
-    "import.git",
-];
-
 /// Services that exist upstream and have no block here yet.
 const MISSING_SERVICES: &[&str] = &["tracing", "remotecfg", "labelstore"];
 
-/// What a node is.
-#[derive(Clone)]
-pub enum Kind {
-    /// A component.
-    Component(Registration),
-    /// A block that configures a part of the program.
-    Config(ConfigBlock),
-}
-
-/// A reference to another node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reference {
-    /// Id of the node.
-    pub target: String,
-    /// The fields after it: `receiver`.
-    pub fields: Vec<String>,
-    /// Where it stands.
-    pub span: Span,
-}
-
-impl Reference {
-    /// Where its first field stands.
-    pub fn field_span(&self) -> Span {
-        let length: usize = self.fields.iter().map(|field| field.len() + 1).sum();
-        let start = self
-            .span
-            .end
-            .saturating_sub(length.saturating_sub(1) as u32)
-            .max(self.span.start);
-        let end = start + self.fields.first().map_or(0, String::len) as u32;
-        Span::new(start, end.min(self.span.end))
-    }
-}
-
-/// A node as the configuration says it.
-#[derive(Clone)]
-pub struct Spec {
-    /// Id: name and label.
-    pub id: String,
-    /// Name of the block.
-    pub name: String,
-    /// Label, empty if there is none.
-    pub label: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Its block; `None` for a config block that is not written.
-    pub block: Option<Arc<Block>>,
-    /// The file that it stands in.
-    pub source: Source,
-    /// References to other nodes, in source order.
-    pub references: Vec<Reference>,
-}
-
-impl Spec {
-    /// Where it stands, or a block in it, as `file:line`; see [`crate::Controller::place`] for `path`.
-    pub fn place(&self, path: &str) -> Option<String> {
-        Some(self.line(self.inner(path)?.header_span()))
-    }
-
-    /// Where an attribute of a block in it stands, or the block if the attribute is not written.
-    pub fn argument_place(&self, path: &str, name: &str) -> Option<String> {
-        let block = self.inner(path)?;
-        let written = block.body.attributes().find(|attribute| attribute.name.name == name);
-        Some(self.line(written.map_or(block.header_span(), |attribute| attribute.name.span)))
-    }
-
-    fn line(&self, span: Span) -> String {
-        format!("{}:{}", self.source.name(), self.source.line(span.start))
-    }
-
-    fn inner(&self, path: &str) -> Option<&Block> {
-        let mut block: &Block = self.block.as_ref()?;
-        for step in path.split('/').filter(|step| !step.is_empty()) {
-            let (name, number) = step.rsplit_once('#')?;
-            let number: usize = number.parse().ok()?;
-            block = block
-                .body
-                .blocks()
-                .filter(|block| block.full_name() == name)
-                .nth(number)?;
-        }
-        Some(block)
-    }
-}
-
-/// A configuration that holds together: every name known, every reference resolved, no cycle.
+/// A scope that holds together: every name known, every reference resolved, no cycle.
 #[derive(Clone, Default)]
 pub struct Configuration {
     /// Nodes by id.
     pub specs: HashMap<String, Spec>,
-    /// Their graph; config blocks first, then components, in source order.
+    /// Their graph; config blocks first, then the others, in source order.
     pub graph: Graph,
     /// Ids from leaves to roots.
     pub order: Vec<String>,
-    /// The files.
+    /// The files, where this is not a part of one.
     pub sources: Vec<Source>,
+    /// What is worth a word and no error.
+    pub warnings: Diagnostics,
+    /// Ids of the imports by label: the namespaces.
+    pub(crate) imports: HashMap<String, String>,
+    /// Whether this is the template of a `foreach`, which sees the components around it.
+    pub(crate) sees_out: bool,
+    /// What a `foreach` binds here.
+    pub(crate) variable: Option<String>,
 }
 
 impl Configuration {
-    /// What [`crate::plan()`] needs to know.
-    pub fn plan_input(&self) -> GraphPlan {
-        GraphPlan {
-            graph: self.graph.clone(),
-            nodes: self
-                .order
-                .iter()
-                .filter_map(|id| self.specs.get(id))
-                .map(|spec| NodePlan {
-                    id: spec.id.clone(),
-                    kind: spec.name.clone(),
-                    text: spec.block.as_deref().map(block_text).unwrap_or_default(),
-                })
-                .collect(),
+    /// The module of a `declare` in this scope.
+    pub(crate) fn declared(&self, name: &str) -> Option<&Arc<Module>> {
+        match &self.specs.get(&format!("declare.{name}"))?.kind {
+            Kind::Declare(module) => Some(module),
+            _ => None,
         }
     }
-}
 
-/// A block without layout and comments.
-fn block_text(block: &Block) -> String {
-    use std::fmt::Write;
-    let mut text = String::new();
-    fn body(text: &mut String, stmts: &[Stmt]) {
-        for stmt in stmts {
-            match stmt {
-                Stmt::Attribute(attribute) => {
-                    // Writing to a String cannot fail.
-                    let _ = writeln!(
-                        text,
-                        "{} = {}",
-                        attribute.name.name,
-                        syntax::format::format_expr(&attribute.value)
-                    );
-                }
-                Stmt::Block(block) => {
-                    let _ = writeln!(text, "{} {{", block.id());
-                    body(text, &block.body.stmts);
-                    text.push_str("}\n");
-                }
-            }
-        }
+    /// Whether `name` is the first part of the names of custom components here.
+    fn is_custom(&self, name: &str) -> bool {
+        self.imports.contains_key(name) || self.specs.contains_key(&format!("declare.{name}"))
     }
-    body(&mut text, &block.body.stmts);
-    text
+
+    /// Labels of `declare` blocks.
+    pub(crate) fn declares(&self) -> impl Iterator<Item = &str> {
+        self.graph.ids().filter_map(|id| id.strip_prefix("declare."))
+    }
 }
 
 /// What came of loading: a configuration if there is no error, and the diagnostics.
@@ -195,6 +71,10 @@ pub struct Outcome {
 
 struct Loader<'a> {
     catalogue: &'a Catalogue,
+    place: Place,
+    around: Option<Around<'a>>,
+    /// What a `foreach` binds here.
+    variable: Option<&'a str>,
     diagnostics: Diagnostics,
     configuration: Configuration,
     places: HashMap<String, String>,
@@ -204,80 +84,189 @@ struct Loader<'a> {
 
 /// Loads configuration files. Every file is parsed and every problem reported, not just the first.
 pub fn load(catalogue: &Catalogue, files: &[SourceFile]) -> Outcome {
-    let mut loader = Loader {
-        catalogue,
-        diagnostics: Diagnostics::default(),
-        configuration: Configuration::default(),
-        places: HashMap::new(),
-        refused: HashSet::new(),
-    };
-    let mut blocks = Vec::new();
-    for file in files {
-        let (parsed, diagnostics) = syntax::parse(&file.name, &file.text);
-        let source = parsed.source.clone();
-        loader.configuration.sources.push(source.clone());
-        loader.diagnostics.extend(diagnostics);
-        for stmt in parsed.body.stmts {
+    let mut diagnostics = Diagnostics::default();
+    let (statements, sources) = parse(
+        files.iter().map(|file| (file.name.as_str(), file.text.as_slice())),
+        &mut diagnostics,
+    );
+    let module = Module::new(Place::Root, statements);
+    let mut loader = Loader::new(catalogue, Place::Root, None, None);
+    loader.diagnostics = diagnostics;
+    loader.configuration.sources = sources;
+    loader.load(module.statements())
+}
+
+/// The statements of all files.
+pub(crate) fn parse<'a>(
+    files: impl Iterator<Item = (&'a str, &'a [u8])>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Statement>, Vec<Source>) {
+    let (mut statements, mut sources) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        let (parsed, problems) = syntax::parse(name, text);
+        diagnostics.extend(problems);
+        sources.push(parsed.source.clone());
+        let source = parsed.source;
+        statements.extend(parsed.body.stmts.into_iter().map(|stmt| (source.clone(), stmt)));
+    }
+    (statements, sources)
+}
+
+/// Loads a module; see [`Module::load`].
+pub(crate) fn load_module(
+    catalogue: &Catalogue,
+    module: &Module,
+    around: Option<Around<'_>>,
+    variable: Option<&str>,
+) -> Outcome {
+    Loader::new(catalogue, module.place, around, variable).load(module.statements())
+}
+
+impl<'a> Loader<'a> {
+    fn new(
+        catalogue: &'a Catalogue,
+        place: Place,
+        around: Option<Around<'a>>,
+        variable: Option<&'a str>,
+    ) -> Self {
+        Loader {
+            catalogue,
+            place,
+            around,
+            variable,
+            diagnostics: Diagnostics::default(),
+            configuration: Configuration::default(),
+            places: HashMap::new(),
+            refused: HashSet::new(),
+        }
+    }
+
+    fn load(mut self, statements: &[Statement]) -> Outcome {
+        let mut blocks = Vec::new();
+        for (source, stmt) in statements {
             match stmt {
-                Stmt::Block(block) => blocks.push((source.clone(), Arc::new(block))),
+                Stmt::Block(block) => blocks.push((source.clone(), Arc::new(block.clone()))),
                 Stmt::Attribute(attribute) => {
-                    let message = format!("unrecognized attribute {}", attribute.name.name);
-                    loader.error(&source, attribute.name.span, message);
+                    let message = match self.place {
+                        Place::Content => "only declare and import blocks are allowed in a module".to_owned(),
+                        _ => format!("unrecognized attribute {}", attribute.name.name),
+                    };
+                    self.error(source, attribute.name.span, message);
                 }
             }
         }
+        // A tree with syntax errors would only give more errors that are not the user's.
+        if !self.diagnostics.has_errors() || self.place != Place::Root {
+            self.nodes(blocks);
+            self.edges();
+            self.order();
+        }
+        let sources = self.configuration.sources.clone();
+        let specs = self
+            .configuration
+            .graph
+            .ids()
+            .map(|id| self.configuration.specs[id].clone())
+            .collect();
+        let ok = !self.diagnostics.has_errors();
+        if ok {
+            self.configuration.warnings = self.diagnostics.clone();
+        }
+        Outcome {
+            configuration: ok.then_some(self.configuration),
+            specs,
+            diagnostics: self.diagnostics,
+            sources,
+        }
     }
-    // A tree with syntax errors would only give more errors that are not the user's.
-    if !loader.diagnostics.has_errors() {
-        loader.nodes(blocks);
-        loader.edges();
-        loader.order();
-    }
-    let sources = loader.configuration.sources.clone();
-    let specs = loader
-        .configuration
-        .graph
-        .ids()
-        .map(|id| loader.configuration.specs[id].clone())
-        .collect();
-    let configuration = (!loader.diagnostics.has_errors()).then_some(loader.configuration);
-    Outcome {
-        configuration,
-        specs,
-        diagnostics: loader.diagnostics,
-        sources,
-    }
-}
 
-impl Loader<'_> {
     fn error(&mut self, source: &Source, span: Span, message: String) {
         self.diagnostics.push(Diagnostic::error(message).at(source, span));
     }
 
+    /// The block of a name, and nothing but its name.
+    fn refuse(&mut self, source: &Source, block: &Block, message: String) {
+        self.error(source, block.name_span(), message);
+        self.refused.insert(block.id());
+    }
+
     fn nodes(&mut self, blocks: Vec<(Source, Arc<Block>)>) {
-        let (config, components): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|(_, block)| {
-            let id = block.id();
-            self.catalogue.config_blocks.iter().any(|config| config.name == id)
+        // What they are called decides on what the others are: modules first, then config blocks, as upstream.
+        let (modules, others): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|(_, block)| {
+            let name = block.full_name();
+            name == "declare" || self.catalogue.import(&name).is_some()
         });
-        for (source, block) in config {
-            let found = self
-                .catalogue
-                .config_blocks
-                .iter()
-                .find(|config| config.name == block.id());
-            let Some(config) = found.cloned() else { continue };
-            if config.stability < self.catalogue.allowed.stability {
-                let message = gate(
-                    "config block",
-                    config.name,
-                    config.stability,
-                    self.catalogue.allowed.stability,
-                );
-                self.error(&source, block.name_span(), message);
-                continue;
-            }
-            self.add(source, block, Kind::Config(config));
+        for (source, block) in modules {
+            self.module(source, block);
         }
+        let (config, others): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|(_, block)| self.catalogue.config_block(&block.id()).is_some());
+        for (source, block) in config {
+            self.config(source, block);
+        }
+        if self.place == Place::Root {
+            self.default_config();
+        }
+        for (source, block) in others {
+            if let Some(kind) = self.kind(&source, &block) {
+                self.add(source, block, kind);
+            }
+        }
+    }
+
+    fn module(&mut self, source: Source, block: Arc<Block>) {
+        let name = block.full_name();
+        if block.label_text().is_empty() {
+            self.refuse(&source, &block, format!("{name} block must have a label"));
+            return;
+        }
+        if let Some(kind) = self.catalogue.import(&name).copied() {
+            let (label, id) = (block.label_text().to_owned(), block.id());
+            if self.place == Place::Content && self.configuration.imports.contains_key(&label) {
+                self.refuse(&source, &block, format!("import block redefined {label}"));
+                return;
+            }
+            self.configuration.imports.insert(label, id);
+            self.add(source, block, Kind::Import(kind));
+            return;
+        }
+        if block.label_text() == "declare" {
+            let message = "'declare' is not a valid label for a declare block".to_owned();
+            self.refuse(&source, &block, message);
+            return;
+        }
+        let module = Module::of_block(Place::Declare, &source, &block);
+        self.add(source, block, Kind::Declare(Arc::new(module)));
+    }
+
+    fn config(&mut self, source: Source, block: Arc<Block>) {
+        let id = block.id();
+        match self.place {
+            Place::Root => {}
+            Place::Content => {
+                let message = format!("only declare and import blocks are allowed in a module, got {id}");
+                return self.refuse(&source, &block, message);
+            }
+            Place::Declare => {
+                return self.refuse(&source, &block, format!("{id} block not allowed inside a module"));
+            }
+            Place::Template => return self.refuse(&source, &block, format!("{id} not allowed in foreach")),
+        }
+        let Some(config) = self.catalogue.config_block(&id).cloned() else {
+            return;
+        };
+        let minimum = self.catalogue.allowed.stability;
+        if config.stability < minimum {
+            let message = gate("config block", config.name, config.stability, minimum);
+            self.error(&source, block.name_span(), message);
+            return;
+        }
+        self.add(source, block, Kind::Config(config));
+    }
+
+    /// A config block that is not written has its defaults.
+    fn default_config(&mut self) {
         for config in &self.catalogue.config_blocks {
             if self.configuration.graph.add(config.name) {
                 self.configuration.specs.insert(
@@ -290,59 +279,174 @@ impl Loader<'_> {
                         block: None,
                         source: Source::new("", b""),
                         references: Vec::new(),
+                        variables: Vec::new(),
+                        text: "".into(),
                     },
                 );
             }
         }
-        for (source, block) in components {
-            match self.registration(&source, &block) {
-                Some(registration) => self.add(source, block, Kind::Component(registration)),
-                None => drop(self.refused.insert(block.id())),
+    }
+
+    fn kind(&mut self, source: &Source, block: &Arc<Block>) -> Option<Kind> {
+        let name = block.full_name();
+        if self.place == Place::Content {
+            let message = format!("only declare and import blocks are allowed in a module, got {name}");
+            self.refuse(source, block, message);
+            return None;
+        }
+        match name.as_str() {
+            "argument" | "export" => return self.boundary(source, block, &name),
+            "foreach" => return self.foreach(source, block),
+            name if MISSING_SERVICES.contains(&name) => {
+                let diagnostic = Diagnostic::error(format!(
+                    "block \"{name}\" is known, but this version of Invar cannot run it"
+                ))
+                .at(source, block.name_span())
+                .with_hint("remove the block, or keep this part of the configuration on Alloy");
+                self.diagnostics.push(diagnostic);
+                self.refused.insert(block.id());
+                return None;
             }
+            _ => {}
+        }
+        let first = block.name.first().map_or("", |part| part.name.as_str());
+        match self.custom(first) {
+            Some(imported) => self.custom_kind(source, block, &name, imported),
+            None => self.component(source, block, &name),
         }
     }
 
-    fn registration(&mut self, source: &Source, block: &Block) -> Option<Registration> {
-        let name = block.full_name();
-        if MODULE_BLOCKS.contains(&name.as_str()) || MISSING_SERVICES.contains(&name.as_str()) {
-            let diagnostic = Diagnostic::error(format!(
-                "block \"{name}\" is known, but this version of Invar cannot run it"
-            ))
-            .at(source, block.name_span())
-            .with_hint("remove the block, or keep this part of the configuration on Alloy");
-            self.diagnostics.push(diagnostic);
+    /// Whether a first part names modules, and if so whether imported ones. The nearest scope decides; in it an import wins.
+    fn custom(&self, first: &str) -> Option<bool> {
+        if self.configuration.is_custom(first) {
+            return Some(self.configuration.imports.contains_key(first));
+        }
+        let around = self.around?;
+        let scope = around.chain().find(|scope| scope.is_custom(first))?;
+        Some(scope.imports.contains_key(first))
+    }
+
+    fn custom_kind(&mut self, source: &Source, block: &Block, name: &str, imported: bool) -> Option<Kind> {
+        let parts = name.split_once('.');
+        let custom = match (imported, parts) {
+            (true, Some((namespace, name))) => Custom {
+                namespace: Some(namespace.to_owned()),
+                name: name.to_owned(),
+            },
+            (false, None) => Custom {
+                namespace: None,
+                name: name.to_owned(),
+            },
+            (true, None) => {
+                let message = format!("\"{name}\" is an import: name one of its modules, as in {name}.NAME");
+                self.refuse(source, block, message);
+                return None;
+            }
+            (false, Some((namespace, rest))) => {
+                let message = names::not_found(namespace, rest);
+                let hint = format!("\"{namespace}\" is a declare; it hides every {namespace}.* component");
+                let diagnostic = Diagnostic::error(message).at(source, block.name_span()).with_hint(hint);
+                self.diagnostics.push(diagnostic);
+                self.refused.insert(block.id());
+                return None;
+            }
+        };
+        Some(Kind::Custom(custom))
+    }
+
+    fn boundary(&mut self, source: &Source, block: &Block, name: &str) -> Option<Kind> {
+        match self.place {
+            Place::Root => {
+                let message = format!("{name} blocks only allowed inside a module");
+                self.refuse(source, block, message);
+                None
+            }
+            Place::Template => {
+                self.refuse(source, block, format!("{name} not allowed in foreach"));
+                None
+            }
+            _ if block.label_text().is_empty() => {
+                self.refuse(source, block, format!("{name} block must have a label"));
+                None
+            }
+            _ if name == "argument" => Some(Kind::Argument),
+            _ => Some(Kind::Export),
+        }
+    }
+
+    fn foreach(&mut self, source: &Source, block: &Arc<Block>) -> Option<Kind> {
+        let minimum = self.catalogue.allowed.stability;
+        if Stability::Experimental < minimum {
+            let message = gate("config block", "foreach", Stability::Experimental, minimum);
+            self.refuse(source, block, message);
             return None;
         }
-        match self.catalogue.registry.find(&name, self.catalogue.allowed) {
+        if block.label_text().is_empty() {
+            self.refuse(source, block, "foreach block must have a label".to_owned());
+            return None;
+        }
+        let mut templates = block.body.blocks().filter(|inner| inner.full_name() == "template");
+        let Some(template) = templates.next() else {
+            self.error(source, block.span(), "missing required block \"template\"".to_owned());
+            self.refused.insert(block.id());
+            return None;
+        };
+        let template = Arc::new(Module::of_block(Place::Template, source, template));
+        let mut head = (**block).clone();
+        let mut seen = false;
+        head.body.stmts.retain(|stmt| match stmt {
+            // A second one is left for the check of the block, which refuses it.
+            Stmt::Block(inner) if inner.full_name() == "template" => std::mem::replace(&mut seen, true),
+            _ => true,
+        });
+        Some(Kind::Foreach(Foreach {
+            template,
+            head: Arc::new(head),
+        }))
+    }
+
+    fn component(&mut self, source: &Source, block: &Block, name: &str) -> Option<Kind> {
+        match self.catalogue.registry.find(name, self.catalogue.allowed) {
             Ok(registration) => {
                 let registration = *registration;
                 if block.label_text().is_empty() {
-                    self.error(
-                        source,
-                        block.name_span(),
-                        format!("component \"{name}\" must have a label"),
-                    );
+                    self.refuse(source, block, format!("component \"{name}\" must have a label"));
                     return None;
                 }
-                Some(registration)
+                Some(Kind::Component(registration))
             }
             Err(error) => {
                 let mut diagnostic = Diagnostic::error(error.message).at(source, block.name_span());
-                diagnostic.hint = error.hint.or_else(|| self.config_hint(&name));
+                diagnostic.hint = error.hint.or_else(|| self.config_hint(name));
                 self.diagnostics.push(diagnostic);
+                self.refused.insert(block.id());
                 None
             }
         }
     }
 
     fn config_hint(&self, name: &str) -> Option<String> {
-        let names = self.catalogue.config_blocks.iter().map(|config| config.name);
-        syntax::diag::suggest(name, names).map(|near| format!("did you mean \"{near}\"?"))
+        let configs = self.catalogue.config_blocks.iter().map(|config| config.name);
+        let imports = self.catalogue.imports.iter().map(|kind| kind.name);
+        let blocks = ["declare", "foreach", "argument", "export"];
+        let around = self.around.iter().flat_map(|around| around.chain());
+        let customs: Vec<&str> = std::iter::once(&self.configuration)
+            .chain(around)
+            .flat_map(|scope| scope.declares().chain(scope.imports.keys().map(String::as_str)))
+            .collect();
+        let known = configs.chain(imports).chain(blocks).chain(customs);
+        syntax::diag::suggest(name, known).map(|near| format!("did you mean \"{near}\"?"))
     }
 
     fn add(&mut self, source: Source, block: Arc<Block>, kind: Kind) {
         let id = block.id();
         if !self.configuration.graph.add(&id) {
+            if self.place == Place::Content && matches!(kind, Kind::Declare(_)) {
+                let message = format!("declare block redefined: the first \"{}\" counts", block.label_text());
+                self.diagnostics
+                    .push(Diagnostic::warning(message).at(&source, block.header_span()));
+                return;
+            }
             let place = self.places.get(&id).map_or("-", String::as_str);
             let message = format!("block {id} already declared at {place}");
             self.error(&source, block.header_span(), message);
@@ -355,9 +459,11 @@ impl Loader<'_> {
             name: block.full_name(),
             label: block.label_text().to_owned(),
             kind,
+            text: block_text(&block),
             block: Some(block),
             source,
             references: Vec::new(),
+            variables: Vec::new(),
         };
         self.configuration.specs.insert(id, spec);
     }
@@ -367,39 +473,111 @@ impl Loader<'_> {
         for id in &ids {
             let spec = &self.configuration.specs[id];
             let Some(block) = spec.block.clone() else { continue };
-            let source = spec.source.clone();
-            let mut references = Vec::new();
-            for traversal in eval::references(&block.body) {
-                match self.resolve(&traversal) {
-                    Some(reference) => {
-                        self.configuration.graph.connect(id, &reference.target);
-                        references.push(reference);
+            let (source, kind) = (spec.source.clone(), spec.kind.clone());
+            let (mut references, mut variables) = (Vec::new(), Vec::new());
+            match &kind {
+                // Its body is another scope. What it uses of this one orders them and shows cycles.
+                Kind::Declare(_) => {
+                    for name in names::custom_names(&block.body) {
+                        self.depend(id, &name);
                     }
-                    None => self.unresolved(id, &source, &traversal),
+                }
+                Kind::Foreach(_) => {
+                    let bound = names::variable_of(&block);
+                    for traversal in eval::references(&block.body) {
+                        let inside = names::in_template(&block, traversal.span);
+                        let first = traversal.parts.first().map(String::as_str);
+                        match self.resolve(&traversal) {
+                            Some(reference) => {
+                                self.configuration.graph.connect(id, &reference.target);
+                                references.push(reference);
+                            }
+                            // The template is another scope; what it does not know it says itself.
+                            None if inside => {
+                                let free = traversal.parts.first().filter(|_| first != bound.as_deref());
+                                match free.filter(|name| self.is_variable(Some(name))) {
+                                    Some(name) => variables.push(name.clone()),
+                                    None => references.extend(self.outer(&traversal)),
+                                }
+                            }
+                            None => self.unresolved(id, &source, &traversal, &mut references, &mut variables),
+                        }
+                    }
+                    for name in names::custom_names(&block.body) {
+                        self.depend(id, &name);
+                    }
+                }
+                _ => {
+                    if let Kind::Custom(_) = &kind {
+                        self.depend(id, &block.full_name());
+                    }
+                    for traversal in eval::references(&block.body) {
+                        match self.resolve(&traversal) {
+                            Some(reference) => {
+                                self.configuration.graph.connect(id, &reference.target);
+                                references.push(reference);
+                            }
+                            None => self.unresolved(id, &source, &traversal, &mut references, &mut variables),
+                        }
+                    }
+                    self.check_functions(&source, &block);
                 }
             }
-            self.check_functions(&source, &block);
             if let Some(spec) = self.configuration.specs.get_mut(id) {
                 spec.references = references;
+                spec.variables = variables;
             }
         }
     }
 
-    /// The shortest prefix that is a node.
-    fn resolve(&self, traversal: &eval::Traversal) -> Option<Reference> {
-        let parts = &traversal.parts;
-        (1..=parts.len()).find_map(|n| {
-            let id = parts[..n].join(".");
-            self.configuration.graph.contains(&id).then(|| Reference {
-                target: id,
-                fields: parts[n..].to_vec(),
-                span: traversal.span,
-            })
-        })
+    /// A node depends on the import or `declare` of this scope that a custom component's name means.
+    fn depend(&mut self, id: &str, name: &str) {
+        let first = name.split('.').next().unwrap_or(name);
+        let target = match self.configuration.imports.get(first) {
+            Some(import) => import.clone(),
+            None => format!("declare.{first}"),
+        };
+        self.configuration.graph.connect(id, &target);
     }
 
-    fn unresolved(&mut self, from: &str, source: &Source, traversal: &eval::Traversal) {
+    /// The shortest prefix that is a node with a value.
+    fn resolve(&self, traversal: &eval::Traversal) -> Option<Reference> {
+        resolve(&self.configuration, traversal, 0)
+    }
+
+    fn is_variable(&self, name: Option<&str>) -> bool {
+        let mut outer = self.around.filter(|_| self.place == Place::Template);
+        let Some(name) = name else { return false };
+        if name == "module_path" || self.variable == Some(name) {
+            return true;
+        }
+        // What enclosing `foreach` blocks bind is seen as well; which names those are is known when they run.
+        while let Some(around) = outer {
+            if around.configuration.variable.as_deref() == Some(name) {
+                return true;
+            }
+            outer = around.parent.copied().filter(|_| around.configuration.sees_out);
+        }
+        false
+    }
+
+    fn unresolved(
+        &mut self,
+        from: &str,
+        source: &Source,
+        traversal: &eval::Traversal,
+        references: &mut Vec<Reference>,
+        variables: &mut Vec<String>,
+    ) {
         let first = traversal.parts.first().map_or("", String::as_str);
+        if self.is_variable(Some(first)) {
+            variables.push(first.to_owned());
+            return;
+        }
+        if let Some(reference) = self.outer(traversal) {
+            references.push(reference);
+            return;
+        }
         if eval::is_stdlib_name(first) {
             self.check_member(source, traversal);
             return;
@@ -411,22 +589,41 @@ impl Loader<'_> {
         let path = traversal.parts.join(".");
         let mut diagnostic = Diagnostic::error(format!("component \"{path}\" does not exist or is out of scope"))
             .at(source, traversal.span);
-        // The last part is usually a field of the component that was meant.
+        if let Some(near) = self.near(from, traversal) {
+            diagnostic = diagnostic.with_hint(format!("did you mean \"{near}\"?"));
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// What a template of `foreach` means further out.
+    fn outer(&self, traversal: &eval::Traversal) -> Option<Reference> {
+        let mut around = self.around.filter(|_| self.place == Place::Template);
+        let mut level = 1;
+        while let Some(scope) = around {
+            if let Some(reference) = resolve(scope.configuration, traversal, level) {
+                return Some(reference);
+            }
+            around = scope.parent.copied().filter(|_| scope.configuration.sees_out);
+            level += 1;
+        }
+        None
+    }
+
+    /// What was probably meant. The last part is usually a field of the component.
+    fn near(&self, from: &str, traversal: &eval::Traversal) -> Option<String> {
         let candidates: Vec<String> = self
             .configuration
             .graph
             .ids()
-            .filter(|id| *id != from)
+            .filter(|id| *id != from && self.configuration.specs.get(*id).is_some_and(names::has_value))
             .map(|id| {
                 let fragments = id.split('.').count().min(traversal.parts.len());
                 let fields = traversal.parts[fragments..].iter().map(String::as_str);
                 std::iter::once(id).chain(fields).collect::<Vec<_>>().join(".")
             })
             .collect();
-        if let Some(near) = syntax::diag::suggest(&path, candidates.iter().map(String::as_str)) {
-            diagnostic = diagnostic.with_hint(format!("did you mean \"{near}\"?"));
-        }
-        self.diagnostics.push(diagnostic);
+        let path = traversal.parts.join(".");
+        syntax::diag::suggest(&path, candidates.iter().map(String::as_str)).map(str::to_owned)
     }
 
     /// `sys.environ`: the library has `sys`, and in it no `environ`.
@@ -452,11 +649,8 @@ impl Loader<'_> {
         for used in eval::stdlib_uses(&block.body) {
             let minimum = self.catalogue.allowed.stability;
             if used.experimental && Stability::Experimental < minimum {
-                self.error(
-                    source,
-                    used.span,
-                    gate_function(&used.name, Stability::Experimental, minimum),
-                );
+                let message = gate_function(&used.name, Stability::Experimental, minimum);
+                self.error(source, used.span, message);
             }
             if used.deprecated {
                 let mut warning =
@@ -470,31 +664,52 @@ impl Loader<'_> {
     }
 
     fn order(&mut self) {
+        self.configuration.sees_out = self.place == Place::Template;
+        self.configuration.variable = self.variable.map(str::to_owned);
         match self.configuration.graph.leaves_first() {
             Ok(order) => self.configuration.order = order,
             Err(cycles) => {
                 for Cycle(ids) in cycles {
-                    let first = &self.configuration.specs[&ids[0]];
-                    let message = match ids.as_slice() {
-                        [only] => format!("self reference: {only}"),
-                        several => format!("cycle: {}", several.join(", ")),
-                    };
-                    let mut diagnostic = Diagnostic::error(message);
-                    if let Some(block) = &first.block {
-                        diagnostic = diagnostic.at(&first.source, block.header_span());
-                    }
-                    if ids.len() > 1 {
-                        let path: Vec<&str> = ids.iter().chain(ids.first()).map(String::as_str).collect();
-                        diagnostic =
-                            diagnostic.with_hint(format!("{}: remove one of these references", path.join(" -> ")));
-                    } else {
-                        diagnostic = diagnostic.with_hint("a component cannot refer to its own exports");
-                    }
+                    let diagnostic = self.cycle(&ids);
                     self.diagnostics.push(diagnostic);
                 }
             }
         }
     }
+
+    fn cycle(&self, ids: &[String]) -> Diagnostic {
+        let message = match ids {
+            [only] => format!("self reference: {only}"),
+            several => format!("cycle: {}", several.join(", ")),
+        };
+        let mut diagnostic = Diagnostic::error(message);
+        let first = &self.configuration.specs[&ids[0]];
+        if let Some(block) = &first.block {
+            diagnostic = diagnostic.at(&first.source, block.header_span());
+        }
+        let path: Vec<&str> = ids.iter().chain(ids.first()).map(String::as_str).collect();
+        diagnostic.with_hint(match (ids.len(), matches!(first.kind, Kind::Declare(_))) {
+            (1, true) => "a module cannot be made of itself".to_owned(),
+            (1, false) => "a component cannot refer to its own exports".to_owned(),
+            (_, true) => format!("{}: modules cannot be made of each other", path.join(" -> ")),
+            (_, false) => format!("{}: remove one of these references", path.join(" -> ")),
+        })
+    }
+}
+
+/// The shortest prefix of a traversal that is a node with a value.
+fn resolve(configuration: &Configuration, traversal: &eval::Traversal, level: usize) -> Option<Reference> {
+    let parts = &traversal.parts;
+    (1..=parts.len()).find_map(|n| {
+        let id = parts[..n].join(".");
+        let spec = configuration.specs.get(&id)?;
+        names::has_value(spec).then(|| Reference {
+            target: id,
+            level,
+            fields: parts[n..].to_vec(),
+            span: traversal.span,
+        })
+    })
 }
 
 fn gate_function(name: &str, level: Stability, minimum: Stability) -> String {

@@ -16,6 +16,9 @@ pub struct NodePlan {
     pub kind: String,
     /// Its block, without layout and comments. Equal text over equal exports means equal arguments.
     pub text: String,
+    /// Whether its value is known when it is evaluated, as that of an argument of a module is; a component tells of changed exports
+    /// by itself.
+    pub transparent: bool,
 }
 
 /// A graph with what planning needs to know of its nodes.
@@ -51,6 +54,28 @@ impl fmt::Display for Step {
     }
 }
 
+/// What becomes of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is new, or another kind of node than the one that had its id.
+    Start,
+    /// It is evaluated again.
+    Update,
+    /// Nothing that it is made of has changed.
+    Keep,
+}
+
+/// The rule by which nodes change: a node with the same kind and text stays as it is unless something that it refers to is new.
+pub fn verdict(kinds: Option<(&str, &str)>, same_text: bool, renewed: bool) -> Verdict {
+    match kinds {
+        Some((was, is)) if was == is => match same_text && !renewed {
+            true => Verdict::Keep,
+            false => Verdict::Update,
+        },
+        _ => Verdict::Start,
+    }
+}
+
 /// The steps from `old` to `new`, in the order in which they take effect: stops from dependants to dependencies, then every node
 /// of the new graph from dependencies to dependants. `new` has no cycle (its loader reports those).
 pub fn plan(old: &GraphPlan, new: &GraphPlan) -> Vec<Step> {
@@ -70,20 +95,22 @@ pub fn plan(old: &GraphPlan, new: &GraphPlan) -> Vec<Step> {
         .filter(|id| !survives(id))
         .map(Step::Stop)
         .collect();
-    let mut started: HashSet<String> = HashSet::new();
+    let mut fresh: HashSet<String> = HashSet::new();
     for id in new.graph.leaves_first().unwrap_or_default() {
-        if !survives(&id) {
-            started.insert(id.clone());
-            steps.push(Step::Start(id));
-            continue;
-        }
-        let same_text = before[id.as_str()].text == after[id.as_str()].text;
+        let (was, is) = (before.get(id.as_str()), after[id.as_str()]);
+        let kinds = was.map(|was| (was.kind.as_str(), is.kind.as_str()));
+        let same_text = was.is_some_and(|was| was.text == is.text);
         let dependencies = new.graph.dependencies(&id);
-        let same_dependencies = dependencies.iter().all(|dependency| !started.contains(*dependency));
-        steps.push(if same_text && same_dependencies {
-            Step::Keep(id)
-        } else {
-            Step::Update(id)
+        let renewed = dependencies.iter().any(|dependency| fresh.contains(*dependency));
+        let verdict = verdict(kinds, same_text, renewed);
+        // What has no life of its own passes on what it is made of.
+        if verdict == Verdict::Start || (verdict == Verdict::Update && is.transparent) {
+            fresh.insert(id.clone());
+        }
+        steps.push(match verdict {
+            Verdict::Start => Step::Start(id),
+            Verdict::Update => Step::Update(id),
+            Verdict::Keep => Step::Keep(id),
         });
     }
     steps
@@ -106,6 +133,7 @@ mod tests {
                 id: id.to_owned(),
                 kind: id.split('.').next().unwrap_or_default().to_owned(),
                 text: format!("{}|{references}", text.trim()),
+                transparent: id.starts_with("argument"),
             });
             edges.extend(references.split_whitespace().map(|to| (id.to_owned(), to.to_owned())));
         }
@@ -159,6 +187,15 @@ mod tests {
             &["source: write.a", "write.a"],
             &["source: write.b", "write.b"],
             &["stop write.a", "start write.b", "update source"],
+        );
+    }
+
+    #[test]
+    fn a_changed_argument_of_a_module_reaches_what_uses_it() {
+        check(
+            &["s: argument.to", "argument.to: w1", "w1", "w2"],
+            &["s: argument.to", "argument.to: w2", "w1", "w2"],
+            &["keep w1", "keep w2", "update argument.to", "update s"],
         );
     }
 

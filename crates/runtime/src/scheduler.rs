@@ -1,6 +1,6 @@
 //! Runs nodes: starts them in order, watches them, stops them in order.
 
-use component::{CancellationToken, Instance, Result};
+use component::{CancellationToken, Result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -40,13 +40,16 @@ impl Scheduler {
     }
 
     /// Starts a node unless it runs. A panic in it ends that node alone.
-    pub fn start(&self, id: &str, instance: Arc<dyn Instance>, span: tracing::Span) {
+    pub fn start<F>(&self, id: &str, run: impl FnOnce(CancellationToken) -> F, span: tracing::Span)
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
         let mut tasks = lock(&self.tasks);
         if tasks.get(id).is_some_and(|task| !task.done.is_finished()) {
             return;
         }
         let stop = CancellationToken::new();
-        let work = tokio::spawn(instance.run(stop.clone()).instrument(span.clone()));
+        let work = tokio::spawn(run(stop.clone()).instrument(span.clone()));
         let (name, on_exit) = (id.to_owned(), self.on_exit.clone());
         let watch = async move {
             let outcome = match work.await {

@@ -1,6 +1,8 @@
 //! Checks a configuration as far as that goes without evaluating or building anything.
 
-use crate::loader::{self, Catalogue, Kind};
+use crate::catalogue::Catalogue;
+use crate::loader;
+use crate::spec::{Kind, Spec};
 use crate::sources::SourceFile;
 use syntax::{Diagnostic, Diagnostics, Source};
 
@@ -13,6 +15,7 @@ pub fn validate(catalogue: &Catalogue, files: &[SourceFile]) -> (Diagnostics, Ve
         let schema = match &spec.kind {
             Kind::Component(registration) => (registration.arguments)(),
             Kind::Config(config) => (config.schema)(),
+            _ => continue,
         };
         diagnostics.extend(eval::check_block(&spec.source, block, schema));
         check_fields(&outcome.specs, spec, &mut diagnostics);
@@ -30,7 +33,7 @@ pub fn validate(catalogue: &Catalogue, files: &[SourceFile]) -> (Diagnostics, Ve
 }
 
 /// References to exports that the component does not have.
-fn check_fields(specs: &[loader::Spec], spec: &loader::Spec, diagnostics: &mut Diagnostics) {
+fn check_fields(specs: &[Spec], spec: &Spec, diagnostics: &mut Diagnostics) {
     for reference in &spec.references {
         let Some(field) = reference.fields.first() else {
             continue;

@@ -46,6 +46,8 @@ pub struct Diagnostic {
     pub value: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The instances of modules that led here, from the outside in.
+    pub trace: Vec<String>,
 }
 
 impl Diagnostic {
@@ -59,6 +61,7 @@ impl Diagnostic {
             message: message.into(),
             value: None,
             hint: None,
+            trace: Vec::new(),
         }
     }
 
@@ -95,6 +98,12 @@ impl Diagnostic {
     /// Adds the text of the value that the message is about.
     pub fn with_value(mut self, value: impl Into<String>) -> Diagnostic {
         self.value = Some(value.into());
+        self
+    }
+
+    /// Adds one more instance of a module around those that led here.
+    pub fn within(mut self, instance: impl Into<String>) -> Diagnostic {
+        self.trace.insert(0, instance.into());
         self
     }
 

@@ -161,6 +161,7 @@ fn refused(outcome: Result<(), signals::Refused>) -> Outcome {
 fn build(options: &Process, parts: &Parts, out: &Out) -> Result<Arc<dyn Instance>, Failure> {
     let allowed = Allowed::from(&options.gates);
     let app = AppOptions {
+        config: options.config.clone(),
         storage: std::env::temp_dir().join("invar-process"),
         allowed,
         memory_limit: None,

@@ -85,6 +85,7 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
     let deadline = options.shutdown_deadline;
     let app = App::with(
         AppOptions {
+            config: options.config.clone(),
             storage: options.storage.clone(),
             allowed: Allowed::from(&options.gates),
             memory_limit: options.memory_limit,

@@ -24,7 +24,7 @@ use std::fmt::Write;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -192,6 +192,7 @@ async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
     let lines = store.subscribe(None, None)?;
     let server = tokio::spawn(axum::serve(listener, memstore::router(store.clone())).into_future());
     let app = App::new(AppOptions {
+        config: PathBuf::new(),
         storage,
         allowed: Allowed {
             stability: Stability::GenerallyAvailable,

@@ -4,7 +4,7 @@ use component::prelude::*;
 use component::{Change, Services};
 use host::Host;
 use promtext::Registry as Metrics;
-use runtime::loader::Catalogue;
+use runtime::Catalogue;
 use runtime::registry::{Allowed, Registry};
 use runtime::sources::SourceFile;
 use runtime::{Controller, LoadError, Loaded, Options};
@@ -229,6 +229,7 @@ pub fn catalogue() -> Catalogue {
     Catalogue {
         registry: Registry::new(COMPONENTS.iter().copied(), &["test.known"]),
         config_blocks: Vec::new(),
+        imports: &[],
         allowed: Allowed {
             stability: Stability::GenerallyAvailable,
             community: false,
@@ -256,6 +257,7 @@ pub fn bench() -> Bench {
         metrics: metrics.clone(),
         services: Services::default().with(journal.clone()).with(updates.clone()),
         storage: "unused".into(),
+        module_path: String::new(),
         workers: 2,
         shutdown_deadline: Some(Duration::from_secs(60)),
         inspector: None,

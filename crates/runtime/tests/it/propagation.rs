@@ -58,8 +58,8 @@ async fn a_failed_evaluation_keeps_the_old_arguments_and_shows_in_health() {
     "#;
     bench.load(text).await.unwrap();
     tokio::time::sleep(Duration::from_millis(3500)).await;
-    let node = bench.controller.component("test.add.a").await.unwrap();
-    let health = node.node.health();
+    let node = bench.controller.component("test.add.a").unwrap();
+    let health = node.health;
     assert_eq!(health.state, component::HealthState::Unhealthy);
     assert!(health.message.contains("divide by zero"), "{}", health.message);
     assert_eq!(
@@ -68,9 +68,9 @@ async fn a_failed_evaluation_keeps_the_old_arguments_and_shows_in_health() {
         "the last good value stays"
     );
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let node = bench.controller.component("test.add.a").await.unwrap();
+    let node = bench.controller.component("test.add.a").unwrap();
     assert_eq!(
-        node.node.health().state,
+        node.health.state,
         component::HealthState::Healthy,
         "it recovers with the next good value"
     );
@@ -85,10 +85,10 @@ async fn a_panic_ends_one_component() {
         .await
         .unwrap();
     bench.settle().await;
-    let panicked = bench.controller.component("test.panics.p").await.unwrap().node.health();
+    let panicked = bench.controller.component("test.panics.p").unwrap().health;
     assert_eq!(panicked.state, component::HealthState::Exited);
     assert!(panicked.message.contains("panic: on purpose"), "{}", panicked.message);
-    let other = bench.controller.component("test.count.c").await.unwrap().node.health();
+    let other = bench.controller.component("test.count.c").unwrap().health;
     assert_eq!(other.state, component::HealthState::Healthy);
     bench.controller.stop().await;
 }

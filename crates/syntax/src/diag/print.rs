@@ -52,6 +52,11 @@ impl Printer {
                 out.push_str(hint);
                 out.push('\n');
             }
+            for instance in diag.trace.iter().rev() {
+                out.push_str("  in ");
+                out.push_str(instance);
+                out.push('\n');
+            }
         }
         out
     }

@@ -475,8 +475,12 @@ impl<'a> Draft<'a> {
                     diagnostic = diagnostic.at(&at.spec.source, written.name.span);
                 }
                 let ids = configuration.graph.ids();
-                let known = ids.filter_map(|id| id.strip_prefix("argument."));
-                diagnostic.hint = syntax::diag::suggest(name, known).map(|near| format!("did you mean \"{near}\"?"));
+                let known: Vec<&str> = ids.filter_map(|id| id.strip_prefix("argument.")).collect();
+                diagnostic.hint = Some(match (syntax::diag::suggest(name, known.iter().copied()), known.as_slice()) {
+                    (Some(near), _) => format!("did you mean \"{near}\"?"),
+                    (None, []) => "it takes none".to_owned(),
+                    (None, known) => format!("it takes {}", known.join(", ")),
+                });
                 self.problem(diagnostic);
             }
             if unknown {

@@ -58,6 +58,16 @@ impl Controller {
         ids
     }
 
+    /// How an import is doing, by its global id.
+    pub fn import_health(&self, id: &str) -> Option<Health> {
+        let live = self.0.live.load_full();
+        let located = locate(&live, id)?;
+        match located.scope().slots.get(located.id)? {
+            Slot::Import { import, .. } => Some(import.vitals.health()),
+            _ => None,
+        }
+    }
+
     /// Whether the components of a module have no metrics: it is a child of a `foreach` that says so.
     pub fn is_silent(&self, id: &str) -> bool {
         let live = self.0.live.load_full();

@@ -4,6 +4,8 @@ use component::prelude::*;
 use component::{Change, Services};
 use host::Host;
 use promtext::Registry as Metrics;
+pub use crate::shelf::Shelf;
+use crate::shelf::shelf;
 use runtime::Catalogue;
 use runtime::registry::{Allowed, Registry};
 use runtime::sources::SourceFile;
@@ -223,21 +225,31 @@ pub struct Bench {
     pub journal: Arc<Journal>,
     pub updates: Arc<Updates>,
     pub metrics: Metrics,
+    pub shelf: Arc<Shelf>,
 }
 
 pub fn catalogue() -> Catalogue {
+    catalogue_at(Stability::GenerallyAvailable)
+}
+
+fn catalogue_at(stability: Stability) -> Catalogue {
     Catalogue {
         registry: Registry::new(COMPONENTS.iter().copied(), &["test.known"]),
         config_blocks: Vec::new(),
-        imports: &[],
+        imports: &[crate::shelf::KIND],
         allowed: Allowed {
-            stability: Stability::GenerallyAvailable,
+            stability,
             community: false,
         },
     }
 }
 
 pub fn bench() -> Bench {
+    bench_with(Stability::GenerallyAvailable)
+}
+
+pub fn bench_with(stability: Stability) -> Bench {
+    let (shelf, folder) = shelf();
     let journal = Arc::new(Journal::default());
     let updates = Arc::new(Updates::default());
     let metrics = Metrics::new();
@@ -249,14 +261,14 @@ pub fn bench() -> Bench {
         env: Arc::new(|_| None),
     };
     let controller = Controller::new(Options {
-        catalogue: catalogue(),
+        catalogue: catalogue_at(stability),
         stdlib: eval::Stdlib::new(&facts),
         host: Host::real(),
         budget: Budget::unlimited(),
         ledger: Ledger::default(),
         metrics: metrics.clone(),
         services: Services::default().with(journal.clone()).with(updates.clone()),
-        storage: "unused".into(),
+        storage: folder.into(),
         module_path: String::new(),
         workers: 2,
         shutdown_deadline: Some(Duration::from_secs(60)),
@@ -267,7 +279,38 @@ pub fn bench() -> Bench {
         journal,
         updates,
         metrics,
+        shelf,
     }
+}
+
+/// What a load says, each on a line with its hint in brackets.
+pub async fn check(text: &str, expected: &[&str]) {
+    check_with(Stability::GenerallyAvailable, text, expected).await;
+}
+
+pub async fn check_with(stability: Stability, text: &str, expected: &[&str]) {
+    let bench = bench_with(stability);
+    let result = bench.load(text).await;
+    let found: Vec<String> = result
+        .err()
+        .into_iter()
+        .flat_map(|error| error.diagnostics.0)
+        .map(|diagnostic| match &diagnostic.hint {
+            Some(hint) => format!("{diagnostic} ({hint})"),
+            None => diagnostic.to_string(),
+        })
+        .collect();
+    assert_eq!(found, expected, "{text}");
+    bench.controller.stop().await;
+}
+
+/// The report of a load that fails, with something on the shelf.
+pub async fn check_imports(put: impl FnOnce(&Shelf), text: &str, expected: &str) {
+    let bench = bench();
+    put(&bench.shelf);
+    let error = bench.load(text).await.expect_err(text);
+    assert_eq!(error.report(false), expected, "{text}");
+    bench.controller.stop().await;
 }
 
 pub fn file(text: &str) -> Vec<SourceFile> {

@@ -2,8 +2,8 @@
 
 use crate::upstream::UPSTREAM;
 use component::{Change, Registration, Stability};
-use runtime::{Catalogue, ConfigBlock};
 use runtime::registry::{Allowed, Registry};
+use runtime::{Catalogue, ConfigBlock};
 use services::http::{HttpArgs, HttpPolicy};
 use services::logging::{Logging, LoggingArgs};
 use value::Block;

@@ -42,7 +42,9 @@ fn key(value: &Value, hash: bool) -> String {
 
 /// What is no letter and no digit is an underscore.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+    text.chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '_' })
+        .collect()
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -59,11 +61,26 @@ mod tests {
 
     #[test]
     fn children_are_named_after_their_items() {
-        let items = [Value::int(6), Value::int(8), Value::int(6), Value::string("plain-string")];
+        let items = [
+            Value::int(6),
+            Value::int(8),
+            Value::int(6),
+            Value::string("plain-string"),
+        ];
         let expected = ["foreach_6_1", "foreach_8_1", "foreach_6_2", "foreach_plain_string_1"];
         check(&items, "", false, &expected);
-        check(&[Value::Number(Number::Float(3.14))], "", false, &["foreach_3_140000_1"]);
-        check(&[Value::Bool(true), Value::int(-5)], "", false, &["foreach_true_1", "foreach__5_1"]);
+        check(
+            &[Value::Number(Number::Float(3.14))],
+            "",
+            false,
+            &["foreach_3_140000_1"],
+        );
+        check(
+            &[Value::Bool(true), Value::int(-5)],
+            "",
+            false,
+            &["foreach_true_1", "foreach__5_1"],
+        );
         let hashed = "foreach_ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad_1";
         check(&[Value::string("abc")], "", true, &[hashed]);
     }

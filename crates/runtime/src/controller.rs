@@ -173,18 +173,11 @@ impl Controller {
     pub async fn load(&self, files: &[SourceFile]) -> Result<Loaded, LoadError> {
         let inner = &self.0;
         let mut loading = inner.loading.lock().await;
-        let outcome = loader::load(&inner.options.catalogue, files);
-        let Some(configuration) = outcome.configuration else {
-            return Err(LoadError {
-                diagnostics: outcome.diagnostics,
-                sources: outcome.sources,
-            });
-        };
-        let configuration = Arc::new(configuration);
+        let configuration = Arc::new(loader::load(&inner.options.catalogue, files).checked()?);
         let mut loaded = inner.transact(configuration.clone(), Again::default(), true).await?;
-        *loading = configuration;
         inner.ready.store(true, Ordering::Release);
-        loaded.warnings.0.splice(0..0, outcome.diagnostics);
+        loaded.warnings.0.splice(0..0, configuration.warnings.iter().cloned());
+        *loading = configuration;
         Ok(loaded)
     }
 
@@ -351,7 +344,8 @@ impl Inner {
                 });
             }
         }
-        let message = format!("imports are nested more than {MAX_FETCH_ROUNDS} deep, or what they bring changes all the time");
+        let message =
+            format!("imports are nested more than {MAX_FETCH_ROUNDS} deep, or what they bring changes all the time");
         Err(LoadError {
             diagnostics: Diagnostic::error(message).into(),
             sources,

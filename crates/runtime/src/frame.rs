@@ -89,7 +89,10 @@ impl<'a> Frame<'a> {
             }
             frame = here.parent;
         }
-        Err(NoDefinition::Missing(names::not_found(namespace, &custom.name), Vec::new()))
+        Err(NoDefinition::Missing(
+            names::not_found(namespace, &custom.name),
+            Vec::new(),
+        ))
     }
 }
 

@@ -47,7 +47,7 @@ pub use node::Node;
 pub use plan::{GraphPlan, NodePlan, Step, Verdict, plan, verdict};
 pub use queue::UpdateQueue;
 pub use scheduler::Scheduler;
-pub use validate::validate;
+pub use validate::{Validated, Validation, validate};
 pub use view::NodeInfo;
 pub use workers::{Full, Workers};
 

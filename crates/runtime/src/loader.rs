@@ -1,6 +1,7 @@
 //! Text to nodes to graph, one scope at a time. Reads nothing, evaluates nothing, builds nothing.
 
 use crate::catalogue::Catalogue;
+use crate::controller::LoadError;
 use crate::graph::{Cycle, Graph};
 use crate::module::{Around, Module, Place, Statement};
 use crate::names;
@@ -35,6 +36,8 @@ pub struct Configuration {
     pub(crate) sees_out: bool,
     /// What a `foreach` binds here.
     pub(crate) variable: Option<String>,
+    /// Blocks whose id was taken; only where there are errors.
+    pub(crate) duplicates: Vec<Spec>,
 }
 
 impl Configuration {
@@ -51,22 +54,36 @@ impl Configuration {
         self.imports.contains_key(name) || self.specs.contains_key(&format!("declare.{name}"))
     }
 
+    /// The nodes in source order; config blocks first.
+    pub fn nodes(&self) -> impl Iterator<Item = &Spec> {
+        self.graph.ids().filter_map(|id| self.specs.get(id))
+    }
+
     /// Labels of `declare` blocks.
     pub(crate) fn declares(&self) -> impl Iterator<Item = &str> {
         self.graph.ids().filter_map(|id| id.strip_prefix("declare."))
     }
 }
 
-/// What came of loading: a configuration if there is no error, and the diagnostics.
+/// What came of loading.
 pub struct Outcome {
-    /// The configuration, unless there are errors.
-    pub configuration: Option<Configuration>,
-    /// Every node that could be understood, in source order, errors or not.
-    pub specs: Vec<Spec>,
+    /// What could be understood; all of it holds together if there is no error.
+    pub configuration: Configuration,
     /// Errors and warnings in source order.
     pub diagnostics: Diagnostics,
-    /// The files, for printing diagnostics.
-    pub sources: Vec<Source>,
+}
+
+impl Outcome {
+    /// The configuration and its warnings, if there is no error.
+    pub fn checked(self) -> Result<Configuration, LoadError> {
+        if self.diagnostics.has_errors() {
+            return Err(LoadError {
+                diagnostics: self.diagnostics,
+                sources: self.configuration.sources,
+            });
+        }
+        Ok(self.configuration)
+    }
 }
 
 struct Loader<'a> {
@@ -123,12 +140,7 @@ pub(crate) fn load_module(
 }
 
 impl<'a> Loader<'a> {
-    fn new(
-        catalogue: &'a Catalogue,
-        place: Place,
-        around: Option<Around<'a>>,
-        variable: Option<&'a str>,
-    ) -> Self {
+    fn new(catalogue: &'a Catalogue, place: Place, around: Option<Around<'a>>, variable: Option<&'a str>) -> Self {
         Loader {
             catalogue,
             place,
@@ -161,22 +173,12 @@ impl<'a> Loader<'a> {
             self.edges();
             self.order();
         }
-        let sources = self.configuration.sources.clone();
-        let specs = self
-            .configuration
-            .graph
-            .ids()
-            .map(|id| self.configuration.specs[id].clone())
-            .collect();
-        let ok = !self.diagnostics.has_errors();
-        if ok {
+        if !self.diagnostics.has_errors() {
             self.configuration.warnings = self.diagnostics.clone();
         }
         Outcome {
-            configuration: ok.then_some(self.configuration),
-            specs,
+            configuration: self.configuration,
             diagnostics: self.diagnostics,
-            sources,
         }
     }
 
@@ -218,8 +220,8 @@ impl<'a> Loader<'a> {
     fn module(&mut self, source: Source, block: Arc<Block>) {
         let name = block.full_name();
         if block.label_text().is_empty() {
-            self.refuse(&source, &block, format!("{name} block must have a label"));
-            return;
+            // What else is wrong with it is said as well.
+            self.error(&source, block.name_span(), format!("{name} block must have a label"));
         }
         if let Some(kind) = self.catalogue.import(&name).copied() {
             let (label, id) = (block.label_text().to_owned(), block.id());
@@ -365,12 +367,15 @@ impl<'a> Loader<'a> {
                 self.refuse(source, block, format!("{name} not allowed in foreach"));
                 None
             }
-            _ if block.label_text().is_empty() => {
-                self.refuse(source, block, format!("{name} block must have a label"));
-                None
+            _ => {
+                if block.label_text().is_empty() {
+                    self.error(source, block.name_span(), format!("{name} block must have a label"));
+                }
+                Some(match name {
+                    "argument" => Kind::Argument,
+                    _ => Kind::Export,
+                })
             }
-            _ if name == "argument" => Some(Kind::Argument),
-            _ => Some(Kind::Export),
         }
     }
 
@@ -382,16 +387,16 @@ impl<'a> Loader<'a> {
             return None;
         }
         if block.label_text().is_empty() {
-            self.refuse(source, block, "foreach block must have a label".to_owned());
-            return None;
+            self.error(source, block.name_span(), "foreach block must have a label".to_owned());
         }
-        let mut templates = block.body.blocks().filter(|inner| inner.full_name() == "template");
-        let Some(template) = templates.next() else {
+        let template = block.body.blocks().find(|inner| inner.full_name() == "template");
+        if template.is_none() {
             self.error(source, block.span(), "missing required block \"template\"".to_owned());
-            self.refused.insert(block.id());
-            return None;
-        };
-        let template = Arc::new(Module::of_block(Place::Template, source, template));
+        }
+        let template = Arc::new(match template {
+            Some(template) => Module::of_block(Place::Template, source, template),
+            None => Module::new(Place::Template, Vec::new()),
+        });
         let mut head = (**block).clone();
         let mut seen = false;
         head.body.stmts.retain(|stmt| match stmt {
@@ -410,8 +415,8 @@ impl<'a> Loader<'a> {
             Ok(registration) => {
                 let registration = *registration;
                 if block.label_text().is_empty() {
-                    self.refuse(source, block, format!("component \"{name}\" must have a label"));
-                    return None;
+                    let message = format!("component \"{name}\" must have a label");
+                    self.error(source, block.name_span(), message);
                 }
                 Some(Kind::Component(registration))
             }
@@ -440,9 +445,20 @@ impl<'a> Loader<'a> {
 
     fn add(&mut self, source: Source, block: Arc<Block>, kind: Kind) {
         let id = block.id();
+        let spec = Spec {
+            id: id.clone(),
+            name: block.full_name(),
+            label: block.label_text().to_owned(),
+            kind,
+            text: block_text(&block),
+            block: Some(block.clone()),
+            source: source.clone(),
+            references: Vec::new(),
+            variables: Vec::new(),
+        };
         if !self.configuration.graph.add(&id) {
-            if self.place == Place::Content && matches!(kind, Kind::Declare(_)) {
-                let message = format!("declare block redefined: the first \"{}\" counts", block.label_text());
+            if self.place == Place::Content && matches!(spec.kind, Kind::Declare(_)) {
+                let message = format!("declare block redefined: the first \"{}\" counts", spec.label);
                 self.diagnostics
                     .push(Diagnostic::warning(message).at(&source, block.header_span()));
                 return;
@@ -450,21 +466,11 @@ impl<'a> Loader<'a> {
             let place = self.places.get(&id).map_or("-", String::as_str);
             let message = format!("block {id} already declared at {place}");
             self.error(&source, block.header_span(), message);
+            self.configuration.duplicates.push(spec);
             return;
         }
         let position = source.position(block.name_span().start);
         self.places.insert(id.clone(), format!("{}:{position}", source.name()));
-        let spec = Spec {
-            id: id.clone(),
-            name: block.full_name(),
-            label: block.label_text().to_owned(),
-            kind,
-            text: block_text(&block),
-            block: Some(block),
-            source,
-            references: Vec::new(),
-            variables: Vec::new(),
-        };
         self.configuration.specs.insert(id, spec);
     }
 

@@ -84,9 +84,9 @@ impl Module {
             return known.clone();
         }
         let outcome = loader::load_module(catalogue, self, around, variable);
-        let result = match outcome.configuration {
-            Some(configuration) => Ok(Arc::new(configuration)),
-            None => Err(outcome.diagnostics),
+        let result = match outcome.checked() {
+            Ok(configuration) => Ok(Arc::new(configuration)),
+            Err(error) => Err(error.diagnostics),
         };
         *loaded = Some((variable.map(str::to_owned), result.clone()));
         result

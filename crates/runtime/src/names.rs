@@ -48,3 +48,23 @@ pub(crate) fn in_template(block: &Block, span: Span) -> bool {
     let mut templates = block.body.blocks().filter(|inner| inner.full_name() == "template");
     templates.any(|template| template.lcurly <= span.start && span.end <= template.rcurly + 1)
 }
+
+/// What to write instead of a module that is not there.
+pub(crate) fn instead(name: &str, has: &[String]) -> Option<String> {
+    let near = syntax::diag::suggest(name, has.iter().map(String::as_str));
+    Some(match (near, has) {
+        (Some(near), _) => format!("did you mean \"{near}\"?"),
+        (None, []) => "it declares nothing".to_owned(),
+        (None, has) => format!("it has {}", has.join(", ")),
+    })
+}
+
+/// What to write instead of an argument that a module does not take.
+pub(crate) fn takes(name: &str, known: &[String]) -> Option<String> {
+    let near = syntax::diag::suggest(name, known.iter().map(String::as_str));
+    Some(match (near, known) {
+        (Some(near), _) => format!("did you mean \"{near}\"?"),
+        (None, []) => "it takes none".to_owned(),
+        (None, known) => format!("it takes {}", known.join(", ")),
+    })
+}

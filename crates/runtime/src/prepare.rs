@@ -9,6 +9,7 @@ use crate::evaluate::{Evaluated, diagnose, evaluate, whole};
 use crate::frame::{self, Frame, NoDefinition};
 use crate::loader::{self, Configuration};
 use crate::module::{Module, Place};
+use crate::names;
 use crate::node::{CUSTOM, FOREACH, IMPORT, Node, Vitals};
 use crate::plan::{Step, Verdict, verdict};
 use crate::scope::{Cell, Import, Scope, Slot, exports, join};
@@ -129,7 +130,12 @@ impl<'a> Draft<'a> {
     }
 
     /// The scope of the whole configuration.
-    pub(crate) fn root(&mut self, configuration: Arc<Configuration>, module_path: &str, old: &Arc<Scope>) -> Arc<Scope> {
+    pub(crate) fn root(
+        &mut self,
+        configuration: Arc<Configuration>,
+        module_path: &str,
+        old: &Arc<Scope>,
+    ) -> Arc<Scope> {
         self.scope(Wanted {
             path: Arc::from(""),
             configuration,
@@ -195,7 +201,10 @@ impl<'a> Draft<'a> {
             }
             let frame = Frame::new(&configuration, &variables, &slots, &fresh, parent);
             let renewed = dependencies.iter().any(|dependency| fresh.contains(*dependency))
-                || spec.references.iter().any(|reference| reference.level > 0 && frame.is_fresh(reference))
+                || spec
+                    .references
+                    .iter()
+                    .any(|reference| reference.level > 0 && frame.is_fresh(reference))
                 || spec.variables.iter().any(|name| changed.contains(name));
             let kinds = was.map(|was| (was.name.as_str(), spec.name.as_str()));
             let verdict = verdict(kinds, was.is_some_and(|was| was.text == spec.text), renewed);
@@ -331,12 +340,7 @@ impl<'a> Draft<'a> {
     }
 
     /// `given`: not asked again, or asked and not given, or given.
-    fn argument(
-        &mut self,
-        at: &At<'_>,
-        given: Option<Option<&Value>>,
-        site: Option<&Spec>,
-    ) -> (Option<Slot>, bool) {
+    fn argument(&mut self, at: &At<'_>, given: Option<Option<&Value>>, site: Option<&Spec>) -> (Option<Slot>, bool) {
         if let (None, Verdict::Keep, Some(slot)) = (given, at.verdict, at.old) {
             return (Some(slot.clone()), false);
         }
@@ -428,12 +432,7 @@ impl<'a> Draft<'a> {
                 if let Some(block) = block {
                     diagnostic = diagnostic.at(&at.spec.source, block.name_span());
                 }
-                let near = syntax::diag::suggest(&custom.name, has.iter().map(String::as_str));
-                diagnostic.hint = match (near, has.as_slice()) {
-                    (Some(near), _) => Some(format!("did you mean \"{near}\"?")),
-                    (None, []) => Some("it declares nothing".to_owned()),
-                    (None, _) => Some(format!("it has {}", has.join(", "))),
-                };
+                diagnostic.hint = names::instead(&custom.name, &has);
                 self.problem(diagnostic);
                 return (None, false);
             }
@@ -475,12 +474,11 @@ impl<'a> Draft<'a> {
                     diagnostic = diagnostic.at(&at.spec.source, written.name.span);
                 }
                 let ids = configuration.graph.ids();
-                let known: Vec<&str> = ids.filter_map(|id| id.strip_prefix("argument.")).collect();
-                diagnostic.hint = Some(match (syntax::diag::suggest(name, known.iter().copied()), known.as_slice()) {
-                    (Some(near), _) => format!("did you mean \"{near}\"?"),
-                    (None, []) => "it takes none".to_owned(),
-                    (None, known) => format!("it takes {}", known.join(", ")),
-                });
+                let known: Vec<String> = ids
+                    .filter_map(|id| id.strip_prefix("argument."))
+                    .map(str::to_owned)
+                    .collect();
+                diagnostic.hint = names::takes(name, &known);
                 self.problem(diagnostic);
             }
             if unknown {
@@ -579,10 +577,14 @@ impl<'a> Draft<'a> {
         let Some(fetched) = self.content(at, &source, &arguments, same_source.map(|(import, _)| &**import)) else {
             return (None, false);
         };
-        let made = self.imported(at, kind, &fetched.content, same_source.map(|(import, scope)| (&**import, scope)));
+        let made = self.imported(
+            at,
+            kind,
+            &fetched.content,
+            same_source.map(|(import, scope)| (&**import, scope)),
+        );
         let Some(scope) = made else { return (None, false) };
-        let same_content =
-            same_source.is_some_and(|(_, was)| Arc::ptr_eq(&was.configuration, &scope.configuration));
+        let same_content = same_source.is_some_and(|(_, was)| Arc::ptr_eq(&was.configuration, &scope.configuration));
         self.steps.push(match (old.is_some(), same_content) {
             (false, _) => Step::Start(at.global.clone()),
             (true, false) => Step::Update(at.global.clone()),
@@ -622,7 +624,11 @@ impl<'a> Draft<'a> {
                 Some(Value::String(text)) => text.to_str_lossy().into_owned(),
                 _ => String::new(),
             },
-            span: tracing::info_span!("component", component_path = format!("/{path}"), component_id = at.spec.id.as_str()),
+            span: tracing::info_span!(
+                "component",
+                component_path = format!("/{path}"),
+                component_id = at.spec.id.as_str()
+            ),
         }
     }
 
@@ -649,7 +655,10 @@ impl<'a> Draft<'a> {
         match source.read() {
             Some(Ok(content)) => return Some(Fetched { content, caveat: None }),
             Some(Err(error)) => {
-                self.problem(whole(at.spec, format!("reading the content of {}: {error}", at.spec.id)));
+                self.problem(whole(
+                    at.spec,
+                    format!("reading the content of {}: {error}", at.spec.id),
+                ));
                 return None;
             }
             None => {}
@@ -691,7 +700,9 @@ impl<'a> Draft<'a> {
         let scope = self.scope(Wanted {
             path: at.global.as_str().into(),
             configuration,
-            variables: [("module_path", Value::string(&content.module_path))].into_iter().collect(),
+            variables: [("module_path", Value::string(&content.module_path))]
+                .into_iter()
+                .collect(),
             arguments: None,
             old: old.map(|(_, scope)| scope),
             parent: None,
@@ -705,7 +716,10 @@ impl<'a> Draft<'a> {
     fn parsed(&mut self, at: &At<'_>, kind: &ImportKind, content: &Content) -> Option<Arc<Configuration>> {
         let before = self.problems.len();
         let mut problems = Diagnostics::default();
-        let files = content.files.iter().map(|file| (file.name.as_str(), file.text.as_slice()));
+        let files = content
+            .files
+            .iter()
+            .map(|file| (file.name.as_str(), file.text.as_slice()));
         let (statements, sources) = loader::parse(files, &mut problems);
         self.sources.extend(sources.iter().cloned());
         self.trace.push(at.spec.mention());
@@ -713,16 +727,16 @@ impl<'a> Draft<'a> {
             let module = Module::new(Place::Content, statements);
             let outcome = loader::load_module(&self.task.options.catalogue, &module, None, None);
             problems.extend(outcome.diagnostics);
-            for spec in outcome.specs.iter().filter(|spec| kind.refuses.contains(&spec.name.as_str())) {
+            let nodes = outcome.configuration.nodes();
+            for spec in nodes.filter(|spec| kind.refuses.contains(&spec.name.as_str())) {
                 let message = format!(
                     "importing a module via {} (nodeID: {}) that contains an {} block is not supported",
                     kind.name, at.global, spec.name
                 );
                 problems.push(whole(spec, message));
             }
-            if !problems.has_errors()
-                && let Some(mut configuration) = outcome.configuration
-            {
+            if !problems.has_errors() {
+                let mut configuration = outcome.configuration;
                 configuration.sources = sources;
                 self.trace.pop();
                 return Some(Arc::new(configuration));
@@ -816,10 +830,14 @@ fn same_body(a: &Body, b: &Body) -> bool {
         && a.items.iter().zip(&b.items).all(|pair| match pair {
             (
                 Item::Attr {
-                    name: a, value: Ok(Some(x)), ..
+                    name: a,
+                    value: Ok(Some(x)),
+                    ..
                 },
                 Item::Attr {
-                    name: b, value: Ok(Some(y)), ..
+                    name: b,
+                    value: Ok(Some(y)),
+                    ..
                 },
             ) => a == b && x.same(y),
             (Item::Block { name: a, body: x, .. }, Item::Block { name: b, body: y, .. }) => a == b && same_body(x, y),

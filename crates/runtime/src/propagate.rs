@@ -64,7 +64,11 @@ fn dependants(scope: &Arc<Scope>, id: &str, affected: &mut Affected) {
     if concerned.is_empty() {
         return;
     }
-    for dependant in configuration.order.iter().filter(|other| concerned.contains(other.as_str())) {
+    for dependant in configuration
+        .order
+        .iter()
+        .filter(|other| concerned.contains(other.as_str()))
+    {
         if let Some(spec) = configuration.specs.get(dependant) {
             concern(scope, spec, id, 0, affected);
         }
@@ -81,7 +85,8 @@ fn concern(scope: &Arc<Scope>, spec: &Spec, target: &str, level: usize, affected
             let head = foreach.head.body.attributes().map(|attribute| attribute.span());
             let spans: Vec<_> = head.collect();
             let refers = |reference: &crate::spec::Reference| {
-                let in_head = |span: &syntax::Span| span.start <= reference.span.start && reference.span.end <= span.end;
+                let in_head =
+                    |span: &syntax::Span| span.start <= reference.span.start && reference.span.end <= span.end;
                 reference.target == target && reference.level == level && spans.iter().any(in_head)
             };
             if spec.references.iter().any(refers) {
@@ -93,7 +98,9 @@ fn concern(scope: &Arc<Scope>, spec: &Spec, target: &str, level: usize, affected
             };
             for (_, child) in children {
                 for id in &child.configuration.order {
-                    let Some(inner) = child.configuration.specs.get(id) else { continue };
+                    let Some(inner) = child.configuration.specs.get(id) else {
+                        continue;
+                    };
                     let refers =
                         |reference: &crate::spec::Reference| reference.target == target && reference.level == level + 1;
                     if inner.references.iter().any(refers) {

@@ -186,8 +186,7 @@ fn data_flow(scope: &Arc<Scope>, id: &str) -> Vec<String> {
         let Some(spec) = scope.configuration.specs.get(dependant) else {
             continue;
         };
-        let uses =
-            |reference: &&Reference| reference.target == id && receives(id, &reference.fields[0]) == Some(false);
+        let uses = |reference: &&Reference| reference.target == id && receives(id, &reference.fields[0]) == Some(false);
         if spec.references.iter().filter(own).any(|reference| uses(&reference)) {
             add(dependant);
         }

@@ -15,7 +15,7 @@ use signals::{
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use syntax::Diagnostics;
+use syntax::{Diagnostics, Source};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use value::{FromValue, Value};
 
@@ -175,14 +175,12 @@ fn build(options: &Process, parts: &Parts, out: &Out) -> Result<Arc<dyn Instance
     };
     let runtime = app.for_runtime(parts, Targets::default());
     let files = runtime::sources::read(&host::RealFs, &options.config)?;
-    let outcome = runtime::loader::load(&runtime.catalogue, &files);
-    let report = |diagnostics: &Diagnostics| {
-        output::complain(runtime::report(diagnostics, &outcome.sources, output::color()).trim_end());
+    let report = |diagnostics: &Diagnostics, sources: &[Source]| {
+        output::complain(runtime::report(diagnostics, sources, output::color()).trim_end());
         Failure::Reported
     };
-    let Some(configuration) = &outcome.configuration else {
-        return Err(report(&outcome.diagnostics));
-    };
+    let loaded = runtime::loader::load(&runtime.catalogue, &files).checked();
+    let configuration = &loaded.map_err(|error| report(&error.diagnostics, &error.sources))?;
     if !configuration.specs.contains_key(&options.component) {
         let mut message = format!("the configuration has no component \"{}\"", options.component);
         if let Some(near) = syntax::diag::suggest(&options.component, configuration.graph.ids()) {
@@ -196,7 +194,7 @@ fn build(options: &Process, parts: &Parts, out: &Out) -> Result<Arc<dyn Instance
     };
     let here = Value::array(vec![LogsReceiver(Some(receiver)).to_value()]);
     let instance = runtime::isolate(&runtime, configuration, &options.component, &[("forward_to", here)]);
-    instance.map_err(|diagnostics| report(&diagnostics))
+    instance.map_err(|diagnostics| report(&diagnostics, &configuration.sources))
 }
 
 fn receiver_of(exports: &Value) -> Option<Receiver> {

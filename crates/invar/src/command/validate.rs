@@ -1,11 +1,13 @@
 //! `invar validate FILE|DIR`
 
 use super::{Failure, Outcome};
-use crate::app::stdlib;
+use crate::app::{module_path, stdlib};
 use crate::catalogue::{Targets, catalogue};
 use crate::cli::Validate;
 use crate::output;
 use component::Effect;
+use host::Host;
+use runtime::Validation;
 use runtime::guarantees::{Guarantees, Path, Promise, Remark, guarantees};
 use runtime::registry::Allowed;
 use serde::Serialize;
@@ -17,15 +19,25 @@ pub fn run(options: &Validate) -> Outcome {
     let allowed = Allowed::from(&options.gates);
     let files = runtime::sources::read(&host::RealFs, &options.config)?;
     let catalogue = catalogue(allowed, Targets::default());
-    let (diagnostics, sources) = runtime::validate(&catalogue, &files);
-    if !diagnostics.is_empty() {
-        output::complain(&runtime::report(&diagnostics, &sources, output::color()));
+    let stdlib = stdlib(allowed.stability);
+    let validation = Validation {
+        catalogue: &catalogue,
+        stdlib: &stdlib,
+        host: &Host::real(),
+        module_path: &module_path(&options.config),
+    };
+    let found = runtime::validate(&validation, &files);
+    for note in &found.notes {
+        output::complain(&format!("Note: {note}"));
+    }
+    if !found.diagnostics.is_empty() {
+        output::complain(&runtime::report(&found.diagnostics, &found.sources, output::color()));
         return Err(Failure::Message("validation failed".to_owned()));
     }
     if options.guarantees {
-        let loaded = runtime::loader::load(&catalogue, &files).configuration;
-        let configuration = loaded.ok_or("the configuration does not hold together")?;
-        let found = guarantees(&configuration, &stdlib(allowed.stability));
+        let loaded = runtime::loader::load(&catalogue, &files).checked();
+        let configuration = loaded.map_err(|_| "the configuration does not hold together")?;
+        let found = guarantees(&configuration, &stdlib);
         let text = if options.json { json(&found)? } else { text(&found) };
         output::write(text.as_bytes())?;
     }

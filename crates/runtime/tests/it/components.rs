@@ -1,11 +1,11 @@
 //! Components for tests, and a controller that runs them.
 
+pub use crate::shelf::Shelf;
+use crate::shelf::shelf;
 use component::prelude::*;
 use component::{Change, Services};
 use host::Host;
 use promtext::Registry as Metrics;
-pub use crate::shelf::Shelf;
-use crate::shelf::shelf;
 use runtime::Catalogue;
 use runtime::registry::{Allowed, Registry};
 use runtime::sources::SourceFile;

@@ -26,16 +26,26 @@ async fn a_child_for_each_item() {
     bench.load(text).await.unwrap();
     assert_eq!(
         modules(&bench),
-        ["foreach.f/foreach_a_b_1", "foreach.f/foreach_5_1", "foreach.f/foreach_5_2"]
+        [
+            "foreach.f/foreach_a_b_1",
+            "foreach.f/foreach_5_1",
+            "foreach.f/foreach_5_2"
+        ]
     );
     bench.settle().await;
     bench.journal.take();
     bench.load(&text.replace("5, 5", "5")).await.unwrap();
     assert_eq!(
         bench.journal.take(),
-        ["stop foreach.f/foreach_5_2/test.add.y", "stop foreach.f/foreach_5_2/test.add.x"]
+        [
+            "stop foreach.f/foreach_5_2/test.add.y",
+            "stop foreach.f/foreach_5_2/test.add.x"
+        ]
     );
-    bench.load(&text.replace("5, 5", "5").replace("input = 1", "input = 7")).await.unwrap();
+    bench
+        .load(&text.replace("5, 5", "5").replace("input = 1", "input = 7"))
+        .await
+        .unwrap();
     bench.settle().await;
     let mut updates = bench.journal.take();
     updates.sort();

@@ -52,12 +52,23 @@ async fn bad_content_is_refused_told_and_tried_again() {
     bench.load(USER).await.unwrap();
     bench.settle().await;
     bench.journal.take();
-    for bad in ["declare \"plus\" {", "test.add \"x\" { input = 1 }", "declare \"other\" { }", &plus(5).replace("plus  =", "broken = true\nplus ="),] {
+    for bad in [
+        "declare \"plus\" {",
+        "test.add \"x\" { input = 1 }",
+        "declare \"other\" { }",
+        &plus(5).replace("plus  =", "broken = true\nplus ="),
+    ] {
         bench.shelf.put("lib", bad);
         tokio::time::sleep(Duration::from_secs(20)).await;
         let health = import_health(&bench);
         assert_eq!(health.state, HealthState::Unhealthy, "{bad}");
-        assert!(health.message.contains("imported content from \"import.test.lib\" is invalid"), "{}", health.message);
+        assert!(
+            health
+                .message
+                .contains("imported content from \"import.test.lib\" is invalid"),
+            "{}",
+            health.message
+        );
         assert_eq!(last(&bench), 11);
         assert_eq!(bench.journal.take(), Vec::<String>::new(), "{bad}");
     }
@@ -98,7 +109,10 @@ async fn a_reload_keeps_what_was_fetched_and_stops_what_went() {
     bench.settle().await;
     bench.journal.take();
     let fetches = bench.shelf.fetches();
-    bench.load(&format!("{USER}\ntest.add \"new\" {{ input = 1 }}")).await.unwrap();
+    bench
+        .load(&format!("{USER}\ntest.add \"new\" {{ input = 1 }}"))
+        .await
+        .unwrap();
     bench.settle().await;
     assert_eq!(bench.journal.take(), ["build test.add.new", "start test.add.new"]);
     assert_eq!(bench.shelf.fetches(), fetches);
@@ -115,7 +129,10 @@ async fn other_arguments_are_another_import() {
     bench.shelf.put("lib", &plus(1));
     bench.shelf.put("new", &plus(7));
     bench.load(USER).await.unwrap();
-    bench.load(&USER.replace("name = \"lib\"", "name = \"new\"")).await.unwrap();
+    bench
+        .load(&USER.replace("name = \"lib\"", "name = \"new\""))
+        .await
+        .unwrap();
     bench.settle().await;
     assert_eq!(last(&bench), 8);
     assert_eq!(bench.shelf.watchers(), 1);
@@ -131,7 +148,10 @@ async fn an_import_whose_name_comes_from_a_component_follows_it() {
         "test.count \"c\" {{ max = 1 }}\n{}",
         USER.replace("name = \"lib\"", "name = \"v\" + test.count.c.count")
     );
-    let text = text.replace("\"v\" + test.count.c.count", "string.format(\"v%d\", test.count.c.count)");
+    let text = text.replace(
+        "\"v\" + test.count.c.count",
+        "string.format(\"v%d\", test.count.c.count)",
+    );
     bench.load(&text).await.unwrap();
     assert_eq!(last(&bench), 11);
     tokio::time::sleep(Duration::from_secs(3)).await;

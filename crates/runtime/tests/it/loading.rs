@@ -13,7 +13,7 @@ fn check(text: &str, expected: &[&str]) {
         })
         .collect();
     assert_eq!(found, expected, "{text}");
-    assert_eq!(outcome.configuration.is_some(), expected.is_empty());
+    assert_eq!(outcome.checked().is_ok(), expected.is_empty());
 }
 
 #[test]

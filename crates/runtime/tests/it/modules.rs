@@ -48,7 +48,10 @@ async fn values_flow_into_a_module_and_out_of_it() {
     assert_eq!(ids, ["test.add.inner in plus.a"]);
     let info = bench.controller.component("plus.b").unwrap();
     assert_eq!(info.modules, ["plus.b"]);
-    assert_eq!(value::body_json(&info.exports), r#"[{"name":"output","type":"attr","value":{"type":"number","value":113}}]"#);
+    assert_eq!(
+        value::body_json(&info.exports),
+        r#"[{"name":"output","type":"attr","value":{"type":"number","value":113}}]"#
+    );
     assert_eq!(info.health.state, component::HealthState::Healthy);
     bench.controller.stop().await;
 }
@@ -76,14 +79,21 @@ async fn the_parts_of_a_module_start_and_stop_with_their_surroundings() {
         ]
     );
     bench.load("test.add \"before\" { input = 1 }").await.unwrap();
-    assert_eq!(bench.journal.take(), ["stop test.add.after", "stop plus.m/test.add.inner"]);
+    assert_eq!(
+        bench.journal.take(),
+        ["stop test.add.after", "stop plus.m/test.add.inner"]
+    );
     bench.load(&text).await.unwrap();
     bench.settle().await;
     bench.journal.take();
     bench.controller.stop().await;
     assert_eq!(
         bench.journal.take(),
-        ["stop test.add.after", "stop plus.m/test.add.inner", "stop test.add.before"]
+        [
+            "stop test.add.after",
+            "stop plus.m/test.add.inner",
+            "stop test.add.before"
+        ]
     );
 }
 

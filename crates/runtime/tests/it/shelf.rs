@@ -1,6 +1,8 @@
 //! An import whose content tests put on a shelf.
 
-use component::{CancellationToken, Content, ContentFile, Error, Fetched, Import, ImportContext, ImportKind, OnFetch, Result};
+use component::{
+    CancellationToken, Content, ContentFile, Error, Fetched, Import, ImportContext, ImportKind, OnFetch, Result,
+};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -75,7 +77,11 @@ impl Import for Shelved {
     type Arguments = Arguments;
 
     fn open(cx: ImportContext, args: Arguments) -> Result<Self> {
-        let folder = cx.data_path.iter().next().map(|first| first.to_string_lossy().into_owned());
+        let folder = cx
+            .data_path
+            .iter()
+            .next()
+            .map(|first| first.to_string_lossy().into_owned());
         let shelves = SHELVES.lock().expect("no test panics while it holds this");
         Ok(Shelved {
             shelf: shelves[&folder.unwrap_or_default()].clone(),

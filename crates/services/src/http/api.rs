@@ -1,7 +1,7 @@
 //! The handlers, but for the page.
 
-use super::answer::{self, TEXT};
 use super::App;
+use super::answer::{self, TEXT};
 use super::routes::Call;
 use crate::controller::ComponentInfo;
 use axum::body::Body as HttpBody;

@@ -82,13 +82,6 @@ impl services::Controller for Reloader {
         Box::pin(std::future::ready(self.0.controller.place(id, block)))
     }
 
-    fn modules(&self) -> Vec<String> {
-        let controller = &self.0.controller;
-        let mut modules = controller.modules();
-        modules.retain(|module| !controller.is_silent(module));
-        modules
-    }
-
     fn reload(&self) -> BoxFuture<'static, Result<(), String>> {
         let inner = self.0.clone();
         Box::pin(async move { inner.load(false).await })

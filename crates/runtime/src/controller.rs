@@ -2,6 +2,7 @@
 
 use crate::catalogue::Catalogue;
 use crate::loader::{self, Configuration};
+use crate::metrics::ControllerMetrics;
 use crate::plan::Step;
 use crate::prepare::{Draft, Need, Opened, Task, Vitality, same_source};
 use crate::queue::UpdateQueue;
@@ -102,6 +103,9 @@ pub(crate) struct Inner {
     scheduler: OnceLock<Scheduler>,
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
     ready: AtomicBool,
+    busy: AtomicBool,
+    /// Kept for as long as the controller.
+    metrics: OnceLock<promtext::Registration>,
 }
 
 /// What is loaded: everything anew, or a part of what runs again.
@@ -147,7 +151,15 @@ impl Controller {
             scheduler: OnceLock::new(),
             tasks: std::sync::Mutex::default(),
             ready: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            metrics: OnceLock::new(),
         });
+        let collector = Arc::new(ControllerMetrics(Arc::downgrade(&inner)));
+        match inner.options.metrics.register(collector) {
+            Ok(registration) => drop(inner.metrics.set(registration)),
+            // A second controller in one process has none.
+            Err(error) => tracing::debug!(err = %error, "no metrics of the controller"),
+        }
         let weak = Arc::downgrade(&inner);
         let on_exit = move |id: &str, outcome: Result<(), String>| {
             let Some(inner) = weak.upgrade() else { return };
@@ -193,11 +205,6 @@ impl Controller {
             // None of a wave depends on another of it: one that drains slowly does not hold up the rest.
             join_all(wave.into_iter().map(|id| self.0.scheduler().stop([id]))).await;
         }
-    }
-
-    /// Number of nodes whose changed exports were not passed on yet, and of evaluations that wait for a worker.
-    pub fn evaluation_queue(&self) -> usize {
-        self.0.queue.len() + self.0.workers.waiting()
     }
 }
 
@@ -273,6 +280,11 @@ impl Inner {
         self.transact(configuration.clone(), again, false).await
     }
 
+    /// Whether a load is under way.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
     /// One load. The caller holds `loading`.
     async fn transact(
         self: &Arc<Self>,
@@ -285,6 +297,7 @@ impl Inner {
         for _ in 0..MAX_FETCH_ROUNDS {
             // Whatever changes its exports from here on is evaluated again when the gate opens.
             let gate = self.gate.write().await;
+            let _busy = Busy::new(&self.busy);
             let live = self.live.load_full();
             let Prepared {
                 root,
@@ -485,6 +498,22 @@ impl Inner {
             }
         };
         context(&self.options, scope, id, silent, Arc::new(exported))
+    }
+}
+
+/// Says that a load is under way for as long as it lives.
+struct Busy<'a>(&'a AtomicBool);
+
+impl<'a> Busy<'a> {
+    fn new(flag: &'a AtomicBool) -> Self {
+        flag.store(true, Ordering::Relaxed);
+        Busy(flag)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 

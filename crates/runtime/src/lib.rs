@@ -20,6 +20,7 @@ pub mod graph;
 pub mod guarantees;
 mod isolate;
 pub mod loader;
+mod metrics;
 mod module;
 mod names;
 mod node;

@@ -68,12 +68,6 @@ impl Controller {
         }
     }
 
-    /// Whether the components of a module have no metrics: it is a child of a `foreach` that says so.
-    pub fn is_silent(&self, id: &str) -> bool {
-        let live = self.0.live.load_full();
-        module(&live, id).is_some_and(|scope| scope.silent)
-    }
-
     /// Where a component stands, or a block in it, as `file:line`. `path` names the block: names of blocks, each with its number
     /// among its namesakes from 0, from the outside in: `stage.match#1/stage.drop#0`; empty for the component itself.
     pub fn place(&self, id: &str, path: &str) -> Option<String> {

@@ -13,11 +13,6 @@ pub trait Controller: Send + Sync + 'static {
     /// The components of a module in the order of the graph; `""` is the root.
     fn components(&self, module: &str) -> BoxFuture<'_, Result<Vec<ComponentInfo>, NotFound>>;
 
-    /// Global ids of the modules that have metrics; without the root.
-    fn modules(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     /// One component by its global id: `local id` in the root, `module id/local id` elsewhere.
     fn component(&self, id: &str) -> BoxFuture<'_, Option<ComponentInfo>>;
 

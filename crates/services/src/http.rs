@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use component::{CancellationToken, Change, Error};
 use host::Clock;
 use net::server::ServerConfig;
-use promtext::{GaugeVec, Registry};
+use promtext::Registry;
 use signals::{Budget, Ledger};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,7 +72,6 @@ pub(crate) struct Policy {
 pub(crate) struct App {
     pub(crate) controller: Arc<dyn Controller>,
     pub(crate) metrics: Registry,
-    pub(crate) running: GaugeVec,
     pub(crate) left_out: api::LeftOut,
     pub(crate) ledger: Ledger,
     pub(crate) budget: Budget,
@@ -112,20 +111,11 @@ impl Http {
 
     /// Answers until `stop`, then finishes what is being answered.
     pub async fn serve(self, state: HttpState, stop: CancellationToken) -> Result<(), Error> {
-        let running = state
-            .metrics
-            .gauge_vec(
-                "alloy_component_controller_running_components",
-                "Total number of running components.",
-                &["controller_path", "controller_id", "health_type"],
-            )
-            .map_err(|error| Error::caused("cannot register the metrics of the controller", error))?;
         let listener = TcpListener::from_std(self.listener)
             .map_err(|error| Error::caused(format!("cannot listen on {:?}", self.options.listen), error))?;
         let app = Arc::new(App {
             controller: state.controller,
             metrics: state.metrics,
-            running,
             left_out: api::LeftOut::default(),
             ledger: state.ledger,
             budget: state.budget,

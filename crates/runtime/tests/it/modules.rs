@@ -263,3 +263,28 @@ async fn what_is_wrong_with_modules() {
     )
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_controllers_of_modules_have_metrics() {
+    let bench = bench();
+    let text = format!("{PLUS}\nplus \"a\" {{ input = 1 }}\ntest.add \"other\" {{ input = 1 }}");
+    bench.load(&text).await.unwrap();
+    let scrape = || {
+        let text = promtext::encode(&bench.metrics.gather().families, promtext::Format::Text);
+        promtext::parse_text(&text).unwrap()
+    };
+    let running = "alloy_component_controller_running_components";
+    let healthy = |id| {
+        [
+            ("controller_path", "/"),
+            ("controller_id", id),
+            ("health_type", "healthy"),
+        ]
+    };
+    assert_eq!(scrape().value(running, &healthy("")), Some(2.0));
+    assert_eq!(scrape().value(running, &healthy("plus.a")), Some(1.0));
+    bench.load("test.add \"other\" { input = 1 }").await.unwrap();
+    assert_eq!(scrape().value(running, &healthy("")), Some(1.0));
+    assert_eq!(scrape().value(running, &healthy("plus.a")), None);
+    bench.controller.stop().await;
+}

@@ -1,6 +1,5 @@
 //! The handlers, but for the page.
 
-use super::App;
 use super::answer::{self, TEXT};
 use super::routes::Call;
 use crate::controller::ComponentInfo;
@@ -12,7 +11,6 @@ use component::HealthState;
 use promtext::GatherError;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use value::{Body, Item, Place, Value};
 
@@ -58,7 +56,6 @@ pub(crate) async fn reload(call: Call) -> Response<HttpBody> {
 /// `/metrics`: everything the process counts.
 pub(crate) async fn metrics(call: Call) -> Response<HttpBody> {
     let app = &call.app;
-    count_running(app).await;
     let gathered = app.metrics.gather();
     // Said when it starts, not at every scrape.
     for error in app.left_out.replace(&gathered.errors) {
@@ -75,26 +72,6 @@ pub(crate) async fn metrics(call: Call) -> Response<HttpBody> {
     let text = promtext::encode(&gathered.families, format);
     let content_type = HeaderValue::from_static(format.content_type());
     answer::document(call.request.headers(), content_type, text.into_bytes())
-}
-
-/// Counts the components of each module by their health, for `alloy_component_controller_running_components`.
-async fn count_running(app: &App) {
-    let mut running: BTreeMap<[String; 3], u32> = BTreeMap::new();
-    for module in std::iter::once(String::new()).chain(app.controller.modules()) {
-        // The controller of a module is named by the last part of its id, below the path of the one around it.
-        let (path, id) = module.rsplit_once('/').unwrap_or(("", &module));
-        for component in app.controller.components(&module).await.unwrap_or_default() {
-            let state = component.health.state.as_str().to_owned();
-            *running.entry([format!("/{path}"), id.to_owned(), state]).or_default() += 1;
-        }
-    }
-    app.running.retain(|labels, _| {
-        let labels: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
-        <[String; 3]>::try_from(labels).is_ok_and(|labels| running.contains_key(&labels))
-    });
-    for ([path, id, state], count) in running {
-        app.running.with(&[&path, &id, &state]).set(f64::from(count));
-    }
 }
 
 /// What the last scrape had to leave out.

@@ -310,7 +310,6 @@ mod tests {
         };
         let app = Arc::new(App {
             controller: controller.clone(),
-            running: metrics.gauge_vec("running", "", &["path", "id", "state"]).unwrap(),
             left_out: api::LeftOut::default(),
             metrics,
             ledger: signals::Ledger::default(),

@@ -1,7 +1,6 @@
 //! `/metrics` and what is in it.
 
-use crate::support::{Server, component, header};
-use component::HealthState;
+use crate::support::{Server, header};
 use flate2::read::{GzDecoder, ZlibDecoder};
 use host::ManualClock;
 use services::logging::Logging;
@@ -38,11 +37,6 @@ async fn server() -> Server {
 #[tokio::test]
 async fn the_families_that_dashboards_use_are_there() {
     let server = server().await;
-    *server.controller.components.lock().unwrap() = vec![
-        component("a", "", HealthState::Healthy),
-        component("b", "", HealthState::Healthy),
-        component("c", "", HealthState::Unhealthy),
-    ];
     server.ledger.edge("a", "b");
     let response = server.get("/metrics").await;
     assert_eq!(
@@ -51,11 +45,6 @@ async fn the_families_that_dashboards_use_are_there() {
     );
     let text = response.text().await.unwrap();
     let scrape = promtext::parse_text(&text).unwrap();
-    let root = |state| [("controller_path", "/"), ("controller_id", ""), ("health_type", state)];
-    let running = "alloy_component_controller_running_components";
-    assert_eq!(scrape.value(running, &root("healthy")), Some(2.0), "{text}");
-    assert_eq!(scrape.value(running, &root("unhealthy")), Some(1.0));
-    assert_eq!(scrape.value(running, &root("exited")), None);
     assert!(text.contains("alloy_build_info{branch=\"main\",goarch=\""), "{text}");
     assert!(
         text.contains("revision=\"abc\",tags=\"\",version=\"1.2.3\"} 1\n"),
@@ -89,16 +78,6 @@ async fn the_families_that_dashboards_use_are_there() {
             .value("alloy_resources_process_resident_memory_bytes", &[])
             .is_some(),
         cfg!(target_os = "linux")
-    );
-
-    server.controller.components.lock().unwrap().truncate(1);
-    let text = server.get("/metrics").await.text().await.unwrap();
-    let scrape = promtext::parse_text(&text).unwrap();
-    assert_eq!(scrape.value(running, &root("healthy")), Some(1.0));
-    assert_eq!(
-        scrape.value(running, &root("unhealthy")),
-        None,
-        "a state that nobody has any more is gone"
     );
 }
 

@@ -272,6 +272,8 @@ impl Component for File {
     type Arguments = Arguments;
     type Exports = ();
 
+    const STATE: &'static [&'static str] = &["positions of files"];
+
     fn caveats(args: &Arguments) -> Vec<Caveat> {
         args.caveats()
     }

@@ -57,6 +57,8 @@ impl Component for Write {
     type Arguments = Arguments;
     type Exports = Exports;
 
+    const STATE: &'static [&'static str] = &["its queue on disk", "its dead letters"];
+
     fn caveats(args: &Arguments) -> Vec<Caveat> {
         args.caveats()
     }

@@ -67,6 +67,9 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// What others may refer to; `()` for nothing.
     type Exports: Block;
 
+    /// What it keeps in its data path from one run to the next, in words that follow "keeps": `positions of files`. For `invar plan`.
+    const STATE: &'static [&'static str] = &[];
+
     /// Makes an instance. No side effects that outlive a failure. Exports published here are seen by everything that is evaluated
     /// after it.
     fn build(cx: &Context<Self::Exports>, args: Self::Arguments) -> Result<Self>;

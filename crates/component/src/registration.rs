@@ -70,6 +70,8 @@ pub struct Registration {
     pub arguments: fn() -> &'static Schema,
     /// Schema of the exports.
     pub exports: fn() -> &'static Schema,
+    /// What it keeps from one run to the next; see [`Component::STATE`].
+    pub state: &'static [&'static str],
     build: BuildFn,
     caveats: CaveatsFn,
     check: CheckFn,
@@ -84,6 +86,7 @@ impl Registration {
             community: false,
             arguments: C::Arguments::schema,
             exports: C::Exports::schema,
+            state: C::STATE,
             build: build::<C>,
             caveats: caveats::<C>,
             check: check::<C>,

@@ -30,6 +30,8 @@ pub enum Command {
     Fmt(Fmt),
     /// Check a configuration without running it.
     Validate(Validate),
+    /// Print what a reload from one configuration to another would start, stop, update and keep.
+    Plan(Plan),
     /// Find this machine's log files and show them live, without any configuration or server.
     Try(Try),
     /// Kill, starve and cut off this program on this machine, and count what is lost.
@@ -270,6 +272,27 @@ pub struct Validate {
     pub gates: Gates,
     #[command(flatten)]
     pub format: Format,
+}
+
+#[derive(Args)]
+pub struct Plan {
+    /// Configuration that runs: a file or a directory.
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// Configuration to load in its place: a file or a directory.
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// List what stays as it is, too.
+    #[arg(long)]
+    pub all: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Folder in which Invar keeps its state, as `invar run` is told.
+    #[arg(long = "storage.path", default_value = "data-alloy/", value_name = "DIR")]
+    pub storage: PathBuf,
+    #[command(flatten)]
+    pub gates: Gates,
 }
 
 #[derive(Args)]

@@ -4,6 +4,7 @@ pub mod completion;
 pub mod eval;
 pub mod fmt;
 pub mod ledger;
+pub mod plan;
 pub mod process;
 pub mod queue;
 pub mod run;
@@ -19,6 +20,8 @@ pub enum Failure {
     Message(String),
     /// Everything was said.
     Reported,
+    /// Everything was said, and this exit code says the rest.
+    Code(u8),
 }
 
 impl<E: std::fmt::Display> From<E> for Failure {

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Run(options) => command::run::run(options),
         Command::Fmt(options) => command::fmt::run(options),
         Command::Validate(options) => command::validate::run(options),
+        Command::Plan(options) => command::plan::run(options),
         Command::Try(options) => command::try_::run(options),
         Command::Torture(options) => command::torture::run(options),
         Command::Eval(options) => command::eval::run(options),
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Reported) => ExitCode::FAILURE,
+        Err(Failure::Code(code)) => ExitCode::from(code),
         Err(Failure::Message(message)) => {
             output::complain(&format!("Error: {message}"));
             ExitCode::FAILURE

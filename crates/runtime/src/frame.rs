@@ -100,7 +100,7 @@ impl<'a> Frame<'a> {
 pub(crate) enum NoDefinition {
     /// There is no such module: the message, and the modules that there are.
     Missing(String, Vec<String>),
-    /// The import that it comes from has no content yet, which it says itself.
+    /// The import that it comes from has no content here, which it says itself.
     Pending,
 }
 

@@ -1,5 +1,6 @@
 //! Benchmarks: the same load for Invar and for each peer, one after the other, against a counting sink on loopback.
 
+mod load;
 mod logs;
 mod peers;
 
@@ -13,12 +14,15 @@ use std::process::Command;
 pub enum Scenario {
     /// Files on disk, through json, timestamp, labels and drop stages, to a Loki push endpoint.
     Logs(logs::Options),
+    /// Load a configuration of thousands of components, and reload it with one of them changed.
+    Load(load::Options),
 }
 
 /// Runs a scenario.
 pub fn run(scenario: Scenario) -> Result<()> {
     match scenario {
         Scenario::Logs(options) => logs::run(&options),
+        Scenario::Load(options) => load::run(&options),
     }
 }
 

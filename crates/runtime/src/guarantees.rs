@@ -1,7 +1,8 @@
 //! What is promised to records on each path from a source to a destination. Reads the configuration alone: nothing is built.
 
-use crate::loader::Configuration;
-use crate::spec::{Kind, Reference, Spec};
+use crate::expand::Expansion;
+use crate::follow::Target;
+use crate::spec::{Kind, Spec};
 use component::{Caveat, Effect, is_receiver};
 use eval::{Scope, Stdlib};
 use std::collections::{BTreeSet, HashMap};
@@ -51,37 +52,55 @@ pub struct Guarantees {
     pub idle: Vec<String>,
 }
 
-/// Follows the receivers in a configuration from its sources.
-pub fn guarantees(configuration: &Configuration, stdlib: &Stdlib) -> Guarantees {
+/// Follows the receivers in a configuration, and in the modules that it instantiates, from its sources.
+pub fn guarantees(expansion: &Expansion, stdlib: &Stdlib) -> Guarantees {
     let mut walk = Walk {
+        expansion,
         remarks: HashMap::new(),
         reached: BTreeSet::new(),
         found: Guarantees::default(),
     };
-    let specs = || {
-        let ids = configuration.graph.ids();
-        ids.filter_map(|id| configuration.specs.get(id))
-    };
-    for spec in specs() {
-        walk.remarks.insert(&spec.id, remarks(spec, stdlib));
+    let nodes = || expansion.plan.graph.ids().filter_map(|id| expansion.node(id));
+    for node in nodes() {
+        walk.remarks.insert(node.id, remarks(node, stdlib));
     }
-    for spec in specs().filter(|spec| forwards(spec) && !receives(spec)) {
+    for node in nodes().filter(|node| forwards(node.spec) && !receives(node.spec)) {
         // A config block that sends nowhere is none: it has another purpose.
-        if matches!(spec.kind, Kind::Component(_)) || !targets(configuration, spec).is_empty() {
-            walk.from(configuration, spec, &mut Vec::new());
+        if matches!(node.spec.kind, Kind::Component(_)) || !targets(expansion, node.id).is_empty() {
+            walk.from(node, &mut Vec::new());
         }
     }
     // Some are there for another export alone, the rules of a `loki.relabel` for example.
-    let used = |id: &str| {
-        let other = |reference: &Reference| reference.target == id && receiver(configuration, reference).is_none();
-        specs().any(|spec| spec.references.iter().any(other))
-    };
-    let idle = |spec: &&Spec| receives(spec) && !walk.reached.contains(spec.id.as_str()) && !used(&spec.id);
-    let idle = specs().filter(idle).map(|spec| spec.id.clone()).collect();
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for node in nodes() {
+        let others = expansion.targets(node.id).into_iter();
+        used.extend(
+            others
+                .filter(|target| !is_received(expansion, target))
+                .map(|target| target.id),
+        );
+    }
+    let idle = |node: &Node<'_>| receives(node.spec) && !walk.reached.contains(node.id) && !used.contains(node.id);
+    let idle = nodes().filter(idle).map(|node| node.id.to_owned()).collect();
     Guarantees { idle, ..walk.found }
 }
 
+/// A component or config block with its global id.
+#[derive(Clone, Copy)]
+struct Node<'a> {
+    id: &'a str,
+    spec: &'a Spec,
+}
+
+impl Expansion {
+    fn node(&self, id: &str) -> Option<Node<'_>> {
+        let (id, spec) = self.specs.get_key_value(id)?;
+        matches!(spec.kind, Kind::Component(_) | Kind::Config(_)).then_some(Node { id, spec })
+    }
+}
+
 struct Walk<'a> {
+    expansion: &'a Expansion,
     remarks: HashMap<&'a str, Vec<Remark>>,
     reached: BTreeSet<&'a str>,
     found: Guarantees,
@@ -89,38 +108,38 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// The loader has refused cycles, so this ends.
-    fn from(&mut self, configuration: &'a Configuration, spec: &'a Spec, before: &mut Vec<&'a Spec>) {
-        before.push(spec);
-        self.reached.insert(&spec.id);
-        let next = targets(configuration, spec);
+    fn from(&mut self, node: Node<'a>, before: &mut Vec<Node<'a>>) {
+        before.push(node);
+        self.reached.insert(node.id);
+        let next = targets(self.expansion, node.id);
         if next.is_empty() {
             self.path(before);
         }
         for target in next {
-            self.from(configuration, target, before);
+            self.from(target, before);
         }
         before.pop();
     }
 
-    fn path(&mut self, along: &[&Spec]) {
-        let own = |spec: &&Spec| self.remarks.get(spec.id.as_str()).cloned().unwrap_or_default();
+    fn path(&mut self, along: &[Node<'_>]) {
+        let own = |node: &Node<'_>| self.remarks.get(node.id).cloned().unwrap_or_default();
         let mut remarks: Vec<Remark> = along.iter().flat_map(own).collect();
         let mut promise = match remarks.iter().any(|remark| remark.effect == Effect::BestEffort) {
             true => Promise::BestEffort,
             false => Promise::AtLeastOnce,
         };
-        if let Some(last) = along.last().filter(|last| forwards(last)) {
+        if let Some(last) = along.last().filter(|last| forwards(last.spec)) {
             promise = Promise::Dropped;
-            let argument = receiver_argument(schema(last)).unwrap_or_default();
+            let argument = receiver_argument(schema(last.spec)).unwrap_or_default();
             remarks.push(Remark {
-                component: last.id.clone(),
+                component: last.id.to_owned(),
                 effect: Effect::BestEffort,
                 text: format!("has nobody to send to: {argument} is empty"),
-                place: last.argument_place("", argument),
+                place: last.spec.argument_place("", argument),
             });
         }
         self.found.paths.push(Path {
-            components: along.iter().map(|spec| spec.id.clone()).collect(),
+            components: along.iter().map(|node| node.id.to_owned()).collect(),
             promise,
             remarks,
         });
@@ -169,36 +188,39 @@ fn receiver_argument(schema: &'static Schema) -> Option<&'static str> {
 }
 
 /// The nodes whose receivers a node refers to, each once.
-fn targets<'a>(configuration: &'a Configuration, spec: &Spec) -> Vec<&'a Spec> {
-    let mut found: Vec<&Spec> = Vec::new();
-    for reference in &spec.references {
-        if let Some(target) = receiver(configuration, reference)
-            && !found.iter().any(|other| other.id == target.id)
+fn targets<'a>(expansion: &'a Expansion, id: &str) -> Vec<Node<'a>> {
+    let mut found: Vec<Node<'_>> = Vec::new();
+    for target in expansion.targets(id) {
+        if is_received(expansion, &target)
+            && let Some(node) = expansion.node(&target.id)
+            && !found.iter().any(|other| other.id == node.id)
         {
-            found.push(target);
+            found.push(node);
         }
     }
     found
 }
 
-/// The node whose receiver a reference means, if it means one.
-fn receiver<'a>(configuration: &'a Configuration, reference: &Reference) -> Option<&'a Spec> {
-    let target = configuration.specs.get(&reference.target)?;
-    let Kind::Component(registration) = &target.kind else {
-        return None;
+/// Whether what a reference leads to is a receiver.
+fn is_received(expansion: &Expansion, target: &Target) -> bool {
+    let Some(spec) = expansion.specs.get(&target.id) else {
+        return false;
     };
-    let meant = match reference.fields.first() {
+    let Kind::Component(registration) = &spec.kind else {
+        return false;
+    };
+    match target.fields.first() {
         Some(field) => (registration.exports)()
             .attribute(field)
             .is_some_and(|ty| is_receiver(&ty)),
         // The component as a whole, of which an expression takes what it wants.
-        None => receives(target),
-    };
-    meant.then_some(target)
+        None => receives(spec),
+    }
 }
 
 /// What a node says of itself, and which of its arguments could not be known.
-fn remarks(spec: &Spec, stdlib: &Stdlib) -> Vec<Remark> {
+fn remarks(node: Node<'_>, stdlib: &Stdlib) -> Vec<Remark> {
+    let spec = node.spec;
     let Some(block) = &spec.block else { return Vec::new() };
     let scope = Scope::new(Object::new(), stdlib);
     let mut body = eval::evaluate_body(&spec.source, block, &scope).body;
@@ -210,14 +232,14 @@ fn remarks(spec: &Spec, stdlib: &Stdlib) -> Vec<Remark> {
         _ => Ok(Vec::new()),
     };
     let mut found: Vec<Remark> = match told {
-        Ok(caveats) => caveats.into_iter().map(|caveat| remark(spec, caveat)).collect(),
+        Ok(caveats) => caveats.into_iter().map(|caveat| remark(node, caveat)).collect(),
         Err(error) => {
             let text = format!("has arguments that are known only when it runs: {error}");
-            vec![remark(spec, Caveat::best_effort(text))]
+            vec![remark(node, Caveat::best_effort(text))]
         }
     };
     found.extend(unknown.into_iter().map(|(path, name)| Remark {
-        component: spec.id.clone(),
+        component: node.id.to_owned(),
         effect: Effect::Note,
         text: format!("is taken to have the default of {name}, whose value is known only when it runs"),
         place: spec.argument_place(&path, &name),
@@ -225,13 +247,13 @@ fn remarks(spec: &Spec, stdlib: &Stdlib) -> Vec<Remark> {
     found
 }
 
-fn remark(spec: &Spec, caveat: Caveat) -> Remark {
+fn remark(node: Node<'_>, caveat: Caveat) -> Remark {
     let place = match caveat.argument {
-        "" => spec.place(&caveat.block),
-        argument => spec.argument_place(&caveat.block, argument),
+        "" => node.spec.place(&caveat.block),
+        argument => node.spec.argument_place(&caveat.block, argument),
     };
     Remark {
-        component: spec.id.clone(),
+        component: node.id.to_owned(),
         effect: caveat.effect,
         text: caveat.text,
         place,

@@ -35,9 +35,8 @@ pub fn run(options: &Validate) -> Outcome {
         return Err(Failure::Message("validation failed".to_owned()));
     }
     if options.guarantees {
-        let loaded = runtime::loader::load(&catalogue, &files).checked();
-        let configuration = loaded.map_err(|_| "the configuration does not hold together")?;
-        let found = guarantees(&configuration, &stdlib);
+        let expansion = runtime::expand(&validation, &files).map_err(|error| error.diagnostics.joined())?;
+        let found = guarantees(&expansion, &stdlib);
         let text = if options.json { json(&found)? } else { text(&found) };
         output::write(text.as_bytes())?;
     }

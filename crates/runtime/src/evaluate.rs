@@ -53,10 +53,18 @@ pub(crate) fn diagnose(spec: &Spec, evaluated: &Evaluated, error: BuildError) ->
     match (error, &evaluated.inner, &spec.block) {
         (BuildError::Decode(error), Some(inner), Some(block)) => vec![inner.diagnose(&spec.source, block, &error)],
         (BuildError::Decode(error), ..) => vec![whole(format!("Failed to build component: {error}"))],
+        (BuildError::Component(error), Some(inner), Some(block)) if !is_whole(&error) => {
+            vec![inner.diagnose(&spec.source, block, &error.placed(&evaluated.body))]
+        }
         (BuildError::Component(error), ..) => {
             vec![whole(format!("Failed to build component: building component: {error}"))]
         }
     }
+}
+
+/// Whether an error names nothing in the component's block.
+fn is_whole(error: &component::Error) -> bool {
+    error.argument().is_none() && error.block().is_empty()
 }
 
 /// Exports under the fragments of their ids: `a.b.c` is field `c` of field `b` of variable `a`.

@@ -12,6 +12,7 @@
 mod config;
 mod controller;
 mod evaluate;
+mod flow;
 pub mod graph;
 pub mod guarantees;
 mod isolate;

@@ -1,5 +1,6 @@
 //! Checks a configuration as far as that goes without evaluating or building anything.
 
+use crate::flow::Flow;
 use crate::loader::{self, Catalogue, Kind};
 use crate::sources::SourceFile;
 use syntax::{Diagnostic, Diagnostics, Source};
@@ -8,6 +9,7 @@ use syntax::{Diagnostic, Diagnostics, Source};
 pub fn validate(catalogue: &Catalogue, files: &[SourceFile]) -> (Diagnostics, Vec<Source>) {
     let outcome = loader::load(catalogue, files);
     let mut diagnostics = outcome.diagnostics;
+    let flow = Flow::new(&outcome.specs);
     for spec in &outcome.specs {
         let Some(block) = &spec.block else { continue };
         let schema = match &spec.kind {
@@ -15,7 +17,8 @@ pub fn validate(catalogue: &Catalogue, files: &[SourceFile]) -> (Diagnostics, Ve
             Kind::Config(config) => (config.schema)(),
         };
         diagnostics.extend(eval::check_block(&spec.source, block, schema));
-        check_fields(&outcome.specs, spec, &mut diagnostics);
+        let more = flow.check(spec, &diagnostics);
+        diagnostics.extend(more);
     }
     let order = |diagnostic: &Diagnostic| {
         let file = outcome
@@ -27,31 +30,4 @@ pub fn validate(catalogue: &Catalogue, files: &[SourceFile]) -> (Diagnostics, Ve
     diagnostics.sort_by_key(order);
     diagnostics.dedup();
     (diagnostics, outcome.sources)
-}
-
-/// References to exports that the component does not have.
-fn check_fields(specs: &[loader::Spec], spec: &loader::Spec, diagnostics: &mut Diagnostics) {
-    for reference in &spec.references {
-        let Some(field) = reference.fields.first() else {
-            continue;
-        };
-        let Some(target) = specs.iter().find(|other| other.id == reference.target) else {
-            continue;
-        };
-        let Kind::Component(registration) = &target.kind else {
-            continue;
-        };
-        let exports = (registration.exports)();
-        if exports.fields.iter().any(|export| export.name == field) {
-            continue;
-        }
-        let mut diagnostic =
-            Diagnostic::error(format!("field \"{field}\" does not exist")).at(&spec.source, reference.field_span());
-        if let Some(near) = syntax::diag::suggest(field, exports.fields.iter().map(|export| export.name)) {
-            diagnostic = diagnostic.with_hint(format!("did you mean \"{near}\"?"));
-        } else if exports.fields.is_empty() {
-            diagnostic = diagnostic.with_hint(format!("component \"{}\" exports nothing", target.name));
-        }
-        diagnostics.push(diagnostic);
-    }
 }

@@ -79,3 +79,118 @@ fn broken_configurations_are_reported_where_they_are_broken() {
         wrong.join("\n")
     );
 }
+
+/// Values that only the run will know are not complained about, nor what follows from their absence.
+#[test]
+fn what_is_not_known_is_not_reported() {
+    let config = r#"
+local.file "password" {
+	filename  = sys.env("PASSWORD_FILE")
+	is_secret = true
+}
+local.file_match "a" {
+	path_targets = [{__path__ = sys.env("LOGS"), job = local.file.password.content}]
+	sync_period  = sys.env("PERIOD")
+}
+loki.source.file "a" {
+	targets    = array.concat(local.file_match.a.targets, [{__path__ = sys.env("LOGS")}])
+	forward_to = [loki.process.a.receiver]
+	encoding   = sys.env("ENCODING")
+	file_match {
+		enabled = sys.env("X") == "y"
+	}
+}
+loki.process "a" {
+	forward_to = [loki.relabel.a.receiver]
+	stage.json {
+		expressions = {a = sys.env("A")}
+		source      = sys.env("B")
+	}
+	stage.regex {
+		expression = sys.env("C")
+	}
+	stage.template {
+		source   = sys.env("D")
+		template = sys.env("E")
+	}
+	stage.drop {
+		value  = "x"
+		source = sys.env("F")
+	}
+	stage.match {
+		selector = sys.env("G")
+		action   = sys.env("H")
+	}
+	stage.limit {
+		rate          = sys.env("I")
+		burst         = encoding.from_json(sys.env("J"))["burst"]
+		by_label_name = "x"
+		drop          = sys.env("K") == "yes"
+	}
+	stage.tenant {
+		value = sys.env("L")
+	}
+	stage.labels {
+		values = {a = sys.env("M")}
+	}
+	stage.metrics {
+		metric.counter {
+			name   = sys.env("N")
+			action = "inc"
+		}
+		metric.gauge {
+			name   = "n"
+			action = "inc"
+			prefix = sys.env("O")
+		}
+		metric.histogram {
+			name    = "n"
+			buckets = encoding.from_json(sys.env("P"))
+		}
+	}
+	stage.truncate {
+		rule {
+			limit       = sys.env("Q")
+			source_type = sys.env("R")
+			sources     = ["x"]
+		}
+	}
+}
+loki.relabel "a" {
+	forward_to     = coalesce([loki.write.a.receiver], [])
+	max_cache_size = sys.env("SIZE")
+	rule {
+		action       = sys.env("S")
+		target_label = "a"
+	}
+	rule {
+		action  = "hashmod"
+		modulus = sys.env("T")
+		target_label = sys.env("U")
+	}
+}
+loki.write "a" {
+	endpoint {
+		name = sys.env("V")
+		url  = sys.env("W")
+		basic_auth {
+			username = local.file.password.content
+			password = local.file.password.content
+		}
+		queue_config {
+			min_shards = sys.env("X")
+		}
+	}
+	endpoint {
+		name = sys.env("Y")
+		url  = string.format("http://%s/", sys.env("Z"))
+	}
+}
+"#;
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("config.alloy");
+    std::fs::write(&path, config).expect("the configuration can be written");
+    let path = path.to_str().expect("a temporary path is text");
+    let (out, error, code) = texts(&invar(&["validate", path], ""));
+    assert_eq!((out.as_str(), error.as_str(), code), ("", "", 0));
+}

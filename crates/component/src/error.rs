@@ -10,11 +10,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub struct Error {
     message: String,
+    blame: Box<Blame>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What an error is about.
+#[derive(Debug, Default)]
+struct Blame {
     block: String,
     argument: Option<String>,
     path: Vec<Seg>,
     others: Vec<&'static str>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    certain: bool,
 }
 
 impl Error {
@@ -22,60 +29,67 @@ impl Error {
     pub fn new(message: impl Into<String>) -> Self {
         Error {
             message: message.into(),
-            block: String::new(),
-            argument: None,
-            path: Vec::new(),
-            others: Vec::new(),
+            blame: Box::default(),
             source: None,
         }
     }
 
     /// An error for which one argument is to blame. The message follows the name of the argument, or its value.
     pub fn about(argument: impl Into<String>, message: impl Into<String>) -> Self {
-        Error {
-            argument: Some(argument.into()),
-            ..Error::new(message)
-        }
+        let mut error = Error::new(message);
+        error.blame.argument = Some(argument.into());
+        error
     }
 
     /// The same error with the steps from the value of the argument to the part of it that is to blame.
     pub fn at(mut self, path: impl IntoIterator<Item = Seg>) -> Self {
-        self.path.extend(path);
+        self.blame.path.extend(path);
         self
     }
 
     /// The same error, which another argument of the block has its part in.
     pub fn with(mut self, argument: &'static str) -> Self {
-        self.others.push(argument);
+        self.blame.others.push(argument);
+        self
+    }
+
+    /// The same error, which no value could undo that is not known yet: blocks exclude each other, for example.
+    pub fn certain(mut self) -> Self {
+        self.blame.certain = true;
         self
     }
 
     /// The same error seen from the block around the one that it is about: `name` and `number` of that one among its namesakes.
     /// Called from the inside out.
     pub fn inside(mut self, name: &str, number: usize) -> Self {
-        let slash = if self.block.is_empty() { "" } else { "/" };
-        self.block = format!("{name}#{number}{slash}{}", self.block);
+        let slash = if self.blame.block.is_empty() { "" } else { "/" };
+        self.blame.block = format!("{name}#{number}{slash}{}", self.blame.block);
         self
     }
 
     /// The argument to blame, if one is.
     pub fn argument(&self) -> Option<&str> {
-        self.argument.as_deref()
+        self.blame.argument.as_deref()
     }
 
     /// The block that it is about, named as caveats name blocks: `stage.match#0/stage.drop#1`; empty for the component's own.
     pub fn block(&self) -> &str {
-        &self.block
+        &self.blame.block
     }
 
     /// The steps from the argument's value to what is to blame.
     pub(crate) fn path(&self) -> &[Seg] {
-        &self.path
+        &self.blame.path
+    }
+
+    /// Whether it is there whatever unknown values are.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.blame.certain
     }
 
     /// Other arguments that have a part in it.
     pub(crate) fn others(&self) -> &[&'static str] {
-        &self.others
+        &self.blame.others
     }
 
     /// An error with its cause; prints as `message: cause`.
@@ -87,7 +101,7 @@ impl Error {
     }
 
     /// What is wrong, without the names of block and argument.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match &self.source {
             Some(source) => format!("{}: {source}", self.message),
             None => self.message.clone(),
@@ -103,7 +117,7 @@ impl Error {
     /// that it should be in. `place` is `None` for the component's own block.
     pub fn placed(&self, body: &Body) -> DecodeError {
         let (mut place, mut inner) = (None, body);
-        for step in self.block.split('/').filter(|step| !step.is_empty()) {
+        for step in self.blame.block.split('/').filter(|step| !step.is_empty()) {
             let Some((at, next)) = crate::known::nested(inner, step) else {
                 let problem = Problem::Message(self.to_string());
                 return decode_error(place, problem);
@@ -114,10 +128,10 @@ impl Error {
             let mut attributes = inner.items.iter().filter(|item| matches!(item, Item::Attr { .. }));
             attributes.find(|item| item.name() == name).map(Item::place)
         };
-        match self.argument.as_deref().map(|name| (name, written(name))) {
+        match self.blame.argument.as_deref().map(|name| (name, written(name))) {
             Some((_, Some(place))) => {
                 let wrong = ValueError {
-                    path: self.path.clone(),
+                    path: self.blame.path.clone(),
                     message: self.text(),
                 };
                 decode_error(Some(place), Problem::Value(wrong))
@@ -139,11 +153,11 @@ fn decode_error(place: Option<Place>, problem: Problem) -> DecodeError {
 /// `stage.match: stage.drop: value[0]: message: cause`.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for step in self.block.split('/').filter(|step| !step.is_empty()) {
+        for step in self.blame.block.split('/').filter(|step| !step.is_empty()) {
             write!(f, "{}: ", step.split('#').next().unwrap_or(step))?;
         }
-        if let Some(argument) = &self.argument {
-            write!(f, "{argument}{}: ", ValueError::path_text(&self.path))?;
+        if let Some(argument) = &self.blame.argument {
+            write!(f, "{argument}{}: ", ValueError::path_text(&self.blame.path))?;
         }
         f.write_str(&self.text())
     }
@@ -157,9 +171,9 @@ impl std::error::Error for Error {
 
 impl From<Error> for value::Invalid {
     fn from(error: Error) -> Self {
-        match &error.argument {
+        match &error.blame.argument {
             // Who reads it sees the argument.
-            Some(argument) if error.block.is_empty() => value::Invalid::argument(argument.clone(), error.text()),
+            Some(argument) if error.blame.block.is_empty() => value::Invalid::argument(argument.clone(), error.text()),
             _ => error.to_string().into(),
         }
     }

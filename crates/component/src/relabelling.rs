@@ -150,12 +150,11 @@ impl RelabelRule {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        match Rules::compile(&[self.config()], NAMES) {
-            Ok(_) => Ok(()),
+        self.check().map_err(|error| match error.argument() {
             // What is missing has no place of its own where the error could be shown.
-            Err(error) if self.lacks(error.field()) => Err(format!("\"{}\" {}", error.field(), error.message()).into()),
-            Err(error) => Err(Invalid::argument(error.field(), error.message())),
-        }
+            Some(field) if self.lacks(field) => format!("\"{field}\" {}", error.text()).into(),
+            _ => error.into(),
+        })
     }
 }
 

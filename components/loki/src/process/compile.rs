@@ -65,7 +65,7 @@ pub fn check(stages: &[Stage], known: &Known<'_>) -> Vec<Error> {
     };
     let mut compiler = Compiler::new(Names::default(), options);
     // Metrics of one name must be the same, which shows only if all of them are known.
-    let conflict = |error: &Error| !error.is::<Conflict>() || known.block("");
+    let conflict = |error: &Error| !error.is::<Conflict>() || known.blocks("");
     compiler.stages(stages);
     compiler.errors.into_iter().filter(conflict).collect()
 }

@@ -144,7 +144,18 @@ impl EndpointArgs {
     /// Everything that is wrong with an endpoint, in all of its blocks.
     pub(super) fn check(&self) -> Vec<Error> {
         let mut found = self.problems();
-        found.extend(self.http.validate().err().map(Error::new));
+        for (block, Invalid { argument, message }) in self.http.problems() {
+            let error = match argument {
+                Some(argument) => Error::about(argument, message),
+                // Which blocks there are is known.
+                None if block.is_empty() && self.http.conflict().is_err() => Error::new(message).certain(),
+                None => Error::new(message),
+            };
+            found.push(match block {
+                "" => error,
+                block => error.inside(block, 0),
+            });
+        }
         let queue = self.queue_config.check().err();
         found.extend(queue.map(|error| error.inside("queue_config", 0)));
         found

@@ -224,7 +224,7 @@ fn result(entry: &Entry, args: &[Static]) -> Static {
         Gives::Text => Static::String,
         Gives::Texts => Static::List(Box::new(Static::String)),
         Gives::List => Static::List(Box::new(Static::Unknown)),
-        Gives::TextOrSecret => match args.iter().all(|arg| is_plain(arg)) {
+        Gives::TextOrSecret => match args.iter().all(is_plain) {
             true => Static::String,
             false => Static::Unknown,
         },

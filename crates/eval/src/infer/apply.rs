@@ -78,6 +78,8 @@ pub(super) fn binary(op: BinaryOp, left: &Static, right: &Static) -> Result<Stat
         return match op {
             BinaryOp::Add if !is_text(left) || !is_text(right) => Ok(Static::Unknown),
             BinaryOp::Add if secret(left) || secret(right) => Ok(Static::Secret),
+            // Beside a string an optional secret that is none becomes one.
+            BinaryOp::Add if a != b => Ok(Static::Unknown),
             BinaryOp::Add => Ok(Static::OptionalSecret),
             _ if secret(left) && is_text(right) => Err((Part::Left, ops::not_allowed_kind(op, "capsule"))),
             _ => Ok(result),

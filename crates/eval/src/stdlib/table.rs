@@ -65,7 +65,7 @@ impl Entry {
     }
 }
 
-const fn fixed(name: &'static str, takes: &'static [Takes], gives: Gives, call: Call) -> Entry {
+const fn described(name: &'static str, takes: &'static [Takes], gives: Gives) -> Entry {
     Entry {
         name,
         args: takes.len(),
@@ -73,7 +73,14 @@ const fn fixed(name: &'static str, takes: &'static [Takes], gives: Gives, call: 
         experimental: false,
         takes,
         gives,
+        call: None,
+    }
+}
+
+const fn fixed(name: &'static str, takes: &'static [Takes], gives: Gives, call: Call) -> Entry {
+    Entry {
         call: Some(call),
+        ..described(name, takes, gives)
     }
 }
 
@@ -130,10 +137,7 @@ pub(super) const FUNCTIONS: &[Entry] = &[
 ];
 
 /// `sys.env`, as far as it is known without an environment.
-static ENV: Entry = Entry {
-    call: None,
-    ..fixed("sys.env", &[Text], G::Text, arrays::coalesce)
-};
+static ENV: Entry = described("sys.env", &[Text], G::Text);
 
 static TABLE: &[Entry] = FUNCTIONS;
 

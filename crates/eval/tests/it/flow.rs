@@ -222,20 +222,27 @@ fn deep_expressions_need_no_deep_stack() {
     assert_eq!(value.known(), Some(Value::int(900)));
 }
 
-/// Expressions of literals, operators and functions.
-fn expression() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        Just("1".to_owned()),
-        Just("0".to_owned()),
-        Just("2.5".to_owned()),
-        Just("\"a\"".to_owned()),
-        Just("\"12\"".to_owned()),
-        Just("true".to_owned()),
-        Just("null".to_owned()),
-        Just("[]".to_owned()),
-        Just("sys.env(\"HOME\")".to_owned()),
-        Just("constants.os".to_owned()),
-    ];
+const LITERALS: &[&str] = &["1", "0", "2.5", "\"a\"", "\"12\"", "true", "null", "[]"];
+const TYPED: &[&str] = &[
+    "1",
+    "\"a\"",
+    "null",
+    "[]",
+    "sys.env(\"HOME\")",
+    "constants.os",
+    "sec",
+    "osec",
+    "osect",
+    "m",
+    "l",
+    "i8",
+    "f",
+    "n",
+];
+
+/// Expressions of these, of operators and functions.
+fn expression(leaves: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(leaves).prop_map(str::to_owned);
     leaf.prop_recursive(4, 24, 3, |inner| {
         let op = prop_oneof![
             Just("+"),
@@ -267,6 +274,7 @@ fn expression() -> impl Strategy<Value = String> {
             (inner.clone(), op, inner.clone()).prop_map(|(a, op, b)| format!("({a} {op} {b})")),
             inner.clone().prop_map(|a| format!("-{a}")),
             inner.clone().prop_map(|a| format!("!{a}")),
+            inner.clone().prop_map(|a| format!("({a}).a")),
             inner.clone().prop_map(|a| format!("{{a = {a}, b = 1}}.a")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}, {b}]")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}][{b}]")),
@@ -275,6 +283,20 @@ fn expression() -> impl Strategy<Value = String> {
             (call, inner.clone(), inner).prop_map(|(f, a, b)| format!("{f}({a}, {b})")),
         ]
     })
+}
+
+/// The types of the variables of the scope; of `n` nothing is known.
+fn variables(traversal: &Traversal) -> Option<Resolved> {
+    let value = match traversal.parts.first()?.as_str() {
+        "sec" => Static::Secret,
+        "osec" | "osect" => Static::OptionalSecret,
+        "m" => Static::Map(Box::new(Static::String)),
+        "l" => Static::List(Box::new(Static::String)),
+        "i8" | "f" => Static::Number,
+        "n" => Static::Unknown,
+        _ => return None,
+    };
+    Some(Resolved { parts: 1, value })
 }
 
 /// Whether a value is one of those that are described.
@@ -305,7 +327,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn inference_agrees_with_evaluation(text in expression()) {
+    fn inference_agrees_with_evaluation(text in expression(LITERALS)) {
         let (source, expr) = parse(&text);
         let (known, errors) = eval::infer(&source, &expr, &|_: &Traversal| None);
         match eval::evaluate_expr(&source, &expr, &scope()) {
@@ -314,19 +336,27 @@ proptest! {
                 prop_assert!(describes(&known, &value), "{text}: {known:?}, but it is {value:?}");
             }
             // With everything known, nothing that fails may pass.
-            Err(error) => {
-                let pure = !text.contains("sys.env") && !text.contains("constants");
-                prop_assert!(!pure || !errors.is_empty(), "{text}: fails with {error}");
-            }
+            Err(error) => prop_assert!(!errors.is_empty(), "{text}: fails with {error}"),
+        }
+    }
+
+    /// With types alone, what does not fail is not refused.
+    #[test]
+    fn types_agree_with_evaluation(text in expression(TYPED)) {
+        let (source, expr) = parse(&text);
+        let (known, errors) = eval::infer(&source, &expr, &variables);
+        if let Ok(value) = eval::evaluate_expr(&source, &expr, &scope()) {
+            prop_assert!(errors.is_empty(), "{text}: {errors:?}, but it is {value:?}");
+            prop_assert!(describes(&known, &value), "{text}: {known:?}, but it is {value:?}");
         }
     }
 
     /// What never fits indeed does not convert.
     #[test]
-    fn misfits_do_not_convert(text in expression(), target in 0..3_usize) {
+    fn misfits_do_not_convert(text in expression(TYPED), target in 0..3_usize) {
         let name = ["count", "names", "password"][target];
         let (source, block) = block(&format!("{name} = {text}"));
-        let errors = check_flow(&source, &block, Some(&Settings::schema()), &|_: &Traversal| None);
+        let errors = check_flow(&source, &block, Some(&Settings::schema()), &variables);
         let (source, expr) = parse(&text);
         if let (false, Ok(value)) = (errors.is_empty(), eval::evaluate_expr(&source, &expr, &scope())) {
             use value::FromValue;

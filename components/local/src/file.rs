@@ -55,9 +55,13 @@ pub struct Exports {
     pub content: OptionalSecret,
 }
 
-fn check(args: &Arguments) -> std::result::Result<(), String> {
+fn check(args: &Arguments) -> Result<(), value::Invalid> {
+    Ok(check_frequency(args)?)
+}
+
+fn check_frequency(args: &Arguments) -> Result<()> {
     if args.poll_frequency.0 <= 0 {
-        return Err("\"poll_frequency\" must be greater than 0".to_owned());
+        return Err(Error::about("poll_frequency", "must be greater than 0"));
     }
     Ok(())
 }
@@ -139,6 +143,10 @@ impl File {
 impl Component for File {
     type Arguments = Arguments;
     type Exports = Exports;
+
+    fn check(args: &Arguments, _: &Known<'_>) -> Vec<Error> {
+        check_frequency(args).err().into_iter().collect()
+    }
 
     fn build(cx: &Context<Exports>, args: Arguments) -> Result<Self> {
         let exports = read(cx, &args)?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
-use value::GoDuration;
+use value::{GoDuration, Seg};
 
 /// The component.
 pub const COMPONENT: Registration = Registration::of::<FileMatch>("local.file_match", Stability::GenerallyAvailable);
@@ -42,9 +42,13 @@ pub struct Exports {
     pub targets: Vec<BTreeMap<String, String>>,
 }
 
-fn check(args: &Arguments) -> std::result::Result<(), String> {
+fn check(args: &Arguments) -> Result<(), value::Invalid> {
+    Ok(check_period(args)?)
+}
+
+fn check_period(args: &Arguments) -> Result<()> {
     if args.sync_period.0 <= 0 {
-        return Err("\"sync_period\" must be greater than 0".to_owned());
+        return Err(Error::about("sync_period", "must be greater than 0"));
     }
     Ok(())
 }
@@ -67,26 +71,31 @@ struct State {
     targets: Vec<Target>,
 }
 
-/// Compiles the patterns. One that cannot be understood is an error of the configuration.
+/// Compiles the patterns of a target; `None` if it has no path.
+fn target(number: usize, labels: &BTreeMap<String, String>) -> Result<Option<Target>> {
+    let pattern = |name: &str| match labels.get(name) {
+        Some(text) if !text.is_empty() => Pattern::new(text).map(Some).map_err(|error| {
+            let at = [Seg::Index(number), Seg::Field(name.to_owned())];
+            Error::about("path_targets", error.to_string()).at(at)
+        }),
+        _ => Ok(None),
+    };
+    let Some(include) = pattern(PATH)? else { return Ok(None) };
+    Ok(Some(Target {
+        include,
+        exclude: pattern(EXCLUDE)?,
+        labels: labels.clone(),
+    }))
+}
+
+/// The targets that have a path. A pattern that cannot be understood is an error of the configuration.
+fn targets(args: &Arguments) -> impl Iterator<Item = Result<Target>> {
+    let targets = args.path_targets.iter().enumerate();
+    targets.filter_map(|(number, labels)| target(number, labels).transpose())
+}
+
 fn compile(args: &Arguments) -> Result<Vec<Target>> {
-    args.path_targets
-        .iter()
-        .enumerate()
-        .filter(|(_, labels)| labels.get(PATH).is_some_and(|path| !path.is_empty()))
-        .map(|(i, labels)| {
-            let pattern = |name: &str| match labels.get(name) {
-                Some(text) if !text.is_empty() => Pattern::new(text)
-                    .map(Some)
-                    .map_err(|error| Error::caused(format!("path_targets[{i}], label \"{name}\""), error)),
-                _ => Ok(None),
-            };
-            Ok(Target {
-                include: pattern(PATH)?.ok_or("the pattern was there a moment ago")?,
-                exclude: pattern(EXCLUDE)?,
-                labels: labels.clone(),
-            })
-        })
-        .collect()
+    targets(args).collect()
 }
 
 /// The files that match now, in the order of the targets.
@@ -135,6 +144,11 @@ impl FileMatch {
 impl Component for FileMatch {
     type Arguments = Arguments;
     type Exports = Exports;
+
+    fn check(args: &Arguments, _: &Known<'_>) -> Vec<Error> {
+        let patterns = targets(args).filter_map(Result::err);
+        patterns.chain(check_period(args).err()).collect()
+    }
 
     fn build(cx: &Context<Exports>, args: Arguments) -> Result<Self> {
         let targets = compile(&args)?;
@@ -233,7 +247,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "path_targets[0], label \"__path__\": pattern \"/var/{log\": an opening brace without a closing one"
+            "path_targets[0].__path__: pattern \"/var/{log\": an opening brace without a closing one"
         );
     }
 }

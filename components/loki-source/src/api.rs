@@ -66,6 +66,10 @@ impl Component for Api {
     type Arguments = Arguments;
     type Exports = ();
 
+    fn check(args: &Arguments, _: &Known<'_>) -> Vec<Error> {
+        args.problems()
+    }
+
     fn caveats(_: &Arguments) -> Vec<Caveat> {
         let text =
             "is answerable for lines from its 2xx on: a client that gets another answer, or none, has to send again";

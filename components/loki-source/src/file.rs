@@ -23,7 +23,7 @@ use std::time::Duration;
 use tailer::{Handle, Tailer};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use value::Object;
+use value::{Object, Seg};
 
 /// The component.
 pub const COMPONENT: Registration = Registration::of::<File>("loki.source.file", Stability::GenerallyAvailable);
@@ -115,18 +115,29 @@ fn files(cx: &Context<()>, args: &Arguments) -> Vec<Wanted> {
 }
 
 /// Checks the patterns, so that one that is malformed is an error of the configuration.
-fn check_patterns(args: &Arguments) -> Result<()> {
+fn check_patterns(args: &Arguments) -> Vec<Error> {
+    let mut found = Vec::new();
     if !args.file_match.enabled {
-        return Ok(());
+        return found;
     }
-    for (i, target) in args.targets.iter().enumerate() {
+    for (number, target) in args.targets.iter().enumerate() {
         for name in [PATH, EXCLUDE] {
-            if let Some(text) = target.get(name).filter(|text| !text.is_empty()) {
-                Pattern::new(text).map_err(|error| Error::caused(format!("targets[{i}], label \"{name}\""), error))?;
+            if let Some(Err(error)) = target
+                .get(name)
+                .filter(|text| !text.is_empty())
+                .map(|text| Pattern::new(text))
+            {
+                let at = [Seg::Index(number), Seg::Field(name.to_owned())];
+                found.push(Error::about("targets", error.to_string()).at(at));
             }
         }
     }
-    Ok(())
+    found
+}
+
+/// The first error of a list, if there is one.
+fn first(errors: Vec<Error>) -> Result<()> {
+    errors.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Reads the positions file. One that is broken is put aside, said so, and every file is treated as one whose position cannot
@@ -278,8 +289,14 @@ impl Component for File {
         args.caveats()
     }
 
+    fn check(args: &Arguments, _: &Known<'_>) -> Vec<Error> {
+        let mut found = args::problems(args);
+        found.extend(check_patterns(args));
+        found
+    }
+
     fn build(cx: &Context<()>, args: Arguments) -> Result<Self> {
-        check_patterns(&args)?;
+        first(check_patterns(&args))?;
         let metrics = Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?;
         // The positions are read when it runs: a configuration that is only checked touches no file.
         let store = Store::new(PathBuf::new(), Positions::new(), false);
@@ -340,7 +357,7 @@ impl Component for File {
     }
 
     fn update(self: Arc<Self>, args: Arguments) -> Result<Change> {
-        check_patterns(&args)?;
+        first(check_patterns(&args))?;
         Ok(Change::new(move || {
             self.shared.out.set(LogsReceiver::present(&args.forward_to));
             *lock(&self.args) = args;

@@ -69,6 +69,10 @@ impl Component for Process {
     type Arguments = Arguments;
     type Exports = Exports;
 
+    fn check(args: &Arguments, known: &Known<'_>) -> Vec<Error> {
+        compile::check(&args.stages, known)
+    }
+
     fn caveats(args: &Arguments) -> Vec<Caveat> {
         match compile::rules(&args.stages) {
             Ok(rules) => rules

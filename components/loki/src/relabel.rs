@@ -34,8 +34,12 @@ pub struct Arguments {
 
 impl Arguments {
     fn validate(&self) -> std::result::Result<(), value::Invalid> {
+        Ok(self.check_size()?)
+    }
+
+    fn check_size(&self) -> Result<()> {
         if self.max_cache_size <= 0 {
-            return Err(value::Invalid::argument("max_cache_size", "must be greater than 0"));
+            return Err(Error::about("max_cache_size", "must be greater than 0"));
         }
         Ok(())
     }
@@ -76,6 +80,14 @@ impl Relabel {
 impl Component for Relabel {
     type Arguments = Arguments;
     type Exports = Exports;
+
+    fn check(args: &Arguments, _: &Known<'_>) -> Vec<Error> {
+        let rules = args.rules.iter().enumerate().flat_map(|(number, rule)| {
+            let problems = rule.problems().into_iter();
+            problems.map(move |error| error.inside("rule", number))
+        });
+        rules.chain(args.check_size().err()).collect()
+    }
 
     fn caveats(args: &Arguments) -> Vec<Caveat> {
         let rules = args.rules.iter().enumerate();

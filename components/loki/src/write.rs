@@ -59,6 +59,30 @@ impl Component for Write {
 
     const STATE: &'static [&'static str] = &["its queue on disk", "its dead letters"];
 
+    fn check(args: &Arguments, known: &Known<'_>) -> Vec<Error> {
+        let mut found = Vec::new();
+        for (number, endpoint) in args.endpoints.iter().enumerate() {
+            let problems = endpoint.check().into_iter();
+            found.extend(problems.map(|error| error.inside("endpoint", number)));
+            let certain = |first: usize| match endpoint.name.as_str() {
+                "" => known.block(&format!("endpoint#{first}")),
+                _ => known.argument(&format!("endpoint#{first}"), "name"),
+            };
+            found.extend(
+                twin(&args.endpoints, number)
+                    .filter(|(first, _)| certain(*first))
+                    .map(|(_, error)| error),
+            );
+        }
+        found.extend(
+            args.wal
+                .validate()
+                .err()
+                .map(|message| Error::new(message).inside("wal", 0)),
+        );
+        found
+    }
+
     fn caveats(args: &Arguments) -> Vec<Caveat> {
         args.caveats()
     }
@@ -141,6 +165,9 @@ fn endpoints(
     if args.endpoints.is_empty() {
         return Err("at least one endpoint block is needed".into());
     }
+    if let Some(twins) = (1..args.endpoints.len()).find_map(|number| twin(&args.endpoints, number)) {
+        return Err(twins.1);
+    }
     let mut endpoints: Vec<Arc<Endpoint>> = Vec::with_capacity(args.endpoints.len());
     for one in &args.endpoints {
         let mut key = key(one);
@@ -156,23 +183,30 @@ fn endpoints(
             max_streams: usize::try_from(args.max_streams).ok().filter(|&n| n > 0),
             key,
         };
-        let twin = endpoints.iter().find(|other| match one.name.as_str() {
-            "" => other.spec().args == *one,
-            name => other.spec().args.name == name,
-        });
-        if let Some(twin) = twin {
-            return Err(format!(
-                "two endpoints are named {:?}; give each endpoint block its own \"name\"",
-                twin.name()
-            )
-            .into());
-        }
         endpoints.push(match current.iter().find(|endpoint| *endpoint.spec() == spec) {
             Some(same) => same.clone(),
             None => Endpoint::new(spec, environment.clone())?,
         });
     }
     Ok(endpoints)
+}
+
+/// The endpoint before this one that has its name, if there is one, and the error that this is.
+fn twin(endpoints: &[EndpointArgs], number: usize) -> Option<(usize, Error)> {
+    let one = endpoints.get(number)?;
+    let first = endpoints[..number].iter().position(|other| match one.name.as_str() {
+        "" => other == one,
+        name => other.name == name,
+    })?;
+    let message = format!(
+        "two endpoints are named {:?}; give each endpoint block its own \"name\"",
+        push::name(one)
+    );
+    let error = match one.name.as_str() {
+        "" => Error::new(message),
+        _ => Error::about("name", message),
+    };
+    Some((first, error.inside("endpoint", number)))
 }
 
 /// What an endpoint is called in the queue and in the ledger: its name, or its address without credentials.

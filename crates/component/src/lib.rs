@@ -25,6 +25,7 @@ mod error;
 mod health;
 mod import;
 mod instance;
+mod known;
 mod queue;
 mod registration;
 mod relabelling;
@@ -36,6 +37,7 @@ pub use error::{BuildError, Error, Result};
 pub use health::{Health, HealthState};
 pub use import::{Content, ContentFile, Fetched, Import, ImportContext, ImportKind, ImportSource, OnFetch};
 pub use instance::{Instance, Prepared};
+pub use known::{Known, Unknown};
 pub use queue::{QueuePolicy, QueueSync};
 pub use registration::{Registration, Stability};
 pub use relabel::Scratch as RelabelScratch;
@@ -53,8 +55,8 @@ use value::{Block, Value};
 /// What a component file needs in scope.
 pub mod prelude {
     pub use crate::{
-        CancellationToken, Caveat, Change, Component, Context, Error, Health, HealthState, LogsReceiver, Registration,
-        Result, Stability,
+        CancellationToken, Caveat, Change, Component, Context, Error, Health, HealthState, Known, LogsReceiver,
+        Registration, Result, Stability,
     };
     pub use std::sync::Arc;
     pub use value::{Block, Value};
@@ -91,12 +93,16 @@ pub trait Component: Send + Sync + Sized + 'static {
         None
     }
 
-    /// Finds what [`Component::build`] would refuse in these arguments, as far as that needs no more than the arguments: a
-    /// pattern that does not compile, a template with an error. Called by `invar validate`, where an argument whose value is
-    /// not known has its default; nothing may be opened, read or started. `Err` names the argument, or block, where it can.
-    fn check(args: &Self::Arguments) -> Result<()> {
-        let _ = args;
-        Ok(())
+    /// Finds everything that [`Component::build`] would refuse in these arguments, as far as that needs no more than the
+    /// arguments: a pattern that does not compile, a template with an error. Called by `invar validate`; nothing may be opened,
+    /// read or started.
+    ///
+    /// An argument whose value is not known has its default. Errors that such a default causes are left out by who calls:
+    /// those about an argument ([`Error::about`], [`Error::with`]) unless all of these are known, those about a block unless
+    /// everything in it is. A rule that concerns several blocks has to ask `known`.
+    fn check(args: &Self::Arguments, known: &Known<'_>) -> Vec<Error> {
+        let _ = (args, known);
+        Vec::new()
     }
 
     /// What it makes, with these arguments, of the promise that records arrive at least once; nothing else than keeping it, if

@@ -4,6 +4,7 @@ use crate::caveat::Caveat;
 use crate::context::{Context, ContextParts};
 use crate::error::BuildError;
 use crate::instance::{Instance, Running};
+use crate::known::{self, Unknown};
 use crate::{Component, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -54,7 +55,7 @@ impl FromStr for Stability {
 }
 
 type CaveatsFn = fn(&Body) -> Result<Vec<Caveat>, DecodeError>;
-type CheckFn = fn(&Body) -> Result<(), BuildError>;
+type CheckFn = fn(&Body, &[Unknown]) -> Vec<DecodeError>;
 type BuildFn = fn(ContextParts, &Body) -> Result<Arc<dyn Instance>, BuildError>;
 
 /// What the catalogue knows of one component. A constant in the component's file, listed in its family's `COMPONENTS`.
@@ -89,7 +90,7 @@ impl Registration {
             state: C::STATE,
             build: build::<C>,
             caveats: caveats::<C>,
-            check: check::<C>,
+            check: known::check::<C>,
         }
     }
 
@@ -98,9 +99,10 @@ impl Registration {
         (self.build)(parts, body)
     }
 
-    /// Decodes a block, in which attributes may be unknown, and asks [`Component::check`].
-    pub fn check(&self, body: &Body) -> Result<(), BuildError> {
-        (self.check)(body)
+    /// What is wrong with a block as far as it is known: what does not decode, and what [`Component::check`] finds. Attributes
+    /// may be unknown, and so may parts of their values, which are `null` then: `unknown` says which.
+    pub fn check(&self, body: &Body, unknown: &[Unknown]) -> Vec<DecodeError> {
+        (self.check)(body, unknown)
     }
 
     /// Decodes a block, in which attributes may be unknown, and asks [`Component::caveats`].
@@ -111,10 +113,6 @@ impl Registration {
 
 fn caveats<C: Component>(body: &Body) -> Result<Vec<Caveat>, DecodeError> {
     Ok(C::caveats(&value::decode(body)?))
-}
-
-fn check<C: Component>(body: &Body) -> Result<(), BuildError> {
-    Ok(C::check(&value::decode(body)?)?)
 }
 
 fn build<C: Component>(parts: ContextParts, body: &Body) -> Result<Arc<dyn Instance>, BuildError> {

@@ -1,5 +1,6 @@
 //! Relabelling rules as blocks and as values of the configuration language.
 
+use crate::Error;
 use relabel::{Action, Config, LabelSet, Names, Rules, Scratch};
 use signals::LabelsBuilder;
 use smol_str::SmolStr;
@@ -115,13 +116,45 @@ impl RelabelRule {
         }
     }
 
-    fn validate(&self) -> Result<(), Invalid> {
-        match Rules::compile(&[self.config()], NAMES) {
-            Ok(_) => Ok(()),
-            // What is missing has no place of its own where the error could be shown.
-            Err(error) if self.lacks(error.field()) => Err(format!("\"{}\" {}", error.field(), error.message()).into()),
-            Err(error) => Err(Invalid::argument(error.field(), error.message())),
+    /// What is wrong with a rule.
+    fn check(&self) -> Result<(), Error> {
+        let wrong = |error: relabel::Error| match error.field() {
+            "regex" => Error::about("regex", error.message()),
+            // What is wrong depends on the action.
+            field => Error::about(field, error.message()).with("action"),
+        };
+        Rules::compile(&[self.config()], NAMES).map(drop).map_err(wrong)
+    }
+
+    /// Everything that is wrong with a rule.
+    pub fn problems(&self) -> Vec<Error> {
+        let (mut rule, mut found) = (self.clone(), Vec::new());
+        let fresh = RelabelRule::defaults();
+        while let Err(error) = rule.check() {
+            let field = error.argument().unwrap_or_default().to_owned();
+            let again = found.iter().any(|known: &Error| known.argument() == Some(&field));
+            if again {
+                break;
+            }
+            found.push(error);
+            // As if it were right, so that the others are looked at.
+            match field.as_str() {
+                "target_label" => rule.target_label = "label".to_owned(),
+                "modulus" => rule.modulus = 1,
+                "regex" => rule.regex = fresh.regex.clone(),
+                "replacement" => rule.replacement = fresh.replacement.clone(),
+                _ => break,
+            }
         }
+        found
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        self.check().map_err(|error| match error.argument() {
+            // What is missing has no place of its own where the error could be shown.
+            Some(field) if self.lacks(field) => format!("\"{field}\" {}", error.text()).into(),
+            _ => error.into(),
+        })
     }
 }
 
@@ -139,8 +172,10 @@ impl RelabelRules {
     /// The first one that makes no sense; blocks that were decoded have been checked already.
     pub fn new(blocks: Vec<RelabelRule>) -> crate::Result<Self> {
         let configs: Vec<Config> = blocks.iter().map(RelabelRule::config).collect();
-        let compiled =
-            Rules::compile(&configs, NAMES).map_err(|error| crate::Error::about(error.field(), error.message()))?;
+        for (number, rule) in blocks.iter().enumerate() {
+            rule.check().map_err(|error| error.inside("rule", number))?;
+        }
+        let compiled = Rules::compile(&configs, NAMES).map_err(|error| Error::about(error.field(), error.message()))?;
         Ok(RelabelRules {
             blocks: Arc::new(blocks),
             compiled: Arc::new(compiled),

@@ -6,6 +6,10 @@ use syntax::format::format_expr;
 use syntax::{Diagnostic, Source};
 use value::{Seg, Value, ValueError};
 
+/// What to do about a secret where a string is wanted.
+pub(crate) const SECRET_HINT: &str =
+    "a field of type secret takes it; convert.nonsensitive(...) makes it a plain string";
+
 /// The closest expression to the wrong value, and the steps that are left from there. Only syntax counts: an element of an
 /// array literal has an expression of its own, an element of a variable has not.
 pub(crate) fn closest<'a, 'p>(mut expr: &'a Expr, mut path: &'p [Seg]) -> (&'a Expr, &'p [Seg]) {
@@ -50,8 +54,7 @@ pub(crate) fn blame(source: &Source, expr: &Expr, value: Option<&Value>, error: 
         diagnostic = diagnostic.with_value(value::to_text(&found));
     }
     if error.message == value::SECRET_TO_STRING {
-        diagnostic =
-            diagnostic.with_hint("a field of type secret takes it; convert.nonsensitive(...) makes it a plain string");
+        diagnostic = diagnostic.with_hint(SECRET_HINT);
     }
     diagnostic
 }

@@ -54,10 +54,10 @@ fn known(expr: &Expr) -> Option<Value> {
     }
 }
 
-type Values<'v> = dyn FnMut(Place, &Expr) -> Result<Option<Value>, Poison> + 'v;
+pub(crate) type Values<'v> = dyn FnMut(Place, &Expr) -> Result<Option<Value>, Poison> + 'v;
 
 /// Places count statements in source order, so that a place finds its statement without a table.
-fn build(block: &ast::Block, values: &mut Values<'_>) -> Body {
+pub(crate) fn build(block: &ast::Block, values: &mut Values<'_>) -> Body {
     let mut next = 0;
     fill(block, values, &mut next)
 }

@@ -62,7 +62,8 @@ fn is_comparison(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::Lt | BinaryOp::Lte | BinaryOp::Gt | BinaryOp::Gte)
 }
 
-fn kinds(op: BinaryOp) -> &'static [&'static str] {
+/// Kinds of values that an operator takes.
+pub(crate) fn kinds(op: BinaryOp) -> &'static [&'static str] {
     match op {
         BinaryOp::Add => &["number", "string", "capsule"],
         BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Pow => &["number"],
@@ -72,11 +73,16 @@ fn kinds(op: BinaryOp) -> &'static [&'static str] {
 }
 
 fn not_allowed(op: BinaryOp, value: &Value) -> ValueError {
+    not_allowed_kind(op, value.kind())
+}
+
+/// A value of a kind that an operator does not take.
+pub(crate) fn not_allowed_kind(op: BinaryOp, kind: &str) -> ValueError {
     let message = format!(
         "should be one of [{}] for binop {}, got {}",
         kinds(op).join(" "),
         op.as_str(),
-        value.kind()
+        kind
     );
     ValueError::new(message)
 }

@@ -3,7 +3,7 @@
 use crate::credentials;
 use std::collections::BTreeMap;
 use url::Url;
-use value::{Block, Secret};
+use value::{Block, Invalid, Secret};
 
 /// How requests are made: who asks, over which encryption, through which proxy.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -50,26 +50,7 @@ impl Default for HttpClientConfig {
 impl HttpClientConfig {
     /// Checks what concerns more than one argument. A block that flattens this one calls it from its own check.
     pub fn validate(&self) -> Result<(), String> {
-        let bearer = !self.bearer_token.is_empty() || !self.bearer_token_file.is_empty();
-        if !self.bearer_token.is_empty() && !self.bearer_token_file.is_empty() {
-            return Err("at most one of bearer_token & bearer_token_file must be configured".to_owned());
-        }
-        if (self.basic_auth.is_some() || self.oauth2.is_some()) && bearer {
-            return Err(
-                "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured".to_owned(),
-            );
-        }
-        if self.authorization.is_some() && bearer {
-            return Err("authorization is not compatible with bearer_token & bearer_token_file".to_owned());
-        }
-        let blocks = [
-            self.basic_auth.is_some(),
-            self.oauth2.is_some(),
-            self.authorization.is_some(),
-        ];
-        if blocks.into_iter().filter(|&set| set).count() > 1 {
-            return Err("at most one of basic_auth, oauth2 & authorization must be configured".to_owned());
-        }
+        self.conflict().map_err(|conflict| conflict.message)?;
         for (name, values) in &self.http_headers {
             credentials::header_name(name)?;
             for value in values {
@@ -78,6 +59,57 @@ impl HttpClientConfig {
             }
         }
         self.proxy.validate()
+    }
+
+    /// Everything that is wrong with the configuration, as far as that shows without files; each with the block inside of this
+    /// one that it is about, or an empty name.
+    pub fn problems(&self) -> Vec<(&'static str, Invalid)> {
+        let mut found: Vec<(&'static str, Invalid)> = Vec::new();
+        found.extend(self.conflict().err().map(|conflict| ("", conflict)));
+        let proxy = self.proxy.check_url().err();
+        found.extend(proxy.map(|message| ("", Invalid::argument("proxy_url", message))));
+        if let Some(oauth2) = &self.oauth2 {
+            let url = oauth2.check_url().err();
+            found.extend(url.map(|message| ("oauth2", Invalid::argument("token_url", message))));
+        }
+        if let Some(tls) = &self.tls_config {
+            let wrong = tls.validate().err().or_else(|| tls.check_inline().err());
+            found.extend(wrong.map(|message| ("tls_config", message.into())));
+        }
+        if found.is_empty() {
+            found.extend(self.validate().err().map(|message| ("", message.into())));
+        }
+        found
+    }
+
+    /// Finds kinds of authentication that exclude each other: the argument to blame, or none if blocks alone are to blame.
+    pub fn conflict(&self) -> Result<(), Invalid> {
+        let (token, file) = (!self.bearer_token.is_empty(), !self.bearer_token_file.is_empty());
+        let wrong = |argument: &str, message: &str| Err(Invalid::argument(argument, message));
+        let bearer = if token { "bearer_token" } else { "bearer_token_file" };
+        if token && file {
+            return wrong(
+                bearer,
+                "at most one of bearer_token & bearer_token_file must be configured",
+            );
+        }
+        if (self.basic_auth.is_some() || self.oauth2.is_some()) && (token || file) {
+            let message = "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured";
+            return wrong(bearer, message);
+        }
+        if self.authorization.is_some() && (token || file) {
+            let message = "authorization is not compatible with bearer_token & bearer_token_file";
+            return wrong(bearer, message);
+        }
+        let blocks = [
+            self.basic_auth.is_some(),
+            self.oauth2.is_some(),
+            self.authorization.is_some(),
+        ];
+        if blocks.into_iter().filter(|&set| set).count() > 1 {
+            return Err("at most one of basic_auth, oauth2 & authorization must be configured".into());
+        }
+        Ok(())
     }
 }
 
@@ -176,8 +208,15 @@ impl OAuth2 {
         if self.token_url.is_empty() {
             return Err("oauth2 token_url must be configured".to_owned());
         }
-        Url::parse(&self.token_url).map_err(|error| format!("oauth2 token_url {:?}: {error}", self.token_url))?;
+        self.check_url()?;
         self.proxy.validate()
+    }
+
+    fn check_url(&self) -> Result<(), String> {
+        match Url::parse(&self.token_url) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("oauth2 token_url {:?}: {error}", self.token_url)),
+        }
     }
 }
 
@@ -215,6 +254,18 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
+    /// Checks what is given directly, without reading a file.
+    fn check_inline(&self) -> Result<(), String> {
+        let inline = TlsConfig {
+            ca_file: String::new(),
+            cert_file: String::new(),
+            key_file: String::new(),
+            ..self.clone()
+        };
+        let made = crate::tls::client_config(&inline, true, &host::RealFs);
+        made.map(drop).map_err(|error| error.to_string())
+    }
+
     fn validate(&self) -> Result<(), String> {
         if !self.ca_pem.is_empty() && !self.ca_file.is_empty() {
             return Err("at most one of ca_pem and ca_file must be configured".to_owned());
@@ -263,6 +314,20 @@ pub struct ProxyConfig {
 }
 
 impl ProxyConfig {
+    fn check_url(&self) -> Result<(), String> {
+        if self.proxy_url.is_empty() {
+            return Ok(());
+        }
+        // The text may hold a password and is not repeated.
+        let parsed = Url::parse(&self.proxy_url).map_err(|error| format!("proxy_url is not a URL: {error}"))?;
+        match parsed.scheme() {
+            "http" | "https" | "socks5" | "socks5h" => Ok(()),
+            other => Err(format!(
+                "proxy_url has the scheme {other:?}; use \"http\", \"https\" or \"socks5\""
+            )),
+        }
+    }
+
     fn validate(&self) -> Result<(), String> {
         let url = !self.proxy_url.is_empty();
         if !self.proxy_connect_header.is_empty() && !self.proxy_from_environment && !url {
@@ -280,16 +345,7 @@ impl ProxyConfig {
         if !url && !self.no_proxy.is_empty() {
             return Err("if no_proxy is configured, proxy_url must also be configured".to_owned());
         }
-        if url {
-            // The text may hold a password and is not repeated.
-            let parsed = Url::parse(&self.proxy_url).map_err(|error| format!("proxy_url is not a URL: {error}"))?;
-            if !matches!(parsed.scheme(), "http" | "https" | "socks5" | "socks5h") {
-                return Err(format!(
-                    "proxy_url has the scheme {:?}; use \"http\", \"https\" or \"socks5\"",
-                    parsed.scheme()
-                ));
-            }
-        }
+        self.check_url()?;
         for (name, values) in &self.proxy_connect_header {
             credentials::header_name(name)?;
             for value in values {

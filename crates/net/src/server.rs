@@ -10,4 +10,4 @@ pub use hyper::body::Incoming;
 pub use hyper::{Request, Response};
 pub use listen::{Event, Limits, bind, bind_failure, serve};
 pub use rustls::ServerConfig;
-pub use tls::{ServerTls, server_config};
+pub use tls::{ServerTls, check_server, server_config};

@@ -85,6 +85,9 @@ pub(crate) fn whole(spec: &Spec, message: String) -> Diagnostic {
 pub(crate) fn diagnose(spec: &Spec, evaluated: &Evaluated, error: BuildError) -> Vec<Diagnostic> {
     match error {
         BuildError::Decode(error) => vec![evaluated.diagnose(spec, &error)],
+        BuildError::Component(error) if !is_whole(&error) => {
+            vec![evaluated.diagnose(spec, &error.placed(&evaluated.body))]
+        }
         BuildError::Component(error) => {
             let what = match &spec.kind {
                 Kind::Component(_) => "Failed to build component: building component",
@@ -93,4 +96,9 @@ pub(crate) fn diagnose(spec: &Spec, evaluated: &Evaluated, error: BuildError) ->
             vec![whole(spec, format!("{what}: {error}"))]
         }
     }
+}
+
+/// Whether an error names nothing in the component's block.
+fn is_whole(error: &component::Error) -> bool {
+    error.argument().is_none() && error.block().is_empty()
 }

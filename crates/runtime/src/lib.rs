@@ -16,6 +16,7 @@ mod config;
 mod controller;
 mod evaluate;
 mod expand;
+mod flow;
 mod follow;
 mod frame;
 pub mod graph;

@@ -1,6 +1,7 @@
 //! Checks a configuration as far as that goes without running, building or fetching anything.
 
 use crate::blocks::{ArgumentBlock, ExportBlock, ForeachBlock};
+use crate::flow::Flow;
 use crate::frame::NoDefinition;
 use crate::ground::{Ground, Library, Validation};
 use crate::loader::{self, Configuration};
@@ -90,7 +91,9 @@ fn node(library: &mut Library<'_>, spec: &Spec, ground: &Ground<'_>) {
             library.report(diagnostic);
         }
     }
-    fields(library, spec, ground);
+    let flow = Flow::new(library, spec, ground);
+    let more = flow.check(spec, schema, &library.found);
+    more.into_iter().for_each(|diagnostic| library.report(diagnostic));
     match &spec.kind {
         Kind::Declare(declared) => drop(module(library, declared, None, ground)),
         Kind::Foreach(foreach) => {
@@ -160,56 +163,6 @@ fn instance(library: &mut Library<'_>, spec: &Spec, custom: &Custom, ground: &Gr
             let message = format!("missing required argument \"{}\" to module", argument.label);
             library.report(Diagnostic::error(message).at(&spec.source, block.header_span()));
         }
-    }
-}
-
-/// References to exports that the node does not have.
-fn fields(library: &mut Library<'_>, spec: &Spec, ground: &Ground<'_>) {
-    for reference in &spec.references {
-        let Some(field) = reference.fields.first() else {
-            continue;
-        };
-        let outer = (0..reference.level).try_fold(ground, |here, _| here.parent);
-        let Some(outer) = outer else { continue };
-        let Some(target) = outer.configuration.specs.get(&reference.target) else {
-            continue;
-        };
-        let Some(exports) = exports(library, target, outer) else {
-            continue;
-        };
-        if exports.contains(field) {
-            continue;
-        }
-        let mut diagnostic =
-            Diagnostic::error(format!("field \"{field}\" does not exist")).at(&spec.source, reference.field_span());
-        if let Some(near) = syntax::diag::suggest(field, exports.iter().map(String::as_str)) {
-            diagnostic = diagnostic.with_hint(format!("did you mean \"{near}\"?"));
-        } else if exports.is_empty() {
-            diagnostic = diagnostic.with_hint(format!("component \"{}\" exports nothing", target.name));
-        } else {
-            diagnostic = diagnostic.with_hint(format!("\"{}\" exports {}", target.id, exports.join(", ")));
-        }
-        library.report(diagnostic);
-    }
-}
-
-/// Names of what a node exports, where they are known.
-fn exports(library: &mut Library<'_>, target: &Spec, ground: &Ground<'_>) -> Option<Vec<String>> {
-    match &target.kind {
-        Kind::Component(registration) => {
-            let names = (registration.exports)().attribute_names();
-            Some(names.into_iter().map(str::to_owned).collect())
-        }
-        Kind::Custom(custom) => {
-            let found = library.definition(custom, ground, |library, declared, ground| {
-                module(library, declared, None, ground)
-            });
-            let configuration = found.ok()?;
-            let exports = configuration.nodes().filter(|node| matches!(node.kind, Kind::Export));
-            Some(exports.map(|node| node.label.clone()).collect())
-        }
-        Kind::Argument => Some(vec!["value".to_owned()]),
-        _ => None,
     }
 }
 

@@ -69,9 +69,9 @@ pub struct HttpArgs {
     pub http2: Option<Http2Args>,
 }
 
-fn check_port(port: i64) -> std::result::Result<(), Invalid> {
+fn check_port(port: i64) -> Result<()> {
     if !(0..=65_535).contains(&port) {
-        return Err(Invalid::argument("listen_port", "must be between 0 and 65535"));
+        return Err(Error::about("listen_port", "must be between 0 and 65535"));
     }
     Ok(())
 }
@@ -87,8 +87,8 @@ pub(super) fn bound(time: GoDuration) -> Duration {
 }
 
 impl HttpArgs {
-    fn validate(&self) -> std::result::Result<(), Invalid> {
-        check_port(self.listen_port)
+    fn validate(&self) -> Result<(), Invalid> {
+        Ok(check_port(self.listen_port)?)
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -194,7 +194,29 @@ pub struct TlsArgs {
     pub min_version: String,
 }
 
+impl Arguments {
+    /// Everything that is wrong with the servers, as far as that shows without files and ports.
+    pub(super) fn problems(&self) -> Vec<Error> {
+        let http2 = self.http.http2.as_ref().is_some_and(|http2| http2.enabled);
+        let server = |block: &'static str, port: i64, tls: Option<&TlsArgs>, http2: bool| {
+            let tls = tls.and_then(|tls| tls.check(http2).err());
+            let tls = tls.map(|error| error.inside("tls", 0));
+            let port = check_port(port).err();
+            port.into_iter().chain(tls).map(move |error| error.inside(block, 0))
+        };
+        let http = server("http", self.http.listen_port, self.http.tls.as_ref(), http2);
+        let grpc = self.grpc.iter();
+        let grpc = grpc.flat_map(|grpc| server("grpc", grpc.listen_port, grpc.tls.as_ref(), true));
+        http.chain(grpc).collect()
+    }
+}
+
 impl TlsArgs {
+    /// Checks what can be checked without reading a file.
+    fn check(&self, http2: bool) -> Result<()> {
+        net::server::check_server(&self.server()?, http2).map_err(|error| Error::new(error.to_string()))
+    }
+
     pub(super) fn server(&self) -> Result<ServerTls> {
         if !self.client_ca.is_empty() && !self.client_ca_pem.is_empty() {
             return Err(Error::new(
@@ -260,7 +282,7 @@ pub struct GrpcArgs {
 }
 
 impl GrpcArgs {
-    fn validate(&self) -> std::result::Result<(), Invalid> {
-        check_port(self.listen_port)
+    fn validate(&self) -> Result<(), Invalid> {
+        Ok(check_port(self.listen_port)?)
     }
 }

@@ -109,17 +109,25 @@ pub struct FileMatch {
     pub ignore_older_than: GoDuration,
 }
 
-fn check(args: &Arguments) -> std::result::Result<(), value::Invalid> {
+fn check(args: &Arguments) -> Result<(), value::Invalid> {
+    match problems(args).into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with the arguments.
+pub(super) fn problems(args: &Arguments) -> Vec<Error> {
+    let mut found = Vec::new();
     if Encoding::named(&args.encoding).is_none() {
-        return Err(value::Invalid::argument(
-            "encoding",
-            format!("is not an encoding: {:?}", args.encoding),
-        ));
+        let message = format!("is not an encoding: {:?}", args.encoding);
+        found.push(Error::about("encoding", message));
     }
     if args.file_match.enabled && args.file_match.sync_period.0 <= 0 {
-        return Err("\"sync_period\" of file_match must be greater than 0".into());
+        let error = Error::about("sync_period", "must be greater than 0").with("enabled");
+        found.push(error.inside("file_match", 0));
     }
-    Ok(())
+    found
 }
 
 impl Arguments {

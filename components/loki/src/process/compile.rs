@@ -5,7 +5,7 @@ use super::names::{Names, Slot};
 use super::pipeline::{CompileOptions, Holding, Instr, Pipeline, Room, Rule};
 use super::stages::{Compile, Stage};
 use super::step::{RuleId, Step};
-use component::Error;
+use component::{Error, Known};
 use host::Host;
 use logql::Selector;
 use promtext::Counter;
@@ -30,6 +30,8 @@ pub struct Compiler {
     written: Vec<Slot>,
     /// The stage that is being compiled, as examples name it.
     place: String,
+    /// What is wrong with the stages so far.
+    errors: Vec<Error>,
 }
 
 /// The rules by which stages drop records, each with the stage that has it, as examples name it.
@@ -50,6 +52,36 @@ pub fn rules(stages: &[Stage]) -> Result<Vec<(String, String)>, Error> {
     Ok(Pipeline::compile(stages, options)?.rules.iter().map(rule).collect())
 }
 
+/// Everything that is wrong with stages.
+pub fn check(stages: &[Stage], known: &Known<'_>) -> Vec<Error> {
+    let metrics = match Metrics::unseen() {
+        Ok(metrics) => Arc::new(metrics),
+        Err(error) => return vec![Error::caused("cannot register metrics", error)],
+    };
+    let options = CompileOptions {
+        keep_all: false,
+        host: Host::real(),
+        metrics,
+    };
+    let mut compiler = Compiler::new(Names::default(), options);
+    // Metrics of one name must be the same, which shows only if all of them are known.
+    let conflict = |error: &Error| !error.is::<Conflict>() || known.blocks("");
+    compiler.stages(stages);
+    compiler.errors.into_iter().filter(conflict).collect()
+}
+
+/// Two metrics of one name differ.
+#[derive(Debug)]
+struct Conflict;
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a metric of this name with another definition is there already")
+    }
+}
+
+impl std::error::Error for Conflict {}
+
 impl Compiler {
     pub(super) fn new(names: Names, options: CompileOptions) -> Self {
         Compiler {
@@ -66,23 +98,36 @@ impl Compiler {
             keep_all: options.keep_all,
             written: Vec::new(),
             place: String::new(),
+            errors: Vec::new(),
         }
     }
 
-    /// Compiles stages, one after the other.
-    pub fn stages(&mut self, stages: &[Stage]) -> Result<(), Error> {
+    /// Compiles stages, one after the other. What is wrong with them is noted.
+    pub fn stages(&mut self, stages: &[Stage]) {
         let outside = self.place.clone();
         let mut namesakes: HashMap<&'static str, usize> = HashMap::new();
         for stage in stages {
             let number = namesakes.entry(stage.name()).or_default();
             self.place = format!("{outside}{}#{number}", stage.name());
+            let before = self.errors.len();
+            let compiled = stage.compile(self);
+            self.errors.extend(compiled.err());
+            for error in self.errors.split_off(before) {
+                self.errors.push(error.inside(stage.name(), *number));
+            }
             *number += 1;
-            stage
-                .compile(self)
-                .map_err(|error| Error::new(format!("{}: {error}", stage.name())))?;
         }
         self.place = outside;
-        Ok(())
+    }
+
+    /// Notes what is wrong with a part of the stage that is being compiled, so that the other parts are looked at, too.
+    pub fn note<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+        result.map_err(|error| self.errors.push(error)).ok()
+    }
+
+    /// Everything that is wrong so far.
+    pub fn take_errors(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.errors)
     }
 
     pub(super) fn finish(mut self) -> Compiler {
@@ -112,24 +157,25 @@ impl Compiler {
         });
     }
 
-    /// Adds stages that only records with matching labels and line pass through.
-    pub fn nested(&mut self, selector: Selector, stages: &[Stage]) -> Result<(), Error> {
+    /// Adds stages that only records with matching labels and line pass through. Without a selector they are only checked.
+    pub fn nested(&mut self, selector: Option<Selector>, stages: &[Stage]) {
         let at = self.code.len();
         let inside = self.place.clone();
         self.place.push('/');
         // Values may have been written under any name that has a place by now.
-        self.code.push(Instr::Match {
-            selector,
-            otherwise: 0,
-            written: self.written.clone(),
-        });
-        self.stages(stages)?;
+        if let Some(selector) = selector {
+            self.code.push(Instr::Match {
+                selector,
+                otherwise: 0,
+                written: self.written.clone(),
+            });
+        }
+        self.stages(stages);
         self.place = inside;
         let end = self.code.len();
         if let Some(Instr::Match { otherwise, .. }) = self.code.get_mut(at) {
             *otherwise = end;
         }
-        Ok(())
     }
 
     /// The place of a name that the stage reads.
@@ -147,15 +193,12 @@ impl Compiler {
     }
 
     /// The family of a metric that records make. Two metrics of the same name must be the same.
-    pub fn family(&mut self, definition: Definition) -> Result<Arc<CustomFamily>, String> {
+    pub fn family(&mut self, definition: Definition) -> Result<Arc<CustomFamily>, Error> {
         if let Some(known) = self.families.iter().find(|family| family.name() == definition.name) {
             if *known.definition() == definition {
                 return Ok(known.clone());
             }
-            return Err(format!(
-                "a metric {:?} with another definition is there already",
-                definition.name
-            ));
+            return Err(Error::caused(format!("{:?}", definition.name), Conflict));
         }
         let family = self.metrics.family(definition, &self.host.clock);
         self.families.push(family.clone());

@@ -99,7 +99,10 @@ impl Pipeline {
             stage.reads(&mut reads);
         }
         let mut compiler = Compiler::new(Names::new(reads), options);
-        compiler.stages(stages)?;
+        compiler.stages(stages);
+        if let Some(first) = compiler.take_errors().into_iter().next() {
+            return Err(first);
+        }
         let done = compiler.finish();
         Ok(Pipeline {
             stages: stages.to_vec(),

@@ -37,7 +37,7 @@ impl Rendering {
             ..Host::system()
         };
         let template =
-            Template::parse_with(template, host).map_err(|error| Error::new(format!("{argument}: {error}")))?;
+            Template::parse_with(template, host).map_err(|error| Error::about(argument, error.to_string()))?;
         let fields = template.referenced_fields();
         Ok(Rendering {
             fields: fields.map(|fields| fields.iter().map(|field| compiler.read(field)).collect()),

@@ -151,5 +151,11 @@ fn check<C: Compile>(config: &C) -> Result<(), value::Invalid> {
         host: Host::real(),
         metrics: Arc::new(metrics),
     };
-    Ok(config.compile(&mut Compiler::new(Names::default(), options))?)
+    let mut compiler = Compiler::new(Names::default(), options);
+    let compiled = config.compile(&mut compiler);
+    match compiler.take_errors().into_iter().chain(compiled.err()).next() {
+        // Blocks inside are checked themselves, with what is known of them.
+        Some(error) if error.block().is_empty() => Err(error.into()),
+        _ => Ok(()),
+    }
 }

@@ -1,9 +1,9 @@
 //! Arguments and exports.
 
-use component::{Caveat, LogsReceiver};
+use component::{Caveat, Error, LogsReceiver};
 use net::{HeaderName, HeaderValue, HttpClientConfig, Url};
 use std::collections::BTreeMap;
-use value::{Block, ByteSize, GoDuration, Invalid};
+use value::{Block, ByteSize, GoDuration, Invalid, Seg};
 
 /// Sends entries to Loki.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -103,32 +103,62 @@ pub struct EndpointArgs {
 
 impl EndpointArgs {
     fn validate(&self) -> Result<(), Invalid> {
+        match self.problems().into_iter().next() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Everything that is wrong with the arguments of an endpoint itself.
+    fn problems(&self) -> Vec<Error> {
+        let mut found = Vec::new();
         // The text may hold a password and is not repeated as a whole.
-        let url = Url::parse(&self.url).map_err(|error| {
-            Invalid::argument(
-                "url",
-                format!("should look like \"http://loki:3100/loki/api/v1/push\": {error}"),
-            )
-        })?;
-        if !matches!(url.scheme(), "http" | "https") {
-            let message = format!("has the scheme {:?}; use \"http\" or \"https\"", url.scheme());
-            return Err(Invalid::argument("url", message));
+        match Url::parse(&self.url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => {}
+            Ok(url) => {
+                let message = format!("has the scheme {:?}; use \"http\" or \"https\"", url.scheme());
+                found.push(Error::about("url", message));
+            }
+            Err(error) => {
+                let message = format!("should look like \"http://loki:3100/loki/api/v1/push\": {error}");
+                found.push(Error::about("url", message));
+            }
         }
         if self.remote_timeout.0 <= 0 {
-            return Err(Invalid::argument("remote_timeout", "must be greater than 0"));
+            found.push(Error::about("remote_timeout", "must be greater than 0"));
         }
         for (name, value) in &self.headers {
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-                Invalid::argument("headers", format!("has {name:?}, which is not the name of a header"))
-            })?;
-            HeaderValue::from_str(value).map_err(|_| {
-                Invalid::argument(
-                    "headers",
-                    format!("has line breaks or control characters in the value of {name:?}"),
-                )
-            })?;
+            let wrong = |message: String| Error::about("headers", message).at([Seg::Field(name.clone())]);
+            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                found.push(wrong(format!("has {name:?}, which is not the name of a header")));
+            }
+            if HeaderValue::from_str(value).is_err() {
+                found.push(wrong(format!(
+                    "has line breaks or control characters in the value of {name:?}"
+                )));
+            }
         }
-        Ok(())
+        found
+    }
+
+    /// Everything that is wrong with an endpoint, in all of its blocks.
+    pub(super) fn check(&self) -> Vec<Error> {
+        let mut found = self.problems();
+        for (block, Invalid { argument, message }) in self.http.problems() {
+            let error = match argument {
+                Some(argument) => Error::about(argument, message),
+                // Which blocks there are is known.
+                None if block.is_empty() && self.http.conflict().is_err() => Error::new(message).certain(),
+                None => Error::new(message),
+            };
+            found.push(match block {
+                "" => error,
+                block => error.inside(block, 0),
+            });
+        }
+        let queue = self.queue_config.check().err();
+        found.extend(queue.map(|error| error.inside("queue_config", 0)));
+        found
     }
 }
 
@@ -152,8 +182,12 @@ pub struct QueueArgs {
 
 impl QueueArgs {
     fn validate(&self) -> Result<(), Invalid> {
+        Ok(self.check()?)
+    }
+
+    fn check(&self) -> component::Result<()> {
         if !(0..=1024).contains(&self.min_shards) {
-            return Err(Invalid::argument("min_shards", "must be between 1 and 1024"));
+            return Err(Error::about("min_shards", "must be between 1 and 1024"));
         }
         Ok(())
     }
@@ -181,7 +215,7 @@ pub struct WalArgs {
 }
 
 impl WalArgs {
-    fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), String> {
         if self.min_read_frequency >= self.max_read_frequency {
             return Err("min_read_frequency must be less than max_read_frequency".to_owned());
         }

@@ -51,7 +51,42 @@ pub fn decode(config: &str) -> Result<Arguments, String> {
     let scope = eval::Scope::new(value::Object::new(), &eval::Stdlib::new(&facts));
     let source = syntax::Source::new("test.alloy", text.as_bytes());
     let evaluated = eval::evaluate_body(&source, block, &scope);
-    value::decode::<Arguments>(&evaluated.body).map_err(|error| format!("{error:?}"))
+    let decoded = value::decode::<Arguments>(&evaluated.body).map_err(|error| format!("{error:?}"));
+    let found = loki::process::COMPONENT.check(&evaluated.body, &[]);
+    match &decoded {
+        Ok(_) if found.is_empty() => unknown_values_are_not_blamed(config, &evaluated.body),
+        // The vectors know whether that is right.
+        Ok(_) => return Err(format!("{found:?}")),
+        Err(_) => assert!(!found.is_empty(), "{config}"),
+    }
+    decoded
+}
+
+/// What is right is not wrong when any of its values is not known.
+fn unknown_values_are_not_blamed(config: &str, body: &value::Body) {
+    fn forget(body: &mut value::Body, number: &mut usize) {
+        for item in &mut body.items {
+            match item {
+                value::Item::Block { body, .. } => forget(body, number),
+                value::Item::Attr { value, .. } => {
+                    if *number == 0 {
+                        *value = Ok(None);
+                    }
+                    *number = number.wrapping_sub(1);
+                }
+            }
+        }
+    }
+    for number in 0.. {
+        let (mut partly, mut left) = (body.clone(), number);
+        forget(&mut partly, &mut left);
+        let found = loki::process::COMPONENT.check(&partly, &[]);
+        assert!(found.is_empty(), "{config}, without attribute {number}: {found:?}");
+        // All attributes were counted, and the one was not among them.
+        if left < usize::MAX / 2 {
+            break;
+        }
+    }
 }
 
 pub fn host() -> Host {

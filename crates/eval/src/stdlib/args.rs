@@ -32,7 +32,7 @@ pub(super) fn objects(args: &[Value], i: usize) -> Result<Vec<Arc<Object>>, Valu
 }
 
 /// Whether there is a secret in a value, however deep.
-pub(super) fn holds_secret(value: &Value) -> bool {
+pub(crate) fn holds_secret(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(holds_secret),
         Value::Object(object) => object.iter().any(|(_, item)| holds_secret(item)),

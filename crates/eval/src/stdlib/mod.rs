@@ -11,7 +11,8 @@ mod strings;
 mod table;
 mod yaml;
 
-pub(crate) use table::{is_experimental, replacement};
+pub(crate) use args::holds_secret;
+pub(crate) use table::{Entry, Gives, Takes, entry, is_experimental, replacement};
 pub use table::{is_stdlib_name, stdlib_members};
 
 use args::arg;
@@ -70,7 +71,8 @@ impl Stdlib {
         root.insert("constants", Value::object(constants.into_iter().collect()));
         insert(&mut root, "sys.env", Value::Function(env));
         for entry in FUNCTIONS {
-            let function = Function::new(entry.name, entry.args, entry.variadic, entry.call);
+            let Some(call) = entry.call else { continue };
+            let function = Function::new(entry.name, entry.args, entry.variadic, call);
             insert(&mut root, entry.name, Value::Function(function));
         }
         for (alias, name) in DEPRECATED {
@@ -84,8 +86,9 @@ impl Stdlib {
     pub fn with_experimental(self, allowed: bool) -> Stdlib {
         let mut root = (*self.0).clone();
         for entry in FUNCTIONS.iter().filter(|entry| entry.experimental) {
+            let Some(call) = entry.call else { continue };
             let function = match allowed {
-                true => Function::new(entry.name, entry.args, entry.variadic, entry.call),
+                true => Function::new(entry.name, entry.args, entry.variadic, call),
                 false => Function::new(entry.name, 0, true, move |_| {
                     let name = entry.name;
                     Err(ValueError::new(format!(

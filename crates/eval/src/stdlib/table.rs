@@ -3,71 +3,152 @@
 use super::{arrays, encoding, format, json_path, paths, strings};
 use value::{Value, ValueError};
 
-/// A function of the library.
-pub(super) struct Entry {
-    /// Dotted name.
-    pub(super) name: &'static str,
-    /// How many arguments it takes; the least number if it is variadic.
-    pub(super) args: usize,
-    pub(super) variadic: bool,
-    pub(super) experimental: bool,
-    pub(super) call: fn(&[Value]) -> Result<Value, ValueError>,
+type Call = fn(&[Value]) -> Result<Value, ValueError>;
+
+/// What a function does with an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Anything; or it looks itself.
+    Any,
+    /// What converts to a string.
+    Text,
+    /// What converts to a secret.
+    Secret,
+    /// A list.
+    List,
+    /// A list of what converts to strings.
+    Texts,
+    /// An object.
+    Object,
 }
 
-const fn fixed(name: &'static str, args: usize, call: fn(&[Value]) -> Result<Value, ValueError>) -> Entry {
+/// What a function makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gives {
+    /// That depends.
+    Any,
+    /// A string.
+    Text,
+    /// A list of strings.
+    Texts,
+    /// A string, and a secret if one of the arguments holds one.
+    TextOrSecret,
+    /// A list.
+    List,
+    /// One of the arguments.
+    Either,
+    /// The elements of all arguments, which are lists.
+    Concat,
+}
+
+/// A function of the library.
+pub(crate) struct Entry {
+    /// Dotted name.
+    pub(crate) name: &'static str,
+    /// How many arguments it takes; the least number if it is variadic.
+    pub(crate) args: usize,
+    pub(crate) variadic: bool,
+    pub(super) experimental: bool,
+    /// What it takes; the last one stands for all that follow.
+    takes: &'static [Takes],
+    /// What it makes.
+    pub(crate) gives: Gives,
+    /// The function; `None` if the result depends on more than the arguments.
+    pub(crate) call: Option<Call>,
+}
+
+impl Entry {
+    /// What the argument of this number has to be.
+    pub(crate) fn takes(&self, number: usize) -> Takes {
+        let last = self.takes.last();
+        self.takes.get(number).or(last).copied().unwrap_or(Takes::Any)
+    }
+}
+
+const fn described(name: &'static str, takes: &'static [Takes], gives: Gives) -> Entry {
     Entry {
         name,
-        args,
+        args: takes.len(),
         variadic: false,
         experimental: false,
-        call,
+        takes,
+        gives,
+        call: None,
     }
 }
 
-const fn variadic(name: &'static str, args: usize, call: fn(&[Value]) -> Result<Value, ValueError>) -> Entry {
+const fn fixed(name: &'static str, takes: &'static [Takes], gives: Gives, call: Call) -> Entry {
     Entry {
-        variadic: true,
-        ..fixed(name, args, call)
+        call: Some(call),
+        ..described(name, takes, gives)
     }
 }
 
-const fn experimental(name: &'static str, call: fn(&[Value]) -> Result<Value, ValueError>) -> Entry {
+/// `takes` has the arguments that must be there, and one for all others.
+const fn variadic(name: &'static str, takes: &'static [Takes], gives: Gives, call: Call) -> Entry {
+    Entry {
+        args: takes.len().saturating_sub(1),
+        variadic: true,
+        ..fixed(name, takes, gives, call)
+    }
+}
+
+const fn experimental(name: &'static str, takes: &'static [Takes], call: Call) -> Entry {
     Entry {
         experimental: true,
         // These count their arguments themselves.
-        ..variadic(name, 0, call)
+        args: 0,
+        ..variadic(name, takes, Gives::List, call)
     }
 }
 
+use Gives as G;
+use Takes::{Any, List, Object, Secret, Text, Texts};
+
 /// All functions but `sys.env`, which needs the environment.
 pub(super) const FUNCTIONS: &[Entry] = &[
-    variadic("coalesce", 0, arrays::coalesce),
-    fixed("json_path", 2, json_path::json_path),
-    fixed("convert.nonsensitive", 1, encoding::nonsensitive),
-    variadic("array.concat", 0, arrays::concat),
-    experimental("array.combine_maps", arrays::combine_maps),
-    experimental("array.group_by", arrays::group_by),
-    fixed("encoding.from_json", 1, encoding::from_json),
-    fixed("encoding.from_yaml", 1, encoding::from_yaml),
-    fixed("encoding.from_base64", 1, encoding::from_base64),
-    fixed("encoding.from_URLbase64", 1, encoding::from_url_base64),
-    fixed("encoding.to_json", 1, encoding::to_json),
-    fixed("encoding.to_base64", 1, encoding::to_base64),
-    fixed("encoding.to_URLbase64", 1, encoding::to_url_base64),
-    fixed("encoding.url_encode", 1, encoding::url_encode),
-    fixed("encoding.url_decode", 1, encoding::url_decode),
-    variadic("string.format", 1, format::format),
-    fixed("string.join", 2, strings::join),
-    fixed("string.split", 2, strings::split),
-    fixed("string.replace", 3, strings::replace),
-    fixed("string.to_lower", 1, strings::to_lower),
-    fixed("string.to_upper", 1, strings::to_upper),
-    fixed("string.trim", 2, strings::trim),
-    fixed("string.trim_prefix", 2, strings::trim_prefix),
-    fixed("string.trim_suffix", 2, strings::trim_suffix),
-    fixed("string.trim_space", 1, strings::trim_space),
-    variadic("file.path_join", 0, paths::path_join),
+    variadic("coalesce", &[Any], G::Either, arrays::coalesce),
+    fixed("json_path", &[Text, Text], G::List, json_path::json_path),
+    fixed("convert.nonsensitive", &[Secret], G::Text, encoding::nonsensitive),
+    variadic("array.concat", &[List], G::Concat, arrays::concat),
+    experimental("array.combine_maps", &[List, List, List, Any], arrays::combine_maps),
+    experimental("array.group_by", &[List, Any, Any], arrays::group_by),
+    fixed("encoding.from_json", &[Text], G::Any, encoding::from_json),
+    fixed("encoding.from_yaml", &[Text], G::Any, encoding::from_yaml),
+    // Bytes are strings and lists at once.
+    fixed("encoding.from_base64", &[Text], G::Any, encoding::from_base64),
+    fixed("encoding.from_URLbase64", &[Text], G::Any, encoding::from_url_base64),
+    fixed("encoding.to_json", &[Object], G::TextOrSecret, encoding::to_json),
+    fixed("encoding.to_base64", &[Text], G::Text, encoding::to_base64),
+    fixed("encoding.to_URLbase64", &[Text], G::Text, encoding::to_url_base64),
+    fixed("encoding.url_encode", &[Text], G::Text, encoding::url_encode),
+    fixed("encoding.url_decode", &[Text], G::Text, encoding::url_decode),
+    variadic("string.format", &[Text, Any], G::TextOrSecret, format::format),
+    fixed("string.join", &[Texts, Text], G::Text, strings::join),
+    fixed("string.split", &[Text, Text], G::Texts, strings::split),
+    fixed("string.replace", &[Text, Text, Text], G::Text, strings::replace),
+    fixed("string.to_lower", &[Text], G::Text, strings::to_lower),
+    fixed("string.to_upper", &[Text], G::Text, strings::to_upper),
+    fixed("string.trim", &[Text, Text], G::Text, strings::trim),
+    fixed("string.trim_prefix", &[Text, Text], G::Text, strings::trim_prefix),
+    fixed("string.trim_suffix", &[Text, Text], G::Text, strings::trim_suffix),
+    fixed("string.trim_space", &[Text], G::Text, strings::trim_space),
+    variadic("file.path_join", &[Text], G::Text, paths::path_join),
 ];
+
+/// `sys.env`, as far as it is known without an environment.
+static ENV: Entry = described("sys.env", &[Text], G::Text);
+
+static TABLE: &[Entry] = FUNCTIONS;
+
+/// The function of a dotted name or deprecated alias.
+pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
+    let name = replacement(name).unwrap_or(name);
+    match name {
+        "sys.env" => Some(&ENV),
+        name => TABLE.iter().find(|entry| entry.name == name),
+    }
+}
 
 /// Aliases from before there were namespaces.
 pub(super) const DEPRECATED: &[(&str, &str)] = &[

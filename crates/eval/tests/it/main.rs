@@ -2,6 +2,7 @@
 
 mod blocks;
 mod checks;
+mod flow;
 mod functions;
 mod references;
 mod support;

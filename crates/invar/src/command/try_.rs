@@ -432,11 +432,17 @@ mod tests {
                 name: "try.alloy".to_owned(),
                 text: configuration(&targets, demo, LISTEN).into_bytes(),
             };
-            let (diagnostics, sources) = runtime::validate(&catalogue, &[file]);
+            let validation = runtime::Validation {
+                catalogue: &catalogue,
+                stdlib: &crate::app::stdlib(allowed.stability),
+                host: &host::Host::real(),
+                module_path: ".",
+            };
+            let found = runtime::validate(&validation, &[file]);
             assert!(
-                diagnostics.is_empty(),
+                found.diagnostics.is_empty(),
                 "{}",
-                runtime::report(&diagnostics, &sources, false)
+                runtime::report(&found.diagnostics, &found.sources, false)
             );
         }
     }

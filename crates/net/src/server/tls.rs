@@ -76,6 +76,40 @@ pub fn server_config(args: &ServerTls, http2: bool, fs: &dyn Fs) -> Result<Serve
     Ok(config)
 }
 
+/// Checks the settings as [`server_config`] does, as far as that needs no file: PEM text that is given directly is looked at
+/// only if no file is.
+///
+/// # Errors
+/// Settings that do not go together, names that are not known, text that is not PEM.
+pub fn check_server(args: &ServerTls, http2: bool) -> Result<(), ConfigError> {
+    let files = [&args.cert_file, &args.key_file, &args.client_ca_file];
+    if files.iter().all(|file| file.is_empty()) {
+        return server_config(args, http2, &host::RealFs).map(drop);
+    }
+    let pairs = [
+        ("cert", !args.cert_pem.is_empty(), &args.cert_file),
+        ("key", !args.key_pem.is_empty(), &args.key_file),
+        ("client_ca", !args.client_ca_pem.is_empty(), &args.client_ca_file),
+    ];
+    for (what, pem, file) in pairs {
+        if pem && !file.is_empty() {
+            return Err(only_one(what));
+        }
+        if what != "client_ca" && !pem && file.is_empty() {
+            let message = format!("tls: one of \"{what}_pem\" and \"{what}_file\" must be set");
+            return Err(ConfigError::new(message));
+        }
+    }
+    provider(args)?;
+    versions(args).map(drop)
+}
+
+fn only_one(what: &str) -> ConfigError {
+    ConfigError::new(format!(
+        "tls: only one of \"{what}_pem\" and \"{what}_file\" may be set"
+    ))
+}
+
 fn name(what: &str, file: &str) -> String {
     if file.is_empty() {
         format!("\"{what}_pem\"")
@@ -94,9 +128,7 @@ fn one_of(what: &str, pem: impl AsRef<[u8]>, file: &str, fs: &dyn Fs) -> Result<
             .read(Path::new(file))
             .map(Some)
             .map_err(|error| ConfigError::caused(format!("tls: cannot read \"{what}_file\" {file:?}"), error)),
-        (false, false) => Err(ConfigError::new(format!(
-            "tls: only one of \"{what}_pem\" and \"{what}_file\" may be set"
-        ))),
+        (false, false) => Err(only_one(what)),
     }
 }
 

@@ -38,7 +38,7 @@ impl Compile for Config {
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         let max_partial = match usize::try_from(self.max_partial_lines) {
             Ok(max) if max > 0 => max,
-            _ => return Err(Error::new("max_partial_lines must be more than 0")),
+            _ => return Err(Error::about("max_partial_lines", "must be more than 0")),
         };
         let registered = |error: promtext::RegisterError| Error::caused("cannot register metrics", error);
         let flushed = compiler.metrics().cri_flushed().map_err(registered)?;

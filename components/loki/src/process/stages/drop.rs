@@ -48,6 +48,13 @@ impl Compile for Config {
     }
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
+        let wanted = if !self.value.is_empty() {
+            Some(Wanted::Equal(self.value.as_bytes().to_vec()))
+        } else if !self.expression.is_empty() {
+            compiler.note(searched(&self.expression).map(Wanted::Match))
+        } else {
+            Some(Wanted::Present)
+        };
         let conditions = [
             !self.source.is_empty(),
             !self.expression.is_empty(),
@@ -60,18 +67,12 @@ impl Compile for Config {
             ));
         }
         if !self.value.is_empty() && !self.expression.is_empty() {
-            return Err(Error::new("value and expression exclude each other"));
+            return Err(Error::about("value", "excludes expression").with("expression"));
         }
         if !self.value.is_empty() && self.source.is_empty() {
-            return Err(Error::new("value needs source"));
+            return Err(Error::about("value", "needs source").with("source"));
         }
-        let wanted = if !self.value.is_empty() {
-            Wanted::Equal(self.value.as_bytes().to_vec())
-        } else if !self.expression.is_empty() {
-            Wanted::Match(searched(&self.expression)?)
-        } else {
-            Wanted::Present
-        };
+        let Some(wanted) = wanted else { return Ok(()) };
         let stage = Drop {
             sources: self.sources().map(|source| compiler.read(source)).collect(),
             wanted,

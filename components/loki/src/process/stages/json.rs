@@ -11,7 +11,7 @@ use crate::process::step::{Cx, Flow, RuleId, Step};
 use component::Error;
 use goregex::Regex;
 use std::collections::BTreeMap;
-use value::Block;
+use value::{Block, Seg};
 
 /// Extracts values from JSON.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -47,16 +47,18 @@ impl Compile for Config {
             return Err(Error::new("expressions or regex is required"));
         }
         if self.source.as_deref() == Some("") {
-            return Err(Error::new("source must not be empty: leave it out to parse the line"));
+            return Err(Error::about(
+                "source",
+                "must not be empty: leave it out to parse the line",
+            ));
         }
         let mut stage = Json {
             source: self.source.as_deref().map(|source| compiler.read(source)),
             keys: Vec::new(),
             queries: Vec::new(),
-            regex: if self.regex.is_empty() {
-                None
-            } else {
-                Some(expression("regex", &self.regex)?)
+            regex: match self.regex.as_str() {
+                "" => None,
+                pattern => compiler.note(expression("regex", pattern)),
             },
             malformed: self.drop_malformed.then(|| compiler.silent_rule(MALFORMED)),
             room: compiler.room(Room::default),
@@ -66,10 +68,13 @@ impl Compile for Config {
             let path = Path::parse(expression);
             let query = match path {
                 Some(_) => None,
-                None => Some(
-                    Expression::compile(expression)
-                        .map_err(|error| Error::new(format!("expressions: {name} = {expression:?}: {error}")))?,
-                ),
+                None => {
+                    let query = Expression::compile(expression).map_err(|error| {
+                        let at = Seg::Field(name.clone());
+                        Error::about("expressions", format!("is not JMESPath: {error}")).at([at])
+                    });
+                    compiler.note(query)
+                }
             };
             // Compiled even if nobody reads the value, so that a bad expression is an error all the same.
             let Some(slot) = compiler.write(name) else { continue };

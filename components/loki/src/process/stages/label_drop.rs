@@ -24,7 +24,7 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.values.is_empty() {
-            return Err(Error::new("values must not be empty: name the labels to remove"));
+            return Err(Error::about("values", "must not be empty: name the labels to remove"));
         }
         let site = compiler.label_site();
         let names = self.values.iter().map(SmolStr::new).collect();

@@ -10,7 +10,7 @@ use crate::process::step::{Cx, Flow, Step};
 use component::Error;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use value::Block;
+use value::{Block, Seg};
 
 /// Makes extracted values, or structured metadata, labels.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -41,10 +41,10 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.values.is_empty() {
-            return Err(Error::new("values must not be empty: name at least one label"));
+            return Err(Error::about("values", "must not be empty: name at least one label"));
         }
         if self.values.contains_key("") {
-            return Err(Error::new("values: a label name must not be empty"));
+            return Err(Error::about("values", "a label name must not be empty").at([Seg::Field(String::new())]));
         }
         let site = compiler.label_site();
         let names = self.values.keys().map(SmolStr::new).collect();
@@ -58,9 +58,8 @@ impl Compile for Config {
                 compiler.step("stage.labels", FromMetadata { site, names, sources });
             }
             other => {
-                return Err(Error::new(format!(
-                    "source_type must be \"extracted\" or \"structured_metadata\", not {other:?}"
-                )));
+                let message = format!("must be \"extracted\" or \"structured_metadata\", not {other:?}");
+                return Err(Error::about("source_type", message));
             }
         }
         Ok(())

@@ -45,13 +45,13 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.rate.is_nan() || self.rate <= 0.0 {
-            return Err(Error::new("rate must be more than 0"));
+            return Err(Error::about("rate", "must be more than 0"));
         }
         if self.burst <= 0 {
-            return Err(Error::new("burst must be more than 0"));
+            return Err(Error::about("burst", "must be more than 0"));
         }
         if !self.by_label_name.is_empty() && !self.drop {
-            return Err(Error::new("by_label_name needs drop = true"));
+            return Err(Error::about("by_label_name", "needs drop = true").with("drop"));
         }
         let limit = Rate {
             rate: self.rate,

@@ -40,10 +40,9 @@ impl Compile for Config {
             return Err(Error::new("mapping or regex is required"));
         }
         let source = (!self.source.is_empty()).then(|| compiler.read(&self.source));
-        let regex = if self.regex.is_empty() {
-            None
-        } else {
-            Some(expression("regex", &self.regex)?)
+        let regex = match self.regex.as_str() {
+            "" => None,
+            pattern => Some(expression("regex", pattern)?),
         };
         let keys = super::labels::sources(&self.mapping)
             .filter_map(|(name, key)| Some((key.as_bytes().to_vec(), compiler.write(name)?)))

@@ -40,22 +40,32 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         let selector = Selector::parse(&self.selector, Dialect::Process)
-            .map_err(|error| Error::about("selector", error.to_string()))?;
+            .map_err(|error| Error::about("selector", error.to_string()));
+        let selector = compiler.note(selector);
         match self.action.as_str() {
-            "keep" if self.stages.is_empty() => Err(Error::new(
-                "action = \"keep\" needs at least one stage for the records that match",
-            )),
+            "keep" if self.stages.is_empty() => {
+                return Err(Error::new(
+                    "action = \"keep\" needs at least one stage for the records that match",
+                ));
+            }
             "keep" => compiler.nested(selector, &self.stages),
-            "drop" if !self.stages.is_empty() => Err(Error::new("action = \"drop\" takes no stages")),
+            "drop" if !self.stages.is_empty() => {
+                return Err(Error::about("action", "is \"drop\" and takes no stages"));
+            }
             "drop" => {
                 let rule = compiler.rule(&self.drop_counter_reason);
-                compiler.step("stage.match", MatchDrop { selector, rule });
-                Ok(())
+                if let Some(selector) = selector {
+                    compiler.step("stage.match", MatchDrop { selector, rule });
+                }
             }
-            other => Err(Error::new(format!(
-                "action must be \"keep\" or \"drop\", not {other:?}"
-            ))),
+            other => {
+                // The stages in it may be wrong, too.
+                compiler.nested(selector, &self.stages);
+                let message = format!("must be \"keep\" or \"drop\", not {other:?}");
+                return Err(Error::about("action", message));
+            }
         }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use crate::process::step::{Cx, Flow, Step};
 use component::Error;
 use promtext::{CounterVec, Kind};
 use signals::Labels;
+use std::collections::HashMap;
 use std::sync::Arc;
 use value::{Block, BlockEnum, GoDuration};
 
@@ -169,20 +170,26 @@ impl Metric {
         }
     }
 
-    fn action(&self) -> Result<Action, String> {
+    fn action(&self) -> Result<Action, Error> {
         match self {
             Metric::Counter(config) => {
                 if config.match_all && !config.value.is_empty() {
-                    return Err("match_all and value exclude each other".to_owned());
+                    return Err(Error::about("match_all", "excludes value").with("value"));
                 }
                 if config.count_entry_bytes && (!config.match_all || config.action != "add") {
-                    return Err("count_entry_bytes needs match_all = true and action = \"add\"".to_owned());
+                    let message = "needs match_all = true and action = \"add\"";
+                    return Err(Error::about("count_entry_bytes", message)
+                        .with("match_all")
+                        .with("action"));
                 }
                 match config.action.as_str() {
                     "inc" => Ok(Action::Inc(1.0)),
                     "add" if config.count_entry_bytes => Ok(Action::AddBytes),
                     "add" => Ok(Action::Add(1.0)),
-                    other => Err(format!("action must be \"inc\" or \"add\", not {other:?}")),
+                    other => {
+                        let message = format!("must be \"inc\" or \"add\", not {other:?}");
+                        Err(Error::about("action", message))
+                    }
                 }
             }
             Metric::Gauge(config) => match config.action.as_str() {
@@ -191,13 +198,53 @@ impl Metric {
                 "dec" => Ok(Action::Inc(-1.0)),
                 "add" => Ok(Action::Add(1.0)),
                 "sub" => Ok(Action::Add(-1.0)),
-                other => Err(format!(
-                    "action must be \"set\", \"inc\", \"dec\", \"add\" or \"sub\", not {other:?}"
-                )),
+                other => {
+                    let message = format!("must be \"set\", \"inc\", \"dec\", \"add\" or \"sub\", not {other:?}");
+                    Err(Error::about("action", message))
+                }
             },
             Metric::Histogram(_) => Ok(Action::Observe),
         }
     }
+}
+
+/// Checks a metric.
+fn recorder(metric: &Metric, compiler: &mut Compiler) -> Result<Recorder, Error> {
+    let common = metric.common();
+    let name = format!("{}{}", common.prefix, common.name);
+    if common.name.is_empty() {
+        return Err(Error::about("name", "must not be empty"));
+    }
+    if !promtext::valid_metric_name(&name) {
+        let message = format!("{name:?} is not a valid name of a metric");
+        return Err(Error::about("name", message).with("prefix"));
+    }
+    if common.max_idle < GoDuration::seconds(1) {
+        return Err(Error::about("max_idle_duration", "must be at least 1s"));
+    }
+    if common.kind == Kind::Histogram && common.buckets.is_empty() {
+        return Err(Error::about("buckets", "must not be empty"));
+    }
+    let action = metric.action()?;
+    let registered = |error: promtext::RegisterError| Error::caused("cannot register metrics", error);
+    let definition = Definition {
+        name,
+        help: common.description.to_owned(),
+        kind: common.kind,
+        buckets: common.buckets.clone(),
+        max_idle: common.max_idle.0,
+    };
+    Ok(Recorder {
+        family: compiler.family(definition)?,
+        source: compiler.read(common.source),
+        value: common.value.as_bytes().to_vec(),
+        action,
+        match_all: matches!(metric, Metric::Counter(config) if config.match_all),
+        negative: match common.kind {
+            Kind::Counter => Some(compiler.metrics().negative_values().map_err(registered)?),
+            _ => None,
+        },
+    })
 }
 
 impl Compile for Config {
@@ -209,42 +256,13 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         let mut recorders = Vec::new();
+        let mut namesakes: HashMap<&'static str, usize> = HashMap::new();
         for metric in &self.metrics {
-            let common = metric.common();
-            let wrong = |message: String| Error::new(format!("{} {:?}: {message}", common.block, common.name));
-            let name = format!("{}{}", common.prefix, common.name);
-            if common.name.is_empty() {
-                return Err(wrong("name must not be empty".to_owned()));
-            }
-            if !promtext::valid_metric_name(&name) {
-                return Err(wrong(format!("{name:?} is not a valid name of a metric")));
-            }
-            if common.max_idle < GoDuration::seconds(1) {
-                return Err(wrong("max_idle_duration must be at least 1s".to_owned()));
-            }
-            if common.kind == Kind::Histogram && common.buckets.is_empty() {
-                return Err(wrong("buckets must not be empty".to_owned()));
-            }
-            let action = metric.action().map_err(wrong)?;
-            let registered = |error: promtext::RegisterError| Error::caused("cannot register metrics", error);
-            let definition = Definition {
-                name: name.clone(),
-                help: common.description.to_owned(),
-                kind: common.kind,
-                buckets: common.buckets.clone(),
-                max_idle: common.max_idle.0,
-            };
-            recorders.push(Recorder {
-                family: compiler.family(definition).map_err(wrong)?,
-                source: compiler.read(common.source),
-                value: common.value.as_bytes().to_vec(),
-                action,
-                match_all: matches!(metric, Metric::Counter(config) if config.match_all),
-                negative: match common.kind {
-                    Kind::Counter => Some(compiler.metrics().negative_values().map_err(registered)?),
-                    _ => None,
-                },
-            });
+            let block = metric.common().block;
+            let number = namesakes.entry(block).or_default();
+            let made = recorder(metric, compiler).map_err(|error| error.inside(block, *number));
+            *number += 1;
+            recorders.extend(compiler.note(made));
         }
         let room = compiler.room(|| None::<(Labels, Labels)>);
         compiler.step("stage.metrics", Metrics { recorders, room });

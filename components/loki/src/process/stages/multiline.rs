@@ -33,10 +33,10 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.firstline.is_empty() {
-            return Err(Error::new("firstline must not be empty"));
+            return Err(Error::about("firstline", "must not be empty"));
         }
         if self.max_wait_time.0 <= 0 {
-            return Err(Error::new("max_wait_time must be more than 0s"));
+            return Err(Error::about("max_wait_time", "must be more than 0s"));
         }
         let stage = Multiline {
             first: expression("firstline", &self.firstline)?,

@@ -24,7 +24,7 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.source.is_empty() {
-            return Err(Error::new("source must not be empty: name an extracted value"));
+            return Err(Error::about("source", "must not be empty: name an extracted value"));
         }
         let source = compiler.read(&self.source);
         compiler.step("stage.output", Output { source });

@@ -85,7 +85,10 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.source.as_deref() == Some("") {
-            return Err(Error::new("source must not be empty: leave it out to match the line"));
+            return Err(Error::about(
+                "source",
+                "must not be empty: leave it out to match the line",
+            ));
         }
         let (first, captures) = parse(&self.pattern).map_err(|error| Error::about("pattern", error.to_string()))?;
         let named: Vec<usize> = (0..captures.len()).filter(|i| !captures[*i].name.is_empty()).collect();

@@ -36,10 +36,13 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.expression.is_empty() {
-            return Err(Error::new("expression must not be empty"));
+            return Err(Error::about("expression", "must not be empty"));
         }
         if self.source.as_deref() == Some("") {
-            return Err(Error::new("source must not be empty: leave it out to match the line"));
+            return Err(Error::about(
+                "source",
+                "must not be empty: leave it out to match the line",
+            ));
         }
         let regex = expression("expression", &self.expression)?;
         let mut groups: Vec<(usize, SmolStr)> = Vec::new();

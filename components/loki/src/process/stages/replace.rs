@@ -36,8 +36,10 @@ impl Compile for Config {
     }
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
+        let rendering = Rendering::compile("replace", &self.replace, compiler);
+        let rendering = compiler.note(rendering);
         if self.expression.is_empty() {
-            return Err(Error::new("expression must not be empty"));
+            return Err(Error::about("expression", "must not be empty"));
         }
         let regex = expression("expression", &self.expression)?;
         let named = regex.group_names().iter().enumerate();
@@ -52,7 +54,7 @@ impl Compile for Config {
         if source.is_some() {
             compiler.write(&self.source);
         }
-        let rendering = Rendering::compile("replace", &self.replace, compiler)?;
+        let Some(rendering) = rendering else { return Ok(()) };
         let stage = Replace {
             regex,
             source,

@@ -25,7 +25,10 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if !(0.0..=1.0).contains(&self.rate) {
-            return Err(Error::new(format!("rate must be between 0 and 1, not {}", self.rate)));
+            return Err(Error::about(
+                "rate",
+                format!("must be between 0 and 1, not {}", self.rate),
+            ));
         }
         let rule = compiler.rule(&self.drop_counter_reason);
         // Seen at 0 from the start, so that a rate over time has a beginning.

@@ -30,7 +30,10 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.source.as_deref() == Some("") {
-            return Err(Error::new("source must not be empty: leave it out to split the line"));
+            return Err(Error::about(
+                "source",
+                "must not be empty: leave it out to split the line",
+            ));
         }
         let source = self.source.as_deref().map(|source| compiler.read(source));
         let empty = compiler.silent_rule(EMPTY);

@@ -10,7 +10,7 @@ use crate::process::step::{Cx, Flow, Step};
 use component::Error;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use value::Block;
+use value::{Block, Seg};
 
 /// Sets labels to constants.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ impl Compile for Config {
         let mut values = Vec::new();
         for (name, value) in &self.values {
             if name.is_empty() {
-                return Err(Error::new("values: a label name must not be empty"));
+                return Err(Error::about("values", "a label name must not be empty").at([Seg::Field(name.clone())]));
             }
             if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
                 names.push(SmolStr::new(name));

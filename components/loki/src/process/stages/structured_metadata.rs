@@ -11,7 +11,7 @@ use goregex::Regex;
 use signals::Metadata;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use value::Block;
+use value::{Block, Seg};
 
 /// Makes extracted values and labels structured metadata; labels are moved.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ impl Compile for Config {
             return Err(Error::new("values or regex is required"));
         }
         if self.values.contains_key("") {
-            return Err(Error::new("values: a name must not be empty"));
+            return Err(Error::about("values", "a name must not be empty").at([Seg::Field(String::new())]));
         }
         let regex = if self.regex.is_empty() {
             None

@@ -23,8 +23,9 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.values.is_empty() {
-            return Err(Error::new(
-                "values must not be empty: name the structured metadata to remove",
+            return Err(Error::about(
+                "values",
+                "must not be empty: name the structured metadata to remove",
             ));
         }
         compiler.step("stage.structured_metadata_drop", MetadataDrop(self.values.clone()));

@@ -30,10 +30,12 @@ impl Compile for Config {
     }
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
+        let rendering = Rendering::compile("template", &self.template, compiler);
+        let rendering = compiler.note(rendering);
         if self.source.is_empty() {
-            return Err(Error::new("source must not be empty: name an extracted value"));
+            return Err(Error::about("source", "must not be empty: name an extracted value"));
         }
-        let rendering = Rendering::compile("template", &self.template, compiler)?;
+        let Some(rendering) = rendering else { return Ok(()) };
         // It may be written by this stage alone and still be read: by itself.
         let source = compiler.read(&self.source);
         compiler.write(&self.source);

@@ -45,17 +45,18 @@ impl Compile for Config {
 
     fn compile(&self, compiler: &mut Compiler) -> Result<(), Error> {
         if self.source.is_empty() {
-            return Err(Error::new("source must not be empty: name an extracted value"));
+            return Err(Error::about("source", "must not be empty: name an extracted value"));
         }
         if self.format.is_empty() {
-            return Err(Error::new("format must not be empty"));
+            return Err(Error::about("format", "must not be empty"));
         }
         let choice = |argument: &str, value: &str, other: &str| match value {
             "fudge" => Ok(true),
             value if value == other => Ok(false),
-            value => Err(Error::new(format!(
-                "{argument} must be \"fudge\" or {other:?}, not {value:?}"
-            ))),
+            value => {
+                let message = format!("must be \"fudge\" or {other:?}, not {value:?}");
+                Err(Error::about(argument, message))
+            }
         };
         let fudge_failures = choice("action_on_failure", &self.action_on_failure, "skip")?;
         let fudge_duplicates = choice(

@@ -56,25 +56,28 @@ impl Compile for Config {
             return Err(Error::new("at least one rule is required"));
         }
         let mut rules = Vec::new();
-        for rule in &self.rules {
+        for (number, rule) in self.rules.iter().enumerate() {
+            let wrong = |error: Error| error.inside("rule", number);
             let Some(keep) = usize::try_from(rule.limit.0).ok().filter(|limit| *limit > 0) else {
-                return Err(Error::new("rule: limit must be more than 0"));
+                return Err(wrong(Error::about("limit", "must be more than 0")));
             };
             let Some(keep) = keep.checked_sub(rule.suffix.len()) else {
-                return Err(Error::new("rule: suffix is longer than limit"));
+                return Err(wrong(Error::about("suffix", "is longer than limit").with("limit")));
             };
             let of = match rule.source_type.as_str() {
                 "line" if !rule.sources.is_empty() => {
-                    return Err(Error::new("rule: sources need another source_type than \"line\""));
+                    return Err(wrong(
+                        Error::about("sources", "need another source_type than \"line\"").with("source_type"),
+                    ));
                 }
                 "line" => Of::Line,
                 "label" => Of::Labels,
                 "structured_metadata" => Of::Metadata,
                 "extracted" => Of::Extracted(rule.sources.iter().map(|source| compiler.read(source)).collect()),
                 other => {
-                    return Err(Error::new(format!(
-                        "rule: source_type must be \"line\", \"label\", \"structured_metadata\" or \"extracted\", not {other:?}"
-                    )));
+                    let message =
+                        format!("must be \"line\", \"label\", \"structured_metadata\" or \"extracted\", not {other:?}");
+                    return Err(wrong(Error::about("source_type", message)));
                 }
             };
             if let Of::Extracted(slots) = &of {

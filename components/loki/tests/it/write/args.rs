@@ -44,11 +44,11 @@ fn what_makes_no_sense_is_an_error_that_says_what_to_do() {
         ),
         (
             format!("endpoint {{\n{URL}\n}}\nendpoint {{\n{URL}\n}}"),
-            "two endpoints are named \"loki:3100\"; give each endpoint block its own \"name\"",
+            "endpoint: two endpoints are named \"loki:3100\"; give each endpoint block its own \"name\"",
         ),
         (
             format!("endpoint {{\n{URL}\n name = \"a\"\n}}\nendpoint {{\n{URL}\n name = \"a\"\n tenant_id = \"x\"\n}}"),
-            "two endpoints are named \"a\"; give each endpoint block its own \"name\"",
+            "endpoint: name: two endpoints are named \"a\"; give each endpoint block its own \"name\"",
         ),
         (
             format!("endpoint {{\n{URL}\n remote_timeout = \"0s\"\n}}"),

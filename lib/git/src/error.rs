@@ -4,15 +4,34 @@ use std::fmt;
 
 /// Why a repository could not be fetched or read. Holds no credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error(String);
+pub struct Error {
+    message: String,
+    /// The revision itself is to blame: fetching it again changes nothing.
+    limit: bool,
+}
 
 impl Error {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Error(message.into())
+        Error {
+            message: message.into(),
+            limit: false,
+        }
+    }
+
+    /// The revision holds more than it may.
+    pub(crate) fn limit(message: impl Into<String>) -> Self {
+        Error {
+            limit: true,
+            ..Error::new(message)
+        }
+    }
+
+    pub(crate) fn is_limit(&self) -> bool {
+        self.limit
     }
 
     pub(crate) fn caused(message: impl fmt::Display, source: impl fmt::Display) -> Self {
-        Error(format!("{message}: {source}"))
+        Error::new(format!("{message}: {source}"))
     }
 
     /// The whole chain of an error of the git library, whose `Display` shows the outermost only.
@@ -26,7 +45,7 @@ impl Error {
                 text.push_str(&cause);
             }
         }
-        Error(text)
+        Error::new(text)
     }
 }
 
@@ -37,7 +56,7 @@ pub(crate) fn one_line(text: &str) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 

@@ -23,10 +23,26 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Failure {
     /// The other side cannot be reached, or refuses.
     There(Error),
-    /// It was reached and does not have the revision.
+    /// It was reached and does not have the revision, or one that cannot be used.
     NotThere(Error),
     /// Something is wrong on this side, or went wrong on the way.
     Here(Error),
+}
+
+impl Failure {
+    /// A revision that was fetched cannot be read or written out.
+    pub(crate) fn of_snapshot(error: Error) -> Self {
+        match error.is_limit() {
+            true => Failure::NotThere(error),
+            false => Failure::Here(error),
+        }
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Failure::There(error) | Failure::NotThere(error) | Failure::Here(error) => error,
+        }
+    }
 }
 
 /// A fetch.

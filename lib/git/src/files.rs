@@ -48,7 +48,7 @@ impl<'a> Files<'a> {
         let unreadable = |error: gix::Error| Error::git(format!("cannot read directory {below:?}"), &error);
         let cannot = |error| Error::caused(format!("cannot write {}", place.display()), error);
         if depth > MOST_DEPTH {
-            return Err(Error::new("directories are nested too deeply"));
+            return Err(Error::limit("directories are nested too deeply"));
         }
         fs::create_dir(place).map_err(cannot)?;
         let tree = self.repo.find_tree(id).map_err(unreadable)?;
@@ -81,13 +81,13 @@ impl<'a> Files<'a> {
         self.files += 1;
         self.bytes += header.size();
         if self.files > self.limits.files {
-            return Err(Error::new(format!(
+            return Err(Error::limit(format!(
                 "the revision has more than {} files; use a repository of its own for modules",
                 self.limits.files
             )));
         }
         if self.bytes > self.limits.bytes {
-            return Err(Error::new(format!(
+            return Err(Error::limit(format!(
                 "the revision has more than {} bytes; use a repository of its own for modules",
                 self.limits.bytes
             )));

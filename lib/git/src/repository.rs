@@ -148,26 +148,31 @@ impl Repository {
             dir: &self.dir,
             interrupt,
         };
-        let Some(repo) = self.existing() else {
-            let (repo, commit) = self.clone(&job)?;
-            return self.snapshot(repo, commit, None, lock);
-        };
-        let failure = match job.update(&repo) {
-            Ok(commit) => match self.snapshot(repo, commit, None, lock.clone()) {
+        let failure = match self.existing() {
+            None => return self.clone(&job, lock).map_err(Failure::into_error),
+            Some(_) if is_full(&self.store()) => match self.clone(&job, lock.clone()) {
                 Ok(snapshot) => return Ok(snapshot),
-                // An object is missing or damaged.
-                Err(error) => Failure::Here(error),
+                Err(failure) => failure,
             },
-            Err(failure) => failure,
+            Some(repo) => {
+                let updated = job.update(&repo).and_then(|commit| {
+                    // An object may be missing or damaged.
+                    let snapshot = self.snapshot(repo, commit, None, lock.clone());
+                    snapshot.map_err(Failure::of_snapshot)
+                });
+                match updated {
+                    Ok(snapshot) => return Ok(snapshot),
+                    Err(Failure::Here(_)) if !interrupt.is_set() => match self.clone(&job, lock.clone()) {
+                        Ok(snapshot) => return Ok(snapshot),
+                        Err(failure) => failure,
+                    },
+                    Err(failure) => failure,
+                }
+            }
         };
         let error = match failure {
             Failure::NotThere(error) => return Err(error),
-            Failure::There(error) => error,
-            Failure::Here(error) if interrupt.is_set() => return Err(error),
-            Failure::Here(error) => match self.clone(&job) {
-                Ok((repo, commit)) => return self.snapshot(repo, commit, None, lock),
-                Err(_) => error,
-            },
+            Failure::There(error) | Failure::Here(error) => error,
         };
         // Opened again: what was read of it before may be what went wrong.
         let old = self.existing().and_then(|repo| {
@@ -220,16 +225,17 @@ impl Repository {
     fn existing(&self) -> Option<gix::Repository> {
         let store = self.store();
         let origin = fs::read_to_string(store.join(ORIGIN)).ok()?;
-        if origin != self.address.to_string() || is_full(&store) {
+        if origin != self.address.to_string() {
             return None;
         }
         open(&store).ok()
     }
 
     /// Clones beside what is there, and takes its place.
-    fn clone(&self, job: &fetch::Job<'_>) -> Result<(gix::Repository, ObjectId), Error> {
+    fn clone(&self, job: &fetch::Job<'_>, lock: Arc<File>) -> Result<Snapshot, Failure> {
         let (store, new) = (self.store(), self.dir.join("repo.git.new"));
-        let cannot = |path: &Path, error| Error::caused(format!("cannot write {}", path.display()), error);
+        let cannot =
+            |path: &Path, error| Failure::Here(Error::caused(format!("cannot write {}", path.display()), error));
         remove(&new).map_err(|error| cannot(&new, error))?;
         let made = gix::ThreadSafeRepository::init_opts(
             &new,
@@ -237,23 +243,27 @@ impl Repository {
             gix::create::Options::default(),
             gix::open::Options::isolated(),
         );
-        let made =
-            made.map_err(|error| Error::git(format!("cannot make a repository in {}", new.display()), &error))?;
-        drop(made);
+        made.map_err(|error| {
+            Failure::Here(Error::git(
+                format!("cannot make a repository in {}", new.display()),
+                &error,
+            ))
+        })?;
         let fetched = open(&new).map_err(Failure::Here).and_then(|repo| job.update(&repo));
         let commit = match fetched {
             Ok(commit) => commit,
-            Err(Failure::There(error) | Failure::Here(error) | Failure::NotThere(error)) => {
+            Err(failure) => {
                 // The next attempt removes it too.
                 let _ = remove(&new);
-                return Err(error);
+                return Err(failure);
             }
         };
         fs::write(new.join(ORIGIN), self.address.to_string()).map_err(|error| cannot(&new, error))?;
         remove(&store)
             .and_then(|()| fs::rename(&new, &store))
             .map_err(|error| cannot(&store, error))?;
-        Ok((open(&store)?, commit))
+        let repo = open(&store).map_err(Failure::Here)?;
+        self.snapshot(repo, commit, None, lock).map_err(Failure::of_snapshot)
     }
 
     fn snapshot(

@@ -180,11 +180,18 @@ fn without_the_source_the_old_copy_is_used_and_says_so() {
     assert_eq!(text(&snapshot, A), "one");
     drop(snapshot);
     assert_eq!(text(&repo.local(&Revision::parse("main").unwrap()).unwrap(), A), "one");
+    // Also where so much has gathered that it would be cloned afresh.
+    let pack = data.join("repo.git/objects/pack");
+    for number in 0..200 {
+        fs::write(pack.join(format!("other-{number}")), "").unwrap();
+    }
+    assert!(sync(&repository(&address, &data), "main").unwrap().caveat().is_some());
     // A revision that was not fetched is not there.
     let missing = error(sync(&repo, "other"));
     assert!(missing.starts_with("there is no repository "), "{missing}");
     fs::rename(dir.path().join("away"), &work.dir).unwrap();
     assert_eq!(sync(&repo, "main").unwrap().caveat(), None);
+    assert!(!pack.join("other-1").exists());
 }
 
 #[test]

@@ -231,3 +231,27 @@ fn what_is_no_repository_is_an_error_that_says_so() {
     // Nothing is left but the lock.
     assert_eq!(std::fs::read_dir(dir.path().join("data")).unwrap().count(), 1);
 }
+
+#[test]
+fn a_server_that_says_nothing_is_left_when_asked_to() {
+    let dir = tempfile::tempdir().unwrap();
+    // It takes connections and reads nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    for scheme in ["http", "ssh"] {
+        if scheme == "ssh" && !has("ssh", "-V") {
+            continue;
+        }
+        let repo = repository(&format!("{scheme}://{address}/x"), &dir.path().join(scheme));
+        let interrupt = git::Interrupt::default();
+        let asked = interrupt.clone();
+        let asking = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            asked.set();
+        });
+        let revision = git::Revision::parse("main").unwrap();
+        let left = error(repo.sync(&revision, &Auth::None, &interrupt));
+        assert!(left.starts_with("cannot fetch from "), "{left}");
+        asking.join().unwrap();
+    }
+}

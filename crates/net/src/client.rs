@@ -44,6 +44,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Beginning of the body.
     pub body: Bytes,
+    /// Whether the body broke off before its end and before the limit.
+    pub broken: bool,
 }
 
 impl Client {
@@ -123,20 +125,26 @@ impl Client {
 pub(crate) async fn exchange(request: reqwest::RequestBuilder, limit: usize) -> Result<Answer, SendError> {
     let mut response = request.send().await.map_err(SendError::from_reqwest)?;
     let mut body = Vec::new();
+    let mut broken = false;
     while body.len() < limit {
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 let room = limit - body.len();
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             }
-            // The status is what counts; a body that breaks off does not change it.
-            Ok(None) | Err(_) => break,
+            Ok(None) => break,
+            // The status is what counts for most; a body that breaks off does not change it.
+            Err(_) => {
+                broken = true;
+                break;
+            }
         }
     }
     Ok(Answer {
         status: response.status(),
         headers: std::mem::take(response.headers_mut()),
         body: body.into(),
+        broken,
     })
 }
 

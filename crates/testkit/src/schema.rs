@@ -1,4 +1,4 @@
-//! Arguments of a component compared with those that Alloy documents.
+//! Arguments of a component or a block of the configuration compared with those that Alloy documents.
 
 use serde_json::Value as Json;
 use std::any::Any;
@@ -18,9 +18,10 @@ pub fn differences(component: &str, arguments: &Schema, exports: &Schema) -> Opt
         return None;
     };
     let reference: Json = serde_json::from_slice(&text).expect("the reference is JSON");
-    let all = reference["components"].as_array().expect("a list");
-    let one = all
-        .iter()
+    let lists = ["components", "config_blocks"].map(|list| reference[list].as_array().expect("a list"));
+    let one = lists
+        .into_iter()
+        .flatten()
         .find(|one| one["name"] == component)
         .unwrap_or_else(|| panic!("the reference does not know {component}"));
     let mut compared = Compared {

@@ -18,7 +18,7 @@ mod scope;
 mod stdlib;
 
 pub use body::{Evaluated, evaluate_body, unevaluated_body};
-pub use check::check_block;
+pub use check::{Against, check_block};
 pub use expr::{convert, evaluate_expr};
 pub use plain::{PlainJsonError, to_plain_json};
 pub use references::{StdlibUse, Traversal, references, stdlib_uses};

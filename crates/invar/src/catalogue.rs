@@ -1,10 +1,9 @@
 //! Everything that a configuration may use: the only place that knows all components and services.
 
-use crate::upstream::UPSTREAM;
 use component::{Change, Registration, Stability};
 use runtime::ConfigBlock;
 use runtime::loader::Catalogue;
-use runtime::registry::{Allowed, Registry};
+use runtime::registry::{Allowed, Known, Registry};
 use services::http::{HttpArgs, HttpPolicy};
 use services::logging::{Logging, LoggingArgs};
 use value::Block;
@@ -15,6 +14,18 @@ fn components() -> impl Iterator<Item = Registration> {
         .into_iter()
         .flatten()
         .copied()
+}
+
+/// What this program knows of a component or config block that it cannot run.
+fn known(entry: upstream::Entry) -> Known {
+    Known {
+        name: entry.name,
+        // The crate's tests see to it that every stability is one of ours.
+        stability: entry.stability.parse().unwrap_or(Stability::Experimental),
+        community: entry.community,
+        arguments: upstream::arguments,
+        exports: upstream::exports,
+    }
 }
 
 /// The `livedebugging` block. It is accepted so that configurations load; nothing reads it yet.
@@ -63,7 +74,8 @@ pub fn catalogue(allowed: Allowed, targets: Targets) -> Catalogue {
         ),
     ];
     Catalogue {
-        registry: Registry::new(components(), UPSTREAM),
+        registry: Registry::new(components(), upstream::components().map(known))
+            .with_blocks(upstream::blocks().map(known)),
         config_blocks,
         allowed,
     }

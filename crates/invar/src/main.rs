@@ -9,7 +9,6 @@ mod command;
 mod memory;
 mod output;
 mod reload;
-mod upstream;
 mod version;
 
 use clap::Parser;

@@ -5,13 +5,14 @@ use component::{Change, Services};
 use host::Host;
 use promtext::Registry as Metrics;
 use runtime::loader::Catalogue;
-use runtime::registry::{Allowed, Registry};
+use runtime::registry::{Allowed, Known, Registry};
 use runtime::sources::SourceFile;
 use runtime::{Controller, LoadError, Loaded, Options};
 use signals::{Budget, Ledger};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
+use value::shape::Shape;
 
 /// What happened, in order: `build x`, `start x`, `update x`, `stop x`.
 #[derive(Default)]
@@ -225,9 +226,32 @@ pub struct Bench {
     pub metrics: Metrics,
 }
 
+/// A component that exists upstream only.
+pub const KNOWN: Known = Known {
+    name: "test.known",
+    stability: Stability::GenerallyAvailable,
+    community: false,
+    arguments: |name| {
+        let mut shape = Shape::default();
+        shape.name = format!("arguments of {name}").into();
+        shape
+    },
+    exports: |_| Shape::default(),
+};
+
+/// A component that exists upstream only and is not settled.
+pub const YOUNG: Known = Known {
+    name: "test.known.young",
+    stability: Stability::Experimental,
+    ..KNOWN
+};
+
+/// A config block that exists upstream only, and is not settled.
+pub const BLOCK: Known = Known { name: "block", ..YOUNG };
+
 pub fn catalogue() -> Catalogue {
     Catalogue {
-        registry: Registry::new(COMPONENTS.iter().copied(), &["test.known"]),
+        registry: Registry::new(COMPONENTS.iter().copied(), [KNOWN, YOUNG]).with_blocks([BLOCK]),
         config_blocks: Vec::new(),
         allowed: Allowed {
             stability: Stability::GenerallyAvailable,

@@ -1,6 +1,7 @@
 //! The runtime on components made for tests.
 
 mod components;
+mod known;
 mod loading;
 mod propagation;
 mod transactions;

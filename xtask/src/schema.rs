@@ -17,7 +17,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let Some(files) = generate(&root())? else {
         if options.check {
-            println!("skipped: {} is not there", reference(&root()).display());
+            eprintln!("skipped: {} is not there", reference(&root()).display());
             return Ok(());
         }
         bail!("{} is not there", reference(&root()).display());
@@ -212,4 +212,38 @@ fn type_name(ty: &str) -> Result<String> {
         other => bail!("unknown type {other}"),
     }
     .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_is_fresh() {
+        run(&Options { check: true }).unwrap();
+    }
+
+    #[test]
+    fn defaults_are_values_or_words() {
+        let check = |ty: &str, json: &str, expect: &str| {
+            let argument = serde_json::json!({"type": ty, "default": serde_json::from_str::<Json>(json).unwrap()});
+            assert_eq!(default(&argument), expect, "{ty} {json}");
+        };
+        check("number", "1.0", " = 1");
+        check("number", "0.5", " = 0.5");
+        check("list(number)", "[1.0, 2]", " = [1,2]");
+        check("string", "null", "");
+        check("map(string)", "{}", " = {}");
+        check("bool", r#"{"see_docs": true}"#, "");
+        check("string", r#"{"text": "utf-8"}"#, " ~ utf-8");
+        check("relabel.Rules", "{}", "");
+    }
+
+    #[test]
+    fn capsules_have_the_names_of_messages() {
+        assert_eq!(type_name("list(LogsReceiver)").unwrap(), "list(loki.LogsReceiver)");
+        assert_eq!(type_name("map(list(secret))").unwrap(), "map(list(secret))");
+        assert_eq!(type_name("object").unwrap(), "map(any)");
+        assert!(type_name("list(Nonsense)").is_err());
+    }
 }

@@ -1,6 +1,7 @@
 //! Project tasks: `cargo xtask bench logs`, `cargo xtask torture`, `cargo xtask schema`, `cargo xtask docs`.
 
 mod bench;
+mod docs;
 mod process;
 mod schema;
 mod torture;
@@ -25,6 +26,8 @@ enum Task {
     Torture(torture::Options),
     /// Make the data of `crates/upstream` from the reference of Alloy's components.
     Schema(schema::Options),
+    /// Write docs/reference anew from the doc comments in the code.
+    Docs,
     /// Counts pushed lines; the benchmarks start it as a process of its own.
     #[command(hide = true)]
     Sink {
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench { scenario } => bench::run(scenario),
         Task::Torture(options) => torture::run(&options),
         Task::Schema(options) => schema::run(&options),
+        Task::Docs => docs::run(),
         Task::Sink { addr } => bench::sink(addr),
     }
 }

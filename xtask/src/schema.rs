@@ -166,8 +166,11 @@ impl Accepted<'_> {
 
 /// ` = JSON` if the default is a value, ` ~ TEXT` if it is not one value, nothing if there is none.
 fn default(argument: &Json) -> String {
+    let is_text = matches!(argument["type"].as_str(), Some("string" | "secret" | "string|secret"));
     match &argument["default"] {
         Json::Null => String::new(),
+        // How the documentation writes "none" of every type.
+        Json::String(text) if text.is_empty() && !is_text => String::new(),
         Json::Object(object) => match object.get("text").and_then(Json::as_str) {
             Some(text) if !text.is_empty() => format!(" ~ {text}"),
             Some(_) => String::new(),
@@ -233,6 +236,8 @@ mod tests {
         check("number", "0.5", " = 0.5");
         check("list(number)", "[1.0, 2]", " = [1,2]");
         check("string", "null", "");
+        check("string", "\"\"", " = \"\"");
+        check("duration", "\"\"", "");
         check("map(string)", "{}", " = {}");
         check("bool", r#"{"see_docs": true}"#, "");
         check("string", r#"{"text": "utf-8"}"#, " ~ utf-8");

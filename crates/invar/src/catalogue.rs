@@ -16,6 +16,9 @@ fn components() -> impl Iterator<Item = Registration> {
         .copied()
 }
 
+/// Config blocks that the runtime itself understands, in place of a [`ConfigBlock`].
+pub const LANGUAGE_BLOCKS: &[&str] = &[];
+
 /// What this program knows of a component or config block that it cannot run.
 fn known(entry: upstream::Entry) -> Known {
     Known {

@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod process;
 pub mod queue;
 pub mod run;
+pub mod schema;
 pub mod torture;
 pub mod try_;
 pub mod validate;

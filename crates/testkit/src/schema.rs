@@ -141,10 +141,9 @@ fn plain(value: &Value) -> Json {
     }
 }
 
-/// Whether two defaults mean the same; durations and sizes may be written in several ways, and an empty string stands for nothing of
-/// any type.
+/// Whether two defaults mean the same; durations and sizes may be written in several ways, and an empty string may stand for none.
 fn same(ours: &Json, theirs: &Json) -> bool {
-    if theirs == "" && is_nothing(ours) {
+    if theirs == "" && ours.is_null() {
         return true;
     }
     let number = |json: &Json| {
@@ -163,14 +162,5 @@ fn same(ours: &Json, theirs: &Json) -> bool {
     match (number(ours), number(theirs)) {
         (Some(ours), Some(theirs)) => ours == theirs,
         _ => ours == theirs,
-    }
-}
-
-fn is_nothing(json: &Json) -> bool {
-    match json {
-        Json::Null => true,
-        Json::String(text) => text.is_empty() || text == "0s" || text == "0B",
-        Json::Array(items) => items.is_empty(),
-        _ => false,
     }
 }

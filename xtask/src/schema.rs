@@ -154,8 +154,12 @@ impl Accepted<'_> {
                 );
                 flags.push('&');
             }
+            // Of these only the documentation knows whether they are required.
             if block["body"] == "config" {
                 flags.push('?');
+                if block["required_docs"] == true {
+                    flags.insert(0, '!');
+                }
             }
             writeln!(out, "{indent}{name} {{{flags}}}")?;
             self.body(out, &own, text_of(block, "path")?, depth + 1)?;

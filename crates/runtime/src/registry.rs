@@ -48,6 +48,12 @@ enum What {
     Known(Known),
 }
 
+impl std::fmt::Debug for Description {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Description({})", self.name)
+    }
+}
+
 impl Description {
     /// The registration, if this program runs it.
     pub fn registration(&self) -> Option<&Registration> {

@@ -5,7 +5,7 @@
 //! > receiver loki.LogsReceiver
 //! forward_to! list(loki.LogsReceiver)
 //! stage.match {*.&}
-//! 	action string = "keep"
+//!     action string = "keep"
 //! ```
 //!
 //! `==` starts a component or config block, `>` an export. `?` alone says that it takes any block. Attributes are `NAME TYPE`, a `!` after

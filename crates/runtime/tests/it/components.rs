@@ -231,10 +231,9 @@ pub const KNOWN: Known = Known {
     name: "test.known",
     stability: Stability::GenerallyAvailable,
     community: false,
-    arguments: |name| {
-        let mut shape = Shape::default();
-        shape.name = format!("arguments of {name}").into();
-        shape
+    arguments: |name| Shape {
+        name: format!("arguments of {name}").into(),
+        ..Shape::default()
     },
     exports: |_| Shape::default(),
 };

@@ -16,8 +16,7 @@ const YOUNG: Allowed = Allowed {
 #[test]
 fn they_are_described_and_not_found() {
     let registry = catalogue().registry;
-    let known = registry.describe("test.known", SETTLED).ok();
-    let known = known.expect("it is known");
+    let known = registry.describe("test.known", SETTLED).expect("it is known");
     assert_eq!(
         (known.name, known.stability),
         ("test.known", Stability::GenerallyAvailable)
@@ -29,7 +28,7 @@ fn they_are_described_and_not_found() {
         error.message,
         "component \"test.known\" is known, but this version of Invar cannot run it"
     );
-    let runs = registry.describe("test.add", SETTLED).ok().expect("it exists");
+    let runs = registry.describe("test.add", SETTLED).expect("it exists");
     assert!(runs.registration().is_some() && runs.arguments().attribute("input").is_some());
     assert_eq!(registry.descriptions().count(), registry.components().count() + 2);
 }

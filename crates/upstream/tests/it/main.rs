@@ -1,5 +1,7 @@
 //! Blocks of Alloy checked by what is known of them.
 
+mod configs;
+
 use syntax::ast::Stmt;
 
 /// Checks the blocks of a configuration; each finding with the text that it underlines.

@@ -1,7 +1,9 @@
-//! Project tasks: `cargo xtask bench logs`, `cargo xtask torture`.
+//! Project tasks: `cargo xtask bench logs`, `cargo xtask torture`, `cargo xtask schema`, `cargo xtask docs`.
 
 mod bench;
+mod docs;
 mod process;
+mod schema;
 mod torture;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +24,10 @@ enum Task {
     },
     /// Kill, starve and cut off the release binary for a long time, in every way that there is a short test for.
     Torture(torture::Options),
+    /// Make the data of `crates/upstream` from the reference of Alloy's components.
+    Schema(schema::Options),
+    /// Write docs/reference anew from the doc comments in the code.
+    Docs,
     /// Counts pushed lines; the benchmarks start it as a process of its own.
     #[command(hide = true)]
     Sink {
@@ -34,6 +40,8 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Bench { scenario } => bench::run(scenario),
         Task::Torture(options) => torture::run(&options),
+        Task::Schema(options) => schema::run(&options),
+        Task::Docs => docs::run(),
         Task::Sink { addr } => bench::sink(addr),
     }
 }

@@ -20,7 +20,7 @@ mod scope;
 mod stdlib;
 
 pub use body::{Evaluated, evaluate_body, unevaluated_body};
-pub use check::check_block;
+pub use check::{Against, check_block};
 pub use expr::{convert, evaluate_expr};
 pub use infer::{Callable, Described, Resolve, Resolved, Static, check_flow, infer};
 pub use known::{Partial, diagnose_unevaluated, partial_body};

@@ -1,8 +1,7 @@
 //! Everything that a configuration may use: the only place that knows all components and services.
 
-use crate::upstream::UPSTREAM;
 use component::{Change, Registration, Stability};
-use runtime::registry::{Allowed, Registry};
+use runtime::registry::{Allowed, Known, Registry};
 use runtime::{Catalogue, ConfigBlock};
 use services::http::{HttpArgs, HttpPolicy};
 use services::logging::{Logging, LoggingArgs};
@@ -14,6 +13,30 @@ fn components() -> impl Iterator<Item = Registration> {
         .into_iter()
         .flatten()
         .copied()
+}
+
+/// Config blocks that the runtime itself understands, in place of a [`ConfigBlock`].
+pub const LANGUAGE_BLOCKS: &[&str] = &[
+    "argument",
+    "declare",
+    "export",
+    "foreach",
+    "import.file",
+    "import.git",
+    "import.http",
+    "import.string",
+];
+
+/// What this program knows of a component or config block that it cannot run.
+fn known(entry: upstream::Entry) -> Known {
+    Known {
+        name: entry.name,
+        // The crate's tests see to it that every stability is one of ours.
+        stability: entry.stability.parse().unwrap_or(Stability::Experimental),
+        community: entry.community,
+        arguments: upstream::arguments,
+        exports: upstream::exports,
+    }
 }
 
 /// The `livedebugging` block. It is accepted so that configurations load; nothing reads it yet.
@@ -31,6 +54,14 @@ pub struct Targets {
     pub logging: Option<Logging>,
     /// The HTTP server.
     pub http: Option<HttpPolicy>,
+}
+
+/// The catalogue of this program for configurations that are checked and not run.
+pub fn catalogue_of_all(allowed: Allowed) -> Catalogue {
+    Catalogue {
+        check: true,
+        ..catalogue(allowed, Targets::default())
+    }
 }
 
 /// The catalogue of this program.
@@ -60,11 +91,125 @@ pub fn catalogue(allowed: Allowed, targets: Targets) -> Catalogue {
             Stability::GenerallyAvailable,
             move |_: LiveDebuggingArgs| Ok(nothing()),
         ),
+        // Takes nothing and does nothing in Alloy either.
+        ConfigBlock::new("labelstore", Stability::GenerallyAvailable, move |(): ()| Ok(nothing())),
     ];
     Catalogue {
-        registry: Registry::new(components(), UPSTREAM),
+        registry: Registry::new(components(), upstream::components().map(known))
+            .with_blocks(upstream::blocks().map(known)),
         config_blocks,
-        imports: &[],
+        imports: import::KINDS,
+        check: false,
         allowed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn everything() -> Catalogue {
+        let allowed = Allowed {
+            stability: Stability::Experimental,
+            community: true,
+        };
+        catalogue(allowed, Targets::default())
+    }
+
+    /// What deliberately differs from Alloy: component or block, what differs, why.
+    const DIFFERENT: &[(&str, &str, &str)] = &[
+        (
+            "http",
+            "tls.windows_certificate_filter is missing",
+            "docs/differences.md, http.tls: there is no certificate store on Linux",
+        ),
+        ("loki.process", "stage.eventlogmessage is missing", NOT_YET),
+        ("loki.process", "stage.geoip is missing", NOT_YET),
+        ("loki.process", "stage.luhn is missing", NOT_YET),
+        ("loki.process", "stage.windowsevent is missing", NOT_YET),
+        (
+            "loki.process",
+            "stage.truncate.rule: required is false and should not be",
+            "a truncation without rules is refused by a rule of the stage, with a message of its own",
+        ),
+        (
+            "loki.source.api",
+            "argument grpc.tls.client_ca_pem is not Alloy's",
+            CLIENT_CA,
+        ),
+        (
+            "loki.source.api",
+            "argument http.tls.client_ca_pem is not Alloy's",
+            CLIENT_CA,
+        ),
+        (
+            "loki.write",
+            "endpoint.max_backoff_retries: the default is null and should be 10.0",
+            "docs/differences.md, loki.write.retries: an outage is no reason to lose lines",
+        ),
+        (
+            "loki.write",
+            "endpoint: required is true and should not be",
+            "Alloy refuses a block without endpoints, too, when it builds it",
+        ),
+    ];
+    const NOT_YET: &str = "this version does not have the stage";
+    const CLIENT_CA: &str = "Alloy documents the argument and refuses it; here it means what the documentation says";
+
+    #[test]
+    fn everything_takes_and_exports_what_it_does_in_alloy() {
+        let catalogue = everything();
+        let components = catalogue.registry.components();
+        let components = components.map(|one| (one.name, (one.arguments)(), (one.exports)()));
+        let blocks = catalogue.config_blocks.iter();
+        let blocks = blocks.map(|one| (one.name, (one.schema)(), <() as Block>::schema()));
+        let mut found = BTreeSet::new();
+        for (name, arguments, exports) in components.chain(blocks) {
+            let differences = testkit::schema::differences(name, arguments, exports);
+            let differences = differences.unwrap_or_else(|| panic!("Alloy has no {name}"));
+            found.extend(
+                differences
+                    .into_iter()
+                    .map(|difference| format!("{name}: {difference}")),
+            );
+        }
+        let listed = DIFFERENT
+            .iter()
+            .map(|(name, difference, _)| format!("{name}: {difference}"));
+        let listed: BTreeSet<String> = listed.collect();
+        let new: Vec<_> = found.difference(&listed).collect();
+        let gone: Vec<_> = listed.difference(&found).collect();
+        assert!(
+            new.is_empty() && gone.is_empty(),
+            "not listed: {new:#?}\nno difference any more: {gone:#?}"
+        );
+    }
+
+    #[test]
+    fn everything_of_alloy_is_known() {
+        let catalogue = everything();
+        let names: Vec<&str> = catalogue.registry.descriptions().map(|one| one.name).collect();
+        for entry in upstream::components() {
+            assert!(names.contains(&entry.name), "{}", entry.name);
+            assert!(entry.stability.parse::<Stability>().is_ok(), "{}", entry.name);
+        }
+        for entry in upstream::blocks() {
+            let found = catalogue.registry.describe_block(entry.name, catalogue.allowed);
+            assert!(found.is_some_and(|found| found.is_ok()), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn stability_is_that_of_alloy() {
+        for one in everything().registry.components() {
+            let entry = upstream::component(one.name).unwrap_or_else(|| panic!("Alloy has no {}", one.name));
+            assert_eq!(
+                (one.stability.as_str(), one.community),
+                (entry.stability, entry.community),
+                "{}",
+                one.name
+            );
+        }
     }
 }

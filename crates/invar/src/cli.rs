@@ -1,6 +1,7 @@
 //! The command line: flags and defaults as Alloy has them, and what Invar adds.
 
 mod queue;
+mod schema;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use component::{QueueSync, Stability};
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use queue::{Dump, Ls, Queue, QueueCommand, Repair, Replay, Trim, Verify};
+pub use schema::Schema;
 
 /// A telemetry collector that reads unmodified Grafana Alloy configuration.
 #[derive(Parser)]
@@ -46,6 +48,8 @@ pub enum Command {
     Why(Why),
     /// Look into queues and dead-letter logs, send what they hold, mend them.
     Queue(Queue),
+    /// List components and config blocks, or say what one takes and exports.
+    Schema(Schema),
     /// Print the completion script of a shell.
     Completion(Completion),
 }

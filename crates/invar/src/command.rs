@@ -8,6 +8,7 @@ pub mod plan;
 pub mod process;
 pub mod queue;
 pub mod run;
+pub mod schema;
 pub mod torture;
 pub mod try_;
 pub mod validate;

@@ -8,8 +8,8 @@ mod client;
 mod command;
 mod memory;
 mod output;
+mod reference;
 mod reload;
-mod upstream;
 mod version;
 
 use clap::Parser;
@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         Command::Ledger(options) => command::ledger::run(options),
         Command::Why(options) => command::why::run(options),
         Command::Queue(options) => command::queue::run(options),
+        Command::Schema(options) => command::schema::run(options),
         Command::Completion(options) => command::completion::run(options),
     };
     match outcome {

@@ -14,12 +14,23 @@ pub struct Catalogue {
     pub imports: &'static [ImportKind],
     /// What the user allows.
     pub allowed: Allowed,
+    /// Whether configurations are only checked, so that blocks that are known and cannot be run are no error.
+    pub check: bool,
 }
 
 impl Catalogue {
     /// The config block of an id.
     pub(crate) fn config_block(&self, id: &str) -> Option<&ConfigBlock> {
         self.config_blocks.iter().find(|config| config.name == id)
+    }
+
+    /// Whether an id is that of a config block, here or upstream. Blocks of the language itself are none.
+    pub(crate) fn is_config(&self, id: &str) -> bool {
+        let language = ["argument", "declare", "export", "foreach"];
+        self.config_block(id).is_some()
+            || (self.registry.describe_block(id, self.allowed).is_some()
+                && !language.contains(&id)
+                && self.import(id).is_none())
     }
 
     /// The kind of import of a name.

@@ -106,6 +106,7 @@ fn target(library: &mut Library<'_>, reference: &Reference, ground: &Ground<'_>,
     };
     match &spec.kind {
         Kind::Component(registration) => Static::exports(&(registration.exports)()),
+        Kind::Known(description) => Static::exports(&&description.exports()),
         Kind::Argument => Static::Object {
             fields: vec![("value".to_owned(), Static::Unknown)],
             open: false,

@@ -14,9 +14,6 @@ use std::sync::Arc;
 use syntax::ast::{Block, Stmt};
 use syntax::{Diagnostic, Diagnostics, Source, Span};
 
-/// Services that exist upstream and have no block here yet.
-const MISSING_SERVICES: &[&str] = &["tracing", "remotecfg", "labelstore"];
-
 /// A scope that holds together: every name known, every reference resolved, no cycle.
 #[derive(Clone, Default)]
 pub struct Configuration {
@@ -203,7 +200,7 @@ impl<'a> Loader<'a> {
         }
         let (config, others): (Vec<_>, Vec<_>) = others
             .into_iter()
-            .partition(|(_, block)| self.catalogue.config_block(&block.id()).is_some());
+            .partition(|(_, block)| self.catalogue.is_config(&block.id()));
         for (source, block) in config {
             self.config(source, block);
         }
@@ -256,7 +253,7 @@ impl<'a> Loader<'a> {
             Place::Template => return self.refuse(&source, &block, format!("{id} not allowed in foreach")),
         }
         let Some(config) = self.catalogue.config_block(&id).cloned() else {
-            return;
+            return self.known_config(source, block, &id);
         };
         let minimum = self.catalogue.allowed.stability;
         if config.stability < minimum {
@@ -265,6 +262,23 @@ impl<'a> Loader<'a> {
             return;
         }
         self.add(source, block, Kind::Config(config));
+    }
+
+    /// A config block that exists upstream.
+    fn known_config(&mut self, source: Source, block: Arc<Block>, id: &str) {
+        match self.catalogue.registry.describe_block(id, self.catalogue.allowed) {
+            Some(Ok(description)) if self.catalogue.check => self.add(source, block, Kind::Known(description)),
+            Some(Err(error)) => self.refuse(&source, &block, error.message),
+            _ => {
+                let diagnostic = Diagnostic::error(format!(
+                    "block \"{id}\" is known, but this version of Invar cannot run it"
+                ))
+                .at(&source, block.name_span())
+                .with_hint("remove the block, or keep this part of the configuration on Alloy");
+                self.diagnostics.push(diagnostic);
+                self.refused.insert(block.id());
+            }
+        }
     }
 
     /// A config block that is not written has its defaults.
@@ -299,16 +313,6 @@ impl<'a> Loader<'a> {
         match name.as_str() {
             "argument" | "export" => return self.boundary(source, block, &name),
             "foreach" => return self.foreach(source, block),
-            name if MISSING_SERVICES.contains(&name) => {
-                let diagnostic = Diagnostic::error(format!(
-                    "block \"{name}\" is known, but this version of Invar cannot run it"
-                ))
-                .at(source, block.name_span())
-                .with_hint("remove the block, or keep this part of the configuration on Alloy");
-                self.diagnostics.push(diagnostic);
-                self.refused.insert(block.id());
-                return None;
-            }
             _ => {}
         }
         let first = block.name.first().map_or("", |part| part.name.as_str());
@@ -411,14 +415,25 @@ impl<'a> Loader<'a> {
     }
 
     fn component(&mut self, source: &Source, block: &Block, name: &str) -> Option<Kind> {
-        match self.catalogue.registry.find(name, self.catalogue.allowed) {
-            Ok(registration) => {
-                let registration = *registration;
+        let (registry, allowed) = (&self.catalogue.registry, self.catalogue.allowed);
+        let found = match self.catalogue.check {
+            true => registry
+                .describe(name, allowed)
+                .map(|description| match description.registration() {
+                    Some(registration) => Kind::Component(*registration),
+                    None => Kind::Known(description),
+                }),
+            false => registry
+                .find(name, allowed)
+                .map(|registration| Kind::Component(*registration)),
+        };
+        match found {
+            Ok(kind) => {
                 if block.label_text().is_empty() {
                     let message = format!("component \"{name}\" must have a label");
                     self.error(source, block.name_span(), message);
                 }
-                Some(Kind::Component(registration))
+                Some(kind)
             }
             Err(error) => {
                 let mut diagnostic = Diagnostic::error(error.message).at(source, block.name_span());

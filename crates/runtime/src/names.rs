@@ -13,7 +13,7 @@ pub(crate) fn not_found(namespace: &str, name: &str) -> String {
 pub(crate) fn has_value(spec: &Spec) -> bool {
     matches!(
         spec.kind,
-        Kind::Component(_) | Kind::Custom(_) | Kind::Argument | Kind::Config(_)
+        Kind::Component(_) | Kind::Known(_) | Kind::Custom(_) | Kind::Argument | Kind::Config(_)
     )
 }
 

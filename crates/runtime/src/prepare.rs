@@ -229,6 +229,8 @@ impl<'a> Draft<'a> {
                     self.config(&at);
                     continue;
                 }
+                // Only where nothing is run.
+                Kind::Known(_) => continue,
                 Kind::Declare(_) => {
                     if verdict != Verdict::Keep {
                         fresh.insert(id.clone());

@@ -2,6 +2,7 @@
 
 use crate::config::ConfigBlock;
 use crate::module::Module;
+use crate::registry::Description;
 use component::{ImportKind, Registration};
 use std::sync::Arc;
 use syntax::ast::{Block, Stmt};
@@ -20,6 +21,8 @@ pub enum Kind {
     Declare(Arc<Module>),
     /// `import.*`: modules from elsewhere.
     Import(ImportKind),
+    /// A component or config block that is known and cannot be run; only where configurations are checked.
+    Known(Description),
     /// `argument`: what an instance of the module is given.
     Argument,
     /// `export`: what an instance of the module gives.

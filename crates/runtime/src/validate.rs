@@ -9,10 +9,12 @@ use crate::module::Module;
 use crate::names;
 use crate::sources::SourceFile;
 use crate::spec::{Custom, Kind, Spec};
+use eval::Against;
 use std::rc::Rc;
 use std::sync::Arc;
 use syntax::{Diagnostic, Diagnostics, Source};
-use value::{Block, Schema, Value};
+use value::shape::Shape;
+use value::{Block, Value};
 
 /// What a check found.
 pub struct Validated {
@@ -73,26 +75,35 @@ fn nodes(library: &mut Library<'_>, ground: &Ground<'_>) {
 
 fn node(library: &mut Library<'_>, spec: &Spec, ground: &Ground<'_>) {
     let Some(block) = &spec.block else { return };
-    let schema: Option<&'static Schema> = match &spec.kind {
-        Kind::Component(registration) => Some((registration.arguments)()),
-        Kind::Config(config) => Some((config.schema)()),
-        Kind::Import(kind) => Some((kind.arguments)()),
-        Kind::Argument => Some(ArgumentBlock::schema()),
-        Kind::Export => Some(ExportBlock::schema()),
-        Kind::Foreach(_) => Some(ForeachBlock::schema()),
+    let shape;
+    let against: Option<Against<'_>> = match &spec.kind {
+        Kind::Component(registration) => Some((registration.arguments)().into()),
+        Kind::Config(config) => Some((config.schema)().into()),
+        Kind::Import(kind) => Some((kind.arguments)().into()),
+        Kind::Known(description) => {
+            shape = description.arguments();
+            Some((&shape).into())
+        }
+        Kind::Argument => Some(ArgumentBlock::schema().into()),
+        Kind::Export => Some(ExportBlock::schema().into()),
+        Kind::Foreach(_) => Some(ForeachBlock::schema().into()),
         Kind::Custom(_) | Kind::Declare(_) => None,
     };
-    if let Some(schema) = schema {
+    if let Some(against) = against {
         let block = match &spec.kind {
             Kind::Foreach(foreach) => &foreach.head,
             _ => block,
         };
-        for diagnostic in eval::check_block(&spec.source, block, schema) {
+        for diagnostic in eval::check_block(&spec.source, block, against) {
             library.report(diagnostic);
         }
     }
     let flow = Flow::new(library, spec, ground);
-    let more = flow.check(spec, schema, &library.found);
+    let more = match against {
+        Some(Against::Schema(schema)) => flow.check(spec, Some(schema), &library.found),
+        Some(Against::Shape(shape)) => flow.check(spec, Some(shape), &library.found),
+        None => flow.check(spec, None::<&Shape>, &library.found),
+    };
     more.into_iter().for_each(|diagnostic| library.report(diagnostic));
     match &spec.kind {
         Kind::Declare(declared) => drop(module(library, declared, None, ground)),

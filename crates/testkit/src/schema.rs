@@ -1,60 +1,18 @@
-//! Arguments of a component or a block of the configuration compared with those that Alloy documents.
+//! What a component or config block takes and exports, compared with what Alloy's does.
 
 use serde_json::Value as Json;
-use std::any::Any;
 use std::collections::BTreeSet;
-use std::path::Path;
-use value::{Field, FieldKind, Schema, Secret, Value};
+use value::shape::{Attribute, BlockShape, Shape};
+use value::{Schema, Secret, Type, Value};
 
-/// What differs between a component's arguments, or exports, and Alloy's reference: names, whether they must be given, defaults. `None`,
-/// and a line that says so, where the reference is not there.
-///
-/// # Panics
-/// If the reference is there and does not know the component.
-pub fn differences(component: &str, arguments: &Schema, exports: &Schema) -> Option<Vec<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/alloy-schema.json");
-    let Ok(text) = std::fs::read(&path) else {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    };
-    let reference: Json = serde_json::from_slice(&text).expect("the reference is JSON");
-    let lists = ["components", "config_blocks"].map(|list| reference[list].as_array().expect("a list"));
-    let one = lists
-        .into_iter()
-        .flatten()
-        .find(|one| one["name"] == component)
-        .unwrap_or_else(|| panic!("the reference does not know {component}"));
-    let mut compared = Compared {
-        reference: one,
-        seen: BTreeSet::new(),
-        differences: Vec::new(),
-    };
-    compared.block("", arguments);
-    let mut missing = Vec::new();
-    for (list, key) in [("arguments", "name"), ("blocks", "path")] {
-        for item in one[list].as_array().into_iter().flatten() {
-            let path = item["path"].as_str().unwrap_or_default();
-            let name = match key {
-                "name" => join(path, item["name"].as_str().unwrap_or_default()),
-                _ => path.to_owned(),
-            };
-            if !compared.seen.contains(&name) {
-                missing.push(format!("{name} is missing"));
-            }
-        }
-    }
-    let mut differences = compared.differences;
-    differences.extend(missing);
-    let names = |schema: &Schema| schema.attribute_names().into_iter().map(str::to_owned).collect();
-    let ours: BTreeSet<String> = names(exports);
-    let theirs = one["exports"].as_array().into_iter().flatten();
-    let theirs: BTreeSet<String> = theirs
-        .filter_map(|one| one["name"].as_str().map(str::to_owned))
-        .collect();
-    if ours != theirs {
-        differences.push(format!("exports are {ours:?} and should be {theirs:?}"));
-    }
-    Some(differences)
+/// What differs between the arguments and exports of a component, or config block, and those of Alloy's: names, types, whether they must
+/// be given, how often and with a label, defaults. `None` if Alloy has none of that name.
+pub fn differences(name: &str, arguments: &'static Schema, exports: &'static Schema) -> Option<Vec<String>> {
+    let theirs = upstream::component(name).or_else(|| upstream::block(name))?;
+    let mut compared = Compared::default();
+    compared.block("", &Shape::of(arguments), &theirs.arguments());
+    compared.exports(&Shape::of(exports), &theirs.exports());
+    Some(compared.differences)
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -64,59 +22,102 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
-struct Compared<'r> {
-    reference: &'r Json,
-    seen: BTreeSet<String>,
+#[derive(Default)]
+struct Compared {
     differences: Vec<String>,
 }
 
-impl Compared<'_> {
-    fn block(&mut self, path: &str, schema: &Schema) {
-        let defaults = (schema.defaults)();
-        for field in schema.fields {
-            let name = join(path, field.name);
-            match &field.kind {
-                FieldKind::Attr { get, .. } => self.attribute(path, &name, field, get(&*defaults as &dyn Any)),
-                FieldKind::Block { schema, .. } | FieldKind::Blocks { schema, .. } => {
-                    let blocks = self.reference["blocks"].as_array();
-                    if !blocks.into_iter().flatten().any(|block| block["path"] == *name) {
-                        self.differences.push(format!("block {name} is not Alloy's"));
-                    }
-                    self.seen.insert(name.clone());
-                    self.block(&name, schema());
-                }
-                FieldKind::Flatten { schema, .. } => self.block(path, schema()),
-                FieldKind::Enum { .. } | FieldKind::Label { .. } => {}
+impl Compared {
+    fn note(&mut self, difference: String) {
+        self.differences.push(difference);
+    }
+
+    fn block(&mut self, path: &str, ours: &Shape, theirs: &Shape) {
+        for one in &ours.attributes {
+            match theirs.attribute(&one.name) {
+                Some(other) => self.attribute(&join(path, &one.name), one, other),
+                None => self.note(format!("argument {} is not Alloy's", join(path, &one.name))),
             }
+        }
+        for one in &ours.blocks {
+            match theirs.block(&one.name) {
+                Some(other) => self.inner(&join(path, &one.name), one, other),
+                None => self.note(format!("block {} is not Alloy's", join(path, &one.name))),
+            }
+        }
+        let here: BTreeSet<&str> = ours.names().collect();
+        for name in theirs.names().filter(|name| !here.contains(name)) {
+            self.note(format!("{} is missing", join(path, name)));
         }
     }
 
-    fn attribute(&mut self, path: &str, name: &str, field: &Field, default: Value) {
-        self.seen.insert(name.to_owned());
-        let arguments = self.reference["arguments"].as_array();
-        let theirs = arguments
-            .into_iter()
-            .flatten()
-            .find(|one| one["path"] == *path && one["name"] == *field.name);
-        let Some(theirs) = theirs else {
-            self.differences.push(format!("argument {name} is not Alloy's"));
+    fn inner(&mut self, name: &str, ours: &BlockShape, theirs: &BlockShape) {
+        for (what, ours, theirs) in [
+            ("required", ours.required, theirs.required),
+            ("repeated", ours.repeated, theirs.repeated),
+            ("labelled", ours.labelled, theirs.labelled),
+            ("a variant", ours.variant_of.is_some(), theirs.variant_of.is_some()),
+            ("recursive", ours.recursive, theirs.recursive),
+        ] {
+            if ours != theirs {
+                self.note(format!("{name}: {what} is {ours} and should not be"));
+            }
+        }
+        if ours.recursive && theirs.recursive {
+            // The list of blocks inside is the one around.
+            self.block(name, &without_list(ours), &without_list(theirs));
+        } else {
+            self.block(name, ours.shape(), theirs.shape());
+        }
+    }
+
+    fn attribute(&mut self, name: &str, ours: &Attribute, theirs: &Attribute) {
+        if ours.required != theirs.required {
+            self.note(format!("{name}: required is {} and should not be", ours.required));
+        }
+        self.types(name, &ours.ty, &theirs.ty);
+        if ours.required {
             return;
-        };
-        if theirs["required"].as_bool().unwrap_or_default() != field.required {
-            self.differences
-                .push(format!("{name}: required is {} and should not be", field.required));
         }
-        // An empty object is how the reference writes a default that is not plain.
-        let wanted = &theirs["default"];
-        let is_plain = !wanted.is_null() && wanted.as_object().is_none_or(|object| !object.is_empty());
-        if field.required || !is_plain {
-            return;
+        let Some(wanted) = &theirs.default else { return };
+        let (default, wanted) = (ours.default.as_ref().map_or(Json::Null, plain), plain(wanted));
+        if !same(&default, &wanted) {
+            self.note(format!("{name}: the default is {default} and should be {wanted}"));
         }
-        let text = plain(&default);
-        if !same(&text, wanted) {
-            self.differences
-                .push(format!("{name}: the default is {text} and should be {wanted}"));
+    }
+
+    fn types(&mut self, name: &str, ours: &Type, theirs: &Type) {
+        if !same_type(ours, theirs) {
+            self.note(format!("{name}: the type is {ours} and should be {theirs}"));
         }
+    }
+
+    fn exports(&mut self, ours: &Shape, theirs: &Shape) {
+        for one in &ours.attributes {
+            match theirs.attribute(&one.name) {
+                Some(other) => self.types(&format!("export {}", one.name), &one.ty, &other.ty),
+                None => self.note(format!("export {} is not Alloy's", one.name)),
+            }
+        }
+        for name in theirs.names().filter(|name| ours.attribute(name).is_none()) {
+            self.note(format!("export {name} is missing"));
+        }
+    }
+}
+
+/// What is inside a block that holds the list that it is in, without that list.
+fn without_list(block: &BlockShape) -> Shape {
+    let mut shape = block.shape().clone();
+    shape.blocks.retain(|inner| inner.variant_of != block.variant_of);
+    shape
+}
+
+/// Whether two types take the same; a choice is a string of which more is known.
+fn same_type(ours: &Type, theirs: &Type) -> bool {
+    match (ours, theirs) {
+        (Type::List(ours), Type::List(theirs)) | (Type::Map(ours), Type::Map(theirs)) => same_type(ours, theirs),
+        (Type::Choice(_), Type::String) => true,
+        _ => ours.to_string() == theirs.to_string(),
     }
 }
 
@@ -126,16 +127,25 @@ fn plain(value: &Value) -> Json {
         Value::Bool(b) => Json::Bool(*b),
         Value::Number(number) => serde_json::Number::from_f64(number.as_f64()).map_or(Json::Null, Json::Number),
         Value::String(text) => Json::String(text.to_str_lossy().into_owned()),
-        Value::Array(_) => Json::Array(value.items().unwrap_or_default().iter().map(plain).collect()),
         Value::Capsule(capsule) => capsule
             .downcast_ref::<Secret>()
             .map_or(Json::Null, |secret| Json::String(secret.expose_str())),
-        _ => Json::Null,
+        _ => match (value.items(), value.fields()) {
+            (Some(items), _) => items.iter().map(plain).collect(),
+            (_, Some(fields)) => {
+                let fields = fields.iter().map(|(name, item)| (name.to_string(), plain(item)));
+                Json::Object(fields.collect())
+            }
+            _ => Json::Null,
+        },
     }
 }
 
-/// Whether two defaults mean the same; durations and sizes may be written in several ways.
+/// Whether two defaults mean the same; durations and sizes may be written in several ways, and an empty string may stand for none.
 fn same(ours: &Json, theirs: &Json) -> bool {
+    if theirs == "" && ours.is_null() {
+        return true;
+    }
     let number = |json: &Json| {
         json.as_f64().or_else(|| {
             let text = json.as_str()?;

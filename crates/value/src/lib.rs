@@ -16,6 +16,7 @@ mod number;
 mod object;
 mod schema;
 mod secret;
+pub mod shape;
 mod text;
 mod types;
 mod value;

@@ -6,6 +6,7 @@ use crate::schema::Schema;
 use crate::secret::{OptionalSecret, Secret};
 use crate::value::{Str, Value};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// What a value has to be.
@@ -78,6 +79,34 @@ impl Type {
             Type::Object(_) => Err(ValueError::wrong_kind("object", value)),
             Type::Secret => Secret::from_value(value).map(drop),
             Type::OptionalSecret => OptionalSecret::from_value(value).map(drop),
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    /// As documentation writes it: `list(string)`, `duration`, `"a" | "b"`, `loki.LogsReceiver`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Any => f.write_str("any"),
+            Type::Bool => f.write_str("bool"),
+            Type::Number => f.write_str("number"),
+            Type::String => f.write_str("string"),
+            Type::Duration => f.write_str("duration"),
+            Type::ByteSize => f.write_str("bytes_size"),
+            Type::Bytes => f.write_str("bytes"),
+            Type::Choice(names) => {
+                for (i, name) in names.iter().enumerate() {
+                    let separator = if i == 0 { "" } else { " | " };
+                    write!(f, "{separator}\"{name}\"")?;
+                }
+                Ok(())
+            }
+            Type::List(inner) => write!(f, "list({inner})"),
+            Type::Map(inner) => write!(f, "map({inner})"),
+            Type::Object(_) => f.write_str("object"),
+            Type::Secret => f.write_str("secret"),
+            Type::OptionalSecret => f.write_str("string | secret"),
+            Type::Capsule(name) => f.write_str(name),
         }
     }
 }

@@ -75,6 +75,21 @@ impl Described for &'static value::Schema {
     }
 }
 
+impl Described for &value::shape::Shape {
+    fn attribute(&self, name: &str) -> Option<Type> {
+        value::shape::Shape::attribute(self, name).map(|attribute| attribute.ty.clone())
+    }
+
+    fn block(&self, name: &str) -> Option<Self> {
+        value::shape::Shape::block(self, name).map(value::shape::BlockShape::shape)
+    }
+
+    fn attributes_only(&self) -> Option<Vec<String>> {
+        let all = self.blocks.is_empty() && !self.free_form;
+        all.then(|| self.attributes.iter().map(|one| one.name.to_string()).collect())
+    }
+}
+
 impl Static {
     /// What is known of exports that are described, as the object that references see.
     pub fn exports(of: &impl Described) -> Static {

@@ -2,7 +2,7 @@
 
 use super::{Failure, Outcome};
 use crate::app::{module_path, stdlib};
-use crate::catalogue::{Targets, catalogue};
+use crate::catalogue::catalogue_of_all;
 use crate::cli::Plan;
 use crate::output;
 use host::Host;
@@ -42,7 +42,7 @@ pub fn run(options: &Plan) -> Outcome {
 fn expand(options: &Plan, path: &Path) -> Result<Expansion, Failure> {
     let allowed = Allowed::from(&options.gates);
     let files = runtime::sources::read(&host::RealFs, path)?;
-    let catalogue = catalogue(allowed, Targets::default());
+    let catalogue = catalogue_of_all(allowed);
     let stdlib = stdlib(allowed.stability);
     let validation = Validation {
         catalogue: &catalogue,

@@ -2,7 +2,7 @@
 
 use super::{Failure, Outcome};
 use crate::app::{module_path, stdlib};
-use crate::catalogue::{Targets, catalogue};
+use crate::catalogue::catalogue_of_all;
 use crate::cli::Validate;
 use crate::output;
 use component::Effect;
@@ -18,7 +18,7 @@ pub fn run(options: &Validate) -> Outcome {
     options.format.check()?;
     let allowed = Allowed::from(&options.gates);
     let files = runtime::sources::read(&host::RealFs, &options.config)?;
-    let catalogue = catalogue(allowed, Targets::default());
+    let catalogue = catalogue_of_all(allowed);
     let stdlib = stdlib(allowed.stability);
     let validation = Validation {
         catalogue: &catalogue,

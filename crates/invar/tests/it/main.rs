@@ -10,6 +10,7 @@ mod push;
 mod queue;
 mod reload;
 mod rotation;
+mod schema;
 mod support;
 mod torture;
 mod try_;

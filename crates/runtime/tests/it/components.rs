@@ -7,13 +7,14 @@ use component::{Change, Services};
 use host::Host;
 use promtext::Registry as Metrics;
 use runtime::Catalogue;
-use runtime::registry::{Allowed, Registry};
+use runtime::registry::{Allowed, Known, Registry};
 use runtime::sources::SourceFile;
 use runtime::{Controller, LoadError, Loaded, Options};
 use signals::{Budget, Ledger};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
+use value::shape::Shape;
 
 /// What happened, in order: `build x`, `start x`, `update x`, `stop x`.
 #[derive(Default)]
@@ -228,15 +229,38 @@ pub struct Bench {
     pub shelf: Arc<Shelf>,
 }
 
+/// A component that exists upstream only.
+pub const KNOWN: Known = Known {
+    name: "test.known",
+    stability: Stability::GenerallyAvailable,
+    community: false,
+    arguments: |name| Shape {
+        name: format!("arguments of {name}").into(),
+        ..Shape::default()
+    },
+    exports: |_| Shape::default(),
+};
+
+/// A component that exists upstream only and is not settled.
+pub const YOUNG: Known = Known {
+    name: "test.known.young",
+    stability: Stability::Experimental,
+    ..KNOWN
+};
+
+/// A config block that exists upstream only, and is not settled.
+pub const BLOCK: Known = Known { name: "block", ..YOUNG };
+
 pub fn catalogue() -> Catalogue {
     catalogue_at(Stability::GenerallyAvailable)
 }
 
 fn catalogue_at(stability: Stability) -> Catalogue {
     Catalogue {
-        registry: Registry::new(COMPONENTS.iter().copied(), &["test.known"]),
+        registry: Registry::new(COMPONENTS.iter().copied(), [KNOWN, YOUNG]).with_blocks([BLOCK]),
         config_blocks: Vec::new(),
         imports: &[crate::shelf::KIND],
+        check: false,
         allowed: Allowed {
             stability,
             community: false,

@@ -3,6 +3,7 @@
 mod components;
 mod foreach;
 mod imports;
+mod known;
 mod loading;
 mod modules;
 mod propagation;

@@ -7,3 +7,4 @@ mod kit;
 mod messages;
 mod objects;
 mod secrets;
+mod shapes;

@@ -70,10 +70,10 @@ mod tests {
         let expected = ["foreach_6_1", "foreach_8_1", "foreach_6_2", "foreach_plain_string_1"];
         check(&items, "", false, &expected);
         check(
-            &[Value::Number(Number::Float(3.14))],
+            &[Value::Number(Number::Float(2.75))],
             "",
             false,
-            &["foreach_3_140000_1"],
+            &["foreach_2_750000_1"],
         );
         check(
             &[Value::Bool(true), Value::int(-5)],

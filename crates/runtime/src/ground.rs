@@ -78,7 +78,7 @@ impl<'v> Library<'v> {
     }
 
     pub(crate) fn report(&mut self, mut diagnostic: Diagnostic) {
-        diagnostic.trace.splice(0..0, self.trace.iter().cloned());
+        diagnostic.trace.around(self.trace.iter().cloned());
         if !self.found.contains(&diagnostic) {
             self.found.push(diagnostic);
         }

@@ -149,7 +149,7 @@ impl<'a> Draft<'a> {
     }
 
     fn problem(&mut self, mut diagnostic: Diagnostic) {
-        diagnostic.trace.splice(0..0, self.trace.iter().cloned());
+        diagnostic.trace.around(self.trace.iter().cloned());
         self.problems.push(diagnostic);
     }
 
@@ -674,7 +674,7 @@ impl<'a> Draft<'a> {
             return Some(opened.fetched.clone());
         }
         let mut diagnostic = whole(at.spec, format!("fetching the content of {}", at.spec.id));
-        diagnostic.trace = self.trace.clone();
+        diagnostic.trace.around(self.trace.iter().cloned());
         self.needs.push(Need {
             id: at.global.clone(),
             source: source.clone(),

@@ -8,7 +8,7 @@ pub use config::ConfigMetrics;
 pub use process::Proc;
 
 use crate::logging::Logging;
-use flow::{BudgetMetrics, LedgerMetrics, LogMetrics};
+use flow::{BudgetMetrics, LedgerMetrics, LogMetrics, TaskMetrics};
 use promtext::{RegisterError, Registry};
 use signals::{Budget, Ledger};
 use std::sync::Arc;
@@ -44,6 +44,9 @@ pub fn register(
     registry.register(Arc::new(LedgerMetrics(ledger.clone())))?.forever();
     registry.register(Arc::new(BudgetMetrics(budget.clone())))?.forever();
     registry.register(Arc::new(LogMetrics(logging.clone())))?.forever();
+    if let Ok(tokio) = tokio::runtime::Handle::try_current() {
+        registry.register(Arc::new(TaskMetrics(tokio)))?.forever();
+    }
     Ok(())
 }
 

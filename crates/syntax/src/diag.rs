@@ -29,6 +29,30 @@ impl fmt::Display for Severity {
     }
 }
 
+/// Instances of modules, from the outside in. Small where there are none, which is nearly always.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::box_collection, reason = "diagnostics are returned in results")]
+pub struct Trace(Option<Box<Vec<String>>>);
+
+impl Trace {
+    /// Adds instances around those that are there.
+    pub fn around(&mut self, instances: impl IntoIterator<Item = String>) {
+        let mut instances: Vec<String> = instances.into_iter().collect();
+        if instances.is_empty() {
+            return;
+        }
+        if let Some(inner) = self.0.take() {
+            instances.extend(*inner);
+        }
+        self.0 = Some(Box::new(instances));
+    }
+
+    /// The instances, from the outside in.
+    pub fn instances(&self) -> &[String] {
+        self.0.as_ref().map_or(&[], |instances| instances)
+    }
+}
+
 /// One message about a place in a text. `Display` gives `file:line:column: message`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -43,11 +67,11 @@ pub struct Diagnostic {
     /// What is wrong.
     pub message: String,
     /// Text of the value that the message is about. Never printed: it may be long.
-    pub value: Option<String>,
+    pub value: Option<Box<str>>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// The instances of modules that led here, from the outside in.
-    pub trace: Vec<String>,
+    /// The instances of modules that led here.
+    pub trace: Trace,
 }
 
 impl Diagnostic {
@@ -61,7 +85,7 @@ impl Diagnostic {
             message: message.into(),
             value: None,
             hint: None,
-            trace: Vec::new(),
+            trace: Trace::default(),
         }
     }
 
@@ -97,13 +121,13 @@ impl Diagnostic {
 
     /// Adds the text of the value that the message is about.
     pub fn with_value(mut self, value: impl Into<String>) -> Diagnostic {
-        self.value = Some(value.into());
+        self.value = Some(value.into().into());
         self
     }
 
     /// Adds one more instance of a module around those that led here.
     pub fn within(mut self, instance: impl Into<String>) -> Diagnostic {
-        self.trace.insert(0, instance.into());
+        self.trace.around([instance.into()]);
         self
     }
 

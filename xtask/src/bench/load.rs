@@ -37,15 +37,14 @@ pub fn run(options: &Options) -> Result<()> {
         "{:<14} {:>10} {:>9} {:>14} {:>14} {:>14} {:>9}",
         "configuration", "components", "ready ms", "reload ms", "slowest ms", "no change ms", "RSS MiB"
     );
-    let outcome = [("flat", flat as fn(usize, usize) -> String), ("modules", modules)]
+    [("flat", flat as fn(usize, usize) -> String), ("modules", modules)]
         .into_iter()
         .try_for_each(|(name, text)| {
             fs::create_dir_all(&dir)?;
             let outcome = measure(&binary, &dir, name, text, options);
             fs::remove_dir_all(&dir).context("cannot remove the temporary folder")?;
             outcome
-        });
-    outcome
+        })
 }
 
 /// One pipeline. `threshold` is what a reload changes.

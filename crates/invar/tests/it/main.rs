@@ -11,6 +11,7 @@ mod queue;
 mod reload;
 mod rotation;
 mod schema;
+mod storm;
 mod support;
 mod torture;
 mod try_;

@@ -146,9 +146,18 @@ impl Running {
 
     /// Peak resident memory so far, in bytes.
     pub fn peak_rss(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// Resident memory now, in bytes.
+    pub fn rss(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, field: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
         let kib = status.lines().find_map(|line| {
-            line.strip_prefix("VmHWM:")?
+            line.strip_prefix(field)?
                 .trim()
                 .strip_suffix(" kB")?
                 .trim()

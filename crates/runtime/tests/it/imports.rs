@@ -29,7 +29,7 @@ fn last(bench: &Bench) -> i64 {
 }
 
 fn import_health(bench: &Bench) -> component::Health {
-    bench.controller.import_health("import.test.lib").unwrap()
+    bench.controller.import_health("import.test.lib").expect("it is loaded")
 }
 
 #[tokio::test(start_paused = true)]

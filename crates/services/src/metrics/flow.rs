@@ -127,3 +127,20 @@ impl Collector for LogMetrics {
         families.push(family);
     }
 }
+
+/// `invar_tasks`: what the process is doing at once.
+pub(super) struct TaskMetrics(pub(super) tokio::runtime::Handle);
+
+const TASKS: &str = "invar_tasks";
+
+impl Collector for TaskMetrics {
+    fn describe(&self) -> Vec<Desc> {
+        vec![desc(TASKS, Kind::Gauge)]
+    }
+
+    fn collect(&self, families: &mut Vec<Family>) {
+        let mut family = Family::new(TASKS, "Asynchronous tasks that are alive.", Kind::Gauge);
+        family.push(Vec::new(), self.0.metrics().num_alive_tasks() as f64);
+        families.push(family);
+    }
+}

@@ -52,7 +52,7 @@ impl Printer {
                 out.push_str(hint);
                 out.push('\n');
             }
-            for instance in diag.trace.iter().rev() {
+            for instance in diag.trace.instances().iter().rev() {
                 out.push_str("  in ");
                 out.push_str(instance);
                 out.push('\n');

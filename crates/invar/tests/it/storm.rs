@@ -14,6 +14,8 @@ use std::time::Duration;
 use testkit::loki_sink::LokiSink;
 
 const RELOADS: u64 = 200;
+/// Clients that push all the time.
+const CLIENTS: usize = 8;
 /// By then everything that is made once has been made.
 const SETTLED: u64 = 60;
 
@@ -250,14 +252,24 @@ fn two_hundred_reloads_under_load() {
         std::thread::sleep(Duration::from_micros(500));
     });
     let port = ground.stays;
-    let mut kept = None;
-    let (keeper, asked) = again(&stop, move |n| {
-        let answer = push(&mut kept, port, &format!("asked {n}"));
-        if answer.to_ascii_lowercase().contains("connection: close") {
-            kept = None;
-        }
-    });
-    let (caller, called) = again(&stop, move |n| drop(push(&mut None, port, &format!("called {n}"))));
+    let mut threads = vec![writer];
+    let mut sent: Vec<(String, Arc<AtomicUsize>)> = vec![("kept".to_owned(), written)];
+    for n in 0..CLIENTS {
+        // Half of them keep their connection, the others make one for each request.
+        let (name, keeps) = (format!("pushed by {n}:"), n % 2 == 0);
+        let mut connection = None;
+        let (thread, count) = again(&stop, {
+            let name = name.clone();
+            move |n| {
+                let answer = push(&mut connection, port, &format!("{name} {n}"));
+                if !keeps || answer.to_ascii_lowercase().contains("connection: close") {
+                    connection = None;
+                }
+            }
+        });
+        threads.push(thread);
+        sent.push((name, count));
+    }
     eventually("delivery begins", || sink.totals().entries > 100);
 
     let mut dice = Dice(42);
@@ -293,12 +305,13 @@ fn two_hundred_reloads_under_load() {
     let (before, after) = (settled.expect("there were enough rounds"), held(&running));
 
     stop.store(true, Ordering::SeqCst);
-    for thread in [writer, keeper, caller] {
+    for thread in threads {
         thread.join().expect("every push was taken");
     }
-    let sent: Vec<(&str, usize)> = [("kept", &written), ("asked", &asked), ("called", &called)]
+    let sent: Vec<(String, usize)> = sent
+        .into_iter()
         .map(|(name, count)| (name, count.load(Ordering::SeqCst)))
-        .into();
+        .collect();
     let expected: usize = sent.iter().map(|(_, count)| count).sum();
     let arrived = || -> BTreeSet<String> {
         let lines = sink.entries().into_iter();

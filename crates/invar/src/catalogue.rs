@@ -15,18 +15,6 @@ fn components() -> impl Iterator<Item = Registration> {
         .copied()
 }
 
-/// Config blocks that the runtime itself understands, in place of a [`ConfigBlock`].
-pub const LANGUAGE_BLOCKS: &[&str] = &[
-    "argument",
-    "declare",
-    "export",
-    "foreach",
-    "import.file",
-    "import.git",
-    "import.http",
-    "import.string",
-];
-
 /// What this program knows of a component or config block that it cannot run.
 fn known(entry: upstream::Entry) -> Known {
     Known {
@@ -108,6 +96,7 @@ pub fn catalogue(allowed: Allowed, targets: Targets) -> Catalogue {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use value::shape::Shape;
 
     fn everything() -> Catalogue {
         let allowed = Allowed {
@@ -123,6 +112,16 @@ mod tests {
             "http",
             "tls.windows_certificate_filter is missing",
             "docs/differences.md, http.tls: there is no certificate store on Linux",
+        ),
+        (
+            "import.git",
+            "argument basic_auth.password_file is not Alloy's",
+            PASSWORD_FILE,
+        ),
+        (
+            "import.git",
+            "basic_auth.password: required is false and should not be",
+            PASSWORD_FILE,
         ),
         ("loki.process", "stage.eventlogmessage is missing", NOT_YET),
         ("loki.process", "stage.geoip is missing", NOT_YET),
@@ -154,6 +153,7 @@ mod tests {
             "Alloy refuses a block without endpoints, too, when it builds it",
         ),
     ];
+    const PASSWORD_FILE: &str = "docs/differences.md, import.git.credentials: the password may come from a file";
     const NOT_YET: &str = "this version does not have the stage";
     const CLIENT_CA: &str = "Alloy documents the argument and refuses it; here it means what the documentation says";
 
@@ -161,12 +161,16 @@ mod tests {
     fn everything_takes_and_exports_what_it_does_in_alloy() {
         let catalogue = everything();
         let components = catalogue.registry.components();
-        let components = components.map(|one| (one.name, (one.arguments)(), (one.exports)()));
+        let components = components.map(|one| (one.name, Shape::of((one.arguments)()), Shape::of((one.exports)())));
         let blocks = catalogue.config_blocks.iter();
-        let blocks = blocks.map(|one| (one.name, (one.schema)(), <() as Block>::schema()));
+        let blocks = blocks.map(|one| (one.name, Shape::of((one.schema)()), Shape::default()));
+        let imports = catalogue.imports.iter();
+        let imports = imports.map(|one| (one.name, Shape::of((one.arguments)()), Shape::default()));
+        let language = runtime::LANGUAGE_BLOCKS.iter();
+        let language = language.map(|one| (one.name, (one.arguments)(), (one.exports)()));
         let mut found = BTreeSet::new();
-        for (name, arguments, exports) in components.chain(blocks) {
-            let differences = testkit::schema::differences(name, arguments, exports);
+        for (name, arguments, exports) in components.chain(blocks).chain(imports).chain(language) {
+            let differences = testkit::schema::shape_differences(name, &arguments, &exports);
             let differences = differences.unwrap_or_else(|| panic!("Alloy has no {name}"));
             found.extend(
                 differences

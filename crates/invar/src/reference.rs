@@ -4,9 +4,10 @@ pub mod json;
 pub mod markdown;
 pub mod text;
 
-use crate::catalogue::{LANGUAGE_BLOCKS, Targets, catalogue};
+use crate::catalogue::{Targets, catalogue};
 use component::Stability;
 use runtime::registry::{Allowed, Description};
+use runtime::{LANGUAGE_BLOCKS, LanguageBlock};
 use value::shape::{Attribute, BlockShape, Shape};
 use value::{Type, Value};
 
@@ -48,6 +49,7 @@ pub struct Entry {
 /// Where what it takes is described.
 enum From {
     Schema(fn() -> &'static value::Schema),
+    Language(&'static LanguageBlock),
     Registry(Description),
 }
 
@@ -56,6 +58,7 @@ impl Entry {
     pub fn arguments(&self) -> Shape {
         match &self.source {
             From::Schema(schema) => Shape::of(schema()),
+            From::Language(block) => (block.arguments)(),
             From::Registry(description) => description.arguments(),
         }
     }
@@ -64,6 +67,7 @@ impl Entry {
     pub fn exports(&self) -> Shape {
         match &self.source {
             From::Schema(_) => Shape::default(),
+            From::Language(block) => (block.exports)(),
             From::Registry(description) => description.exports(),
         }
     }
@@ -81,7 +85,7 @@ pub fn entries() -> Vec<Entry> {
         kind,
         stability: description.stability,
         community: description.community,
-        runs: description.registration().is_some() || LANGUAGE_BLOCKS.contains(&description.name),
+        runs: description.registration().is_some(),
         note: upstream::component(description.name).and_then(|entry| entry.note),
         source: From::Registry(description),
     };
@@ -100,6 +104,24 @@ pub fn entries() -> Vec<Entry> {
             source: From::Schema(block.schema),
         })
         .collect();
+    blocks.extend(LANGUAGE_BLOCKS.iter().map(|block| Entry {
+        name: block.name,
+        kind: Kind::Block,
+        stability: block.stability,
+        community: false,
+        runs: true,
+        note: None,
+        source: From::Language(block),
+    }));
+    blocks.extend(catalogue.imports.iter().map(|kind| Entry {
+        name: kind.name,
+        kind: Kind::Block,
+        stability: Stability::GenerallyAvailable,
+        community: false,
+        runs: true,
+        note: None,
+        source: From::Schema(kind.arguments),
+    }));
     let known = upstream::blocks().filter_map(|entry| catalogue.registry.describe_block(entry.name, everything)?.ok());
     for description in known {
         if !blocks.iter().any(|block| block.name == description.name) {

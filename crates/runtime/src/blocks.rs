@@ -1,6 +1,8 @@
 //! Arguments of the blocks that belong to the language.
 
-use value::{Block, Schema, Value};
+use component::Stability;
+use value::shape::{BlockShape, Shape};
+use value::{Block, Value};
 
 /// `argument "name" { }`
 #[derive(Block, Clone, PartialEq)]
@@ -44,11 +46,75 @@ pub(crate) struct ForeachBlock {
     pub(crate) enable_metrics: bool,
 }
 
-/// The schemas of the blocks of the language by name; a `foreach` without its template.
-pub fn language_blocks() -> [(&'static str, &'static Schema); 3] {
-    [
-        ("argument", ArgumentBlock::schema()),
-        ("export", ExportBlock::schema()),
-        ("foreach", ForeachBlock::schema()),
-    ]
+/// A block of the language as a reference describes it.
+pub struct LanguageBlock {
+    /// Its name.
+    pub name: &'static str,
+    /// How settled it is.
+    pub stability: Stability,
+    /// What it takes.
+    pub arguments: fn() -> Shape,
+    /// What it exports.
+    pub exports: fn() -> Shape,
+}
+
+/// The blocks of the language, apart from imports.
+pub const LANGUAGE_BLOCKS: &[LanguageBlock] = &[
+    LanguageBlock {
+        name: "argument",
+        stability: Stability::GenerallyAvailable,
+        arguments: || Shape::of(ArgumentBlock::schema()),
+        exports: || Shape::of(ArgumentExports::schema()),
+    },
+    LanguageBlock {
+        name: "declare",
+        stability: Stability::GenerallyAvailable,
+        arguments: || {
+            body(
+                "A module: what stands in it is made once for each instance.",
+                "DeclareBlock",
+            )
+        },
+        exports: Shape::default,
+    },
+    LanguageBlock {
+        name: "export",
+        stability: Stability::GenerallyAvailable,
+        arguments: || Shape::of(ExportBlock::schema()),
+        exports: Shape::default,
+    },
+    LanguageBlock {
+        name: "foreach",
+        stability: Stability::Experimental,
+        arguments: foreach,
+        exports: Shape::default,
+    },
+];
+
+/// What `argument` exports.
+#[derive(Block, Clone, PartialEq)]
+struct ArgumentExports {
+    /// What the instance was given, or the default.
+    #[arg(default)]
+    value: Value,
+}
+
+/// Holds any components and blocks.
+fn body(doc: &'static str, name: &'static str) -> Shape {
+    Shape {
+        name: name.into(),
+        doc: doc.into(),
+        free_form: true,
+        ..Shape::default()
+    }
+}
+
+fn foreach() -> Shape {
+    let mut shape = Shape::of(ForeachBlock::schema());
+    let doc = "What is made for each item. It sees the item under the name that `var` says, and everything around the `foreach`.";
+    let mut template = BlockShape::new("template", move || body(doc, "TemplateBlock"));
+    template.doc = doc.into();
+    template.required = true;
+    shape.blocks.push(template);
+    shape
 }

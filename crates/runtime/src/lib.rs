@@ -42,7 +42,7 @@ mod validate;
 mod view;
 mod workers;
 
-pub use blocks::language_blocks;
+pub use blocks::{LANGUAGE_BLOCKS, LanguageBlock};
 pub use catalogue::Catalogue;
 pub use config::ConfigBlock;
 pub use controller::{Controller, LoadError, Loaded, Options};

@@ -8,10 +8,15 @@ use value::{Schema, Secret, Type, Value};
 /// What differs between the arguments and exports of a component, or config block, and those of Alloy's: names, types, whether they must
 /// be given, how often and with a label, defaults. `None` if Alloy has none of that name.
 pub fn differences(name: &str, arguments: &'static Schema, exports: &'static Schema) -> Option<Vec<String>> {
+    shape_differences(name, &Shape::of(arguments), &Shape::of(exports))
+}
+
+/// The same for shapes.
+pub fn shape_differences(name: &str, arguments: &Shape, exports: &Shape) -> Option<Vec<String>> {
     let theirs = upstream::component(name).or_else(|| upstream::block(name))?;
     let mut compared = Compared::default();
-    compared.block("", &Shape::of(arguments), &theirs.arguments());
-    compared.exports(&Shape::of(exports), &theirs.exports());
+    compared.block("", arguments, &theirs.arguments());
+    compared.exports(exports, &theirs.exports());
     Some(compared.differences)
 }
 

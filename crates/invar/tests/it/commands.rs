@@ -202,6 +202,32 @@ fn run_says_why_it_cannot_start() {
         error.contains("could not perform the initial load successfully"),
         "{error}"
     );
+    // What exists in Alloy only is checked by `validate` and refused by `run`, with what works instead.
+    fs::write(
+        &path,
+        "loki.source.kafka \"a\" {\n\tbrokers    = []\n\ttopics     = []\n\tforward_to = []\n}\n",
+    )
+    .expect("the configuration can be written");
+    let (_, error, code) = texts(&invar(
+        &["run", name, &storage, "--server.http.listen-addr=127.0.0.1:0"],
+        "",
+    ));
+    assert_eq!(code, 1);
+    assert_eq!(
+        error.matches("loki.source.kafka").count(),
+        2,
+        "in the message and in the excerpt:\n{error}"
+    );
+    for words in [
+        "config.alloy:1:1: component \"loki.source.kafka\" is known, but this version of Invar cannot run it",
+        "hint: of this family it runs loki.source.api, loki.source.file",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
+    assert_eq!(
+        texts(&invar(&["validate", name], "")),
+        (String::new(), String::new(), 0)
+    );
     let (_, error, code) = texts(&invar(
         &[
             "run",

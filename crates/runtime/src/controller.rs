@@ -186,7 +186,28 @@ impl Controller {
         let inner = &self.0;
         let mut loading = inner.loading.lock().await;
         let configuration = Arc::new(loader::load(&inner.options.catalogue, files).checked()?);
-        let mut loaded = inner.transact(configuration.clone(), Again::default(), true).await?;
+        // Content that was refused may have waited for this configuration: the two are loaded together, if that is possible.
+        let waiting = inner.refresh.contents();
+        let mut outcome = None;
+        if !waiting.is_empty() {
+            let again = Again {
+                contents: waiting.clone(),
+                ..Again::default()
+            };
+            outcome = Some(inner.transact(configuration.clone(), again, true).await);
+        }
+        let mut loaded = match outcome {
+            Some(Ok(loaded)) => {
+                inner.refresh.done(&waiting);
+                loaded
+            }
+            Some(Err(newest)) => {
+                let without = inner.transact(configuration.clone(), Again::default(), true).await;
+                // What is wrong with the newest of everything is what a person wants to know.
+                without.map_err(|_| newest)?
+            }
+            None => inner.transact(configuration.clone(), Again::default(), true).await?,
+        };
         inner.ready.store(true, Ordering::Release);
         loaded.warnings.0.splice(0..0, configuration.warnings.iter().cloned());
         *loading = configuration;

@@ -223,7 +223,7 @@ impl<'a> Draft<'a> {
             let (slot, is_fresh) = match &spec.kind {
                 Kind::Component(registration) => {
                     let slot = self.component(&at, registration);
-                    (slot, at.old.is_none())
+                    (slot, !matches!(at.old, Some(Slot::Component(_))))
                 }
                 Kind::Config(_) => {
                     self.config(&at);
@@ -409,7 +409,8 @@ impl<'a> Draft<'a> {
         {
             return (Some(slot.clone()), false);
         }
-        let arguments = match keep {
+        // Another module may take other arguments than those that are given.
+        let arguments = match keep && !self.task.modules {
             true => None,
             false => {
                 let evaluated = self.evaluate(at);
@@ -602,6 +603,9 @@ impl<'a> Draft<'a> {
             Some(Vitality::Other(vitals.clone())),
             Change::new(move || match &caveat {
                 Some(caveat) => told.content(Err(caveat), now),
+                None if same_content => {
+                    // Newer content that was refused is still what is wrong with it.
+                }
                 None => told.content(Ok("content updated"), now),
             }),
         ));
@@ -642,7 +646,8 @@ impl<'a> Draft<'a> {
         arguments: &Body,
         old: Option<&Import>,
     ) -> Option<Fetched> {
-        if let Some(new) = self.task.contents.get(&at.global) {
+        let new = self.task.contents.get(&at.global);
+        if let (Some(new), false) = (new, self.task.reload) {
             return Some(new.clone());
         }
         let has = |import: &Import| Fetched {
@@ -664,6 +669,9 @@ impl<'a> Draft<'a> {
                 return None;
             }
             None => {}
+        }
+        if let (Some(new), Some(_)) = (new, old) {
+            return Some(new.clone());
         }
         if let Some(import) = old {
             return Some(has(import));

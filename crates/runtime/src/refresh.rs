@@ -6,7 +6,7 @@
 use crate::controller::{Again, Inner, LoadError};
 use crate::scope::{Slot, locate};
 use component::{Fetched, Result as ComponentResult};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -52,6 +52,21 @@ impl Refresh {
 
     fn take(&self) -> BTreeMap<String, Option<Fetched>> {
         std::mem::take(&mut *self.waiting())
+    }
+
+    /// New content that waits, or was refused.
+    pub(crate) fn contents(&self) -> HashMap<String, Fetched> {
+        let waiting = self.waiting();
+        let contents = waiting
+            .iter()
+            .filter_map(|(id, fetched)| Some((id.clone(), fetched.clone()?)));
+        contents.collect()
+    }
+
+    /// This content is used now.
+    pub(crate) fn done(&self, contents: &HashMap<String, Fetched>) {
+        self.waiting()
+            .retain(|id, fetched| fetched.is_none() || fetched.as_ref() != contents.get(id));
     }
 
     /// What failed waits again, unless there is something newer by now.

@@ -88,6 +88,43 @@ async fn bad_content_is_refused_told_and_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_module_that_takes_other_arguments_is_refused_until_they_are_given() {
+    let bench = bench();
+    bench.shelf.put("lib", &plus(10));
+    bench.load(USER).await.unwrap();
+    let renamed = plus(20)
+        .replace(
+            "argument \"input\" { }",
+            "argument \"number\" { optional = true\n default = 0 }",
+        )
+        .replace("argument.input.value", "argument.number.value");
+    bench.shelf.put("lib", &renamed);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(last(&bench), 11);
+    let health = import_health(&bench);
+    assert!(
+        health
+            .message
+            .contains("Provided argument \"input\" is not defined in the module"),
+        "{}",
+        health.message
+    );
+    // Neither of the two could be loaded alone.
+    bench.load(&USER.replace("input = 1", "number = 1")).await.unwrap();
+    bench.settle().await;
+    assert_eq!(last(&bench), 21);
+    assert_eq!(import_health(&bench).state, HealthState::Healthy);
+    // What is refused is no obstacle to another change.
+    bench.shelf.put("lib", "declare {");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    bench.load(&USER.replace("input = 1", "number = 2")).await.unwrap();
+    bench.settle().await;
+    assert_eq!(last(&bench), 22);
+    assert_eq!(import_health(&bench).state, HealthState::Unhealthy);
+    bench.controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bad_import_holds_up_no_other() {
     let bench = bench();
     bench.shelf.put("lib", &plus(1));

@@ -1,8 +1,8 @@
 //! The running graph: loads configurations as transactions, passes changed exports on, stops.
 
-use crate::catalogue::Catalogue;
 use crate::loader::{self, Configuration};
 use crate::metrics::ControllerMetrics;
+use crate::options::{Options, context};
 use crate::plan::Step;
 use crate::prepare::{Draft, Need, Opened, Task, Vitality, same_source};
 use crate::queue::UpdateQueue;
@@ -10,18 +10,14 @@ use crate::refresh::Refresh;
 use crate::scheduler::Scheduler;
 use crate::scope::{Scope, Slot, locate, walk};
 use crate::sources::SourceFile;
+use crate::waves::waves;
 use crate::workers::Workers;
 use arc_swap::ArcSwap;
-use component::{CancellationToken, ContextParts, Fetched, Inspector, Result as ComponentResult, Services};
+use component::{CancellationToken, ContextParts, Fetched, Result as ComponentResult};
 use futures_util::future::{BoxFuture, join_all};
-use host::Host;
-use promtext::Registry as Metrics;
-use signals::{Budget, Ledger};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use syntax::{Diagnostic, Diagnostics, Source};
 use tokio::sync::{Mutex, RwLock};
 use tokio::task::JoinHandle;
@@ -29,34 +25,6 @@ use value::Object;
 
 /// How deep imports of imports may have to be fetched one after the other within one load.
 const MAX_FETCH_ROUNDS: usize = 16;
-
-/// What a controller works with.
-pub struct Options {
-    /// Components and config blocks.
-    pub catalogue: Catalogue,
-    /// Functions and constants of the language.
-    pub stdlib: eval::Stdlib,
-    /// Time, files, randomness.
-    pub host: Host,
-    /// Memory budget of the process.
-    pub budget: Budget,
-    /// Ledger of the process.
-    pub ledger: Ledger,
-    /// Metrics of the process.
-    pub metrics: Metrics,
-    /// Services for components.
-    pub services: Services,
-    /// Folder for state; each component gets one below it.
-    pub storage: PathBuf,
-    /// What `module_path` is in the configuration: the folder that it stands in.
-    pub module_path: String,
-    /// Number of workers that evaluate.
-    pub workers: usize,
-    /// How long a component may take to stop; `None` means for ever.
-    pub shutdown_deadline: Option<Duration>,
-    /// Sees what happens inside components.
-    pub inspector: Option<Arc<dyn Inspector>>,
-}
 
 /// A configuration that was refused. What ran before runs on, untouched.
 #[derive(Debug)]
@@ -227,52 +195,6 @@ impl Controller {
             join_all(wave.into_iter().map(|id| self.0.scheduler().stop([id]))).await;
         }
     }
-}
-
-/// Ids in the order in which they stop: each wave when the one before has ended.
-fn waves(root: &Arc<Scope>) -> Vec<Vec<String>> {
-    let mut waves: Vec<Vec<String>> = Vec::new();
-    scope_waves(root, 0, &mut waves);
-    waves
-}
-
-/// Puts the nodes of a scope into waves, none before `first`; gives the number after the last that is used.
-fn scope_waves(scope: &Arc<Scope>, first: usize, waves: &mut Vec<Vec<String>>) -> usize {
-    let mut after: HashMap<&str, usize> = HashMap::new();
-    let mut last = first;
-    for id in scope.configuration.order.iter().rev() {
-        let dependants = scope.configuration.graph.dependants(id);
-        let at = dependants
-            .iter()
-            .filter_map(|dependant| after.get(dependant))
-            .max()
-            .map_or(first, |after| *after);
-        let end = match scope.slots.get(id) {
-            Some(Slot::Component(_)) => put(waves, at, scope.global(id)),
-            Some(Slot::Import { scope: inner, .. }) => {
-                let end = put(waves, at, scope.global(id));
-                scope_waves(inner, at, waves).max(end)
-            }
-            Some(Slot::Custom { scope: inner, .. }) => scope_waves(inner, at, waves),
-            Some(Slot::Foreach { children, .. }) => children
-                .iter()
-                .map(|(_, child)| scope_waves(child, at, waves))
-                .max()
-                .unwrap_or(at),
-            Some(Slot::Value(_)) | None => at,
-        };
-        after.insert(id, end);
-        last = last.max(end);
-    }
-    last
-}
-
-fn put(waves: &mut Vec<Vec<String>>, at: usize, id: String) -> usize {
-    if waves.len() <= at {
-        waves.resize_with(at + 1, Vec::new);
-    }
-    waves[at].push(id);
-    at + 1
 }
 
 impl Inner {
@@ -548,38 +470,5 @@ fn is_same(a: &Slot, b: &Slot) -> bool {
         (Slot::Component(a), Slot::Component(b)) => Arc::ptr_eq(a, b),
         (Slot::Import { import: a, .. }, Slot::Import { import: b, .. }) => same_source(&a.source, &b.source),
         _ => false,
-    }
-}
-
-/// What a component gets to see of the world. `scope` is the global id of the module instance that it is in.
-pub(crate) fn context(
-    options: &Options,
-    scope: &str,
-    id: &str,
-    silent: bool,
-    exported: Arc<dyn Fn() + Send + Sync>,
-) -> ContextParts {
-    let global = crate::scope::join(scope, id);
-    let path = format!("/{scope}");
-    let labels = [("component_path", path.as_str()), ("component_id", id)];
-    let metrics = match silent {
-        true => Metrics::new(),
-        false => options
-            .metrics
-            .scoped(&labels)
-            .expect("both label names are well formed"),
-    };
-    ContextParts {
-        data_path: options.storage.join(&global),
-        id: Arc::from(global),
-        host: options.host.clone(),
-        budget: options.budget.clone(),
-        ledger: options.ledger.clone(),
-        metrics,
-        services: options.services.clone(),
-        stability: options.catalogue.allowed.stability,
-        span: tracing::info_span!("component", component_path = path, component_id = id),
-        exported,
-        inspector: options.inspector.clone(),
     }
 }

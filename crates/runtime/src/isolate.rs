@@ -1,9 +1,9 @@
 //! Builds one component of a configuration with nothing else running, for trying it out.
 
-use crate::controller::{Options, context};
 use crate::evaluate::{diagnose, evaluate};
 use crate::frame::Tree;
 use crate::loader::Configuration;
+use crate::options::{Options, context};
 use crate::spec::{Kind, Spec};
 use component::Instance;
 use std::collections::HashMap;

@@ -1,0 +1,234 @@
+//! Instances of modules, and children of `foreach`.
+
+use super::{At, Draft, Vitality, Wanted};
+use crate::blocks::ForeachBlock;
+use crate::children;
+use crate::evaluate::{Evaluated, whole};
+use crate::frame::{Frame, NoDefinition};
+use crate::loader::Configuration;
+use crate::module::Module;
+use crate::names;
+use crate::node::{CUSTOM, FOREACH, Vitals};
+use crate::plan::Verdict;
+use crate::scope::{Scope, Slot, exports, join};
+use crate::spec::{Custom, Foreach, Spec};
+use component::Change;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use syntax::Diagnostic;
+use value::Value;
+
+impl Draft<'_> {
+    pub(super) fn custom(&mut self, at: &At<'_>, custom: &Custom) -> (Option<Slot>, bool) {
+        self.step(at);
+        let old = match at.old {
+            Some(Slot::Custom { vitals, scope }) => Some((vitals, scope)),
+            _ => None,
+        };
+        let evaluated_before = old.is_some_and(|(vitals, _)| vitals.is_evaluated());
+        let keep = at.verdict == Verdict::Keep && evaluated_before;
+        if let Some(slot) = at.old
+            && keep
+            && !self.task.modules
+            && !self.is_dirty_within(&at.global)
+        {
+            return (Some(slot.clone()), false);
+        }
+        // Another module may take other arguments than those that are given.
+        let arguments = match keep && !self.task.modules {
+            true => None,
+            false => {
+                let evaluated = self.evaluate(at);
+                match evaluated.attributes(at.spec) {
+                    Ok(found) => Some((found.into_iter().collect::<BTreeMap<_, _>>(), evaluated)),
+                    Err(wrong) => {
+                        self.problems(wrong);
+                        return (None, false);
+                    }
+                }
+            }
+        };
+        let made = at.frame.definition(custom, |module, around| {
+            self.instance(at, arguments, module, around, old.map(|(_, scope)| scope))
+        });
+        let scope = match made {
+            Ok(Some(scope)) => scope,
+            Ok(None) | Err(NoDefinition::Pending) => return (None, false),
+            Err(NoDefinition::Missing(message, has)) => {
+                let block = at.spec.block.as_ref();
+                let mut diagnostic = Diagnostic::error(message);
+                if let Some(block) = block {
+                    diagnostic = diagnostic.at(&at.spec.source, block.name_span());
+                }
+                diagnostic.hint = names::instead(&custom.name, &has);
+                self.problem(diagnostic);
+                return (None, false);
+            }
+        };
+        let is_fresh = old.is_none_or(|(_, was)| !exports(was).same(&exports(&scope)));
+        let vitals = match old {
+            Some((vitals, _)) => {
+                let vitals = vitals.clone();
+                self.changes
+                    .push((Some(Vitality::Other(vitals.clone())), Change::new(|| {})));
+                vitals
+            }
+            None => Arc::new(Vitals::new(&CUSTOM, self.now)),
+        };
+        (Some(Slot::Custom { vitals, scope }), is_fresh)
+    }
+
+    /// The scope of an instance of a module.
+    fn instance(
+        &mut self,
+        at: &At<'_>,
+        arguments: Option<(BTreeMap<String, Value>, Evaluated)>,
+        module: &Arc<Module>,
+        around: &Frame<'_>,
+        old: Option<&Arc<Scope>>,
+    ) -> Option<Arc<Scope>> {
+        let configuration = self.load(module, around, None, at.spec)?;
+        if let Some((given, _)) = &arguments {
+            let mut unknown = false;
+            for name in given.keys() {
+                if configuration.specs.contains_key(&format!("argument.{name}")) {
+                    continue;
+                }
+                unknown = true;
+                let message = format!("Provided argument \"{name}\" is not defined in the module");
+                let mut diagnostic = whole(at.spec, message);
+                let attributes = at.spec.block.iter().flat_map(|block| block.body.attributes());
+                if let Some(written) = attributes.into_iter().find(|written| written.name.name == *name) {
+                    diagnostic = diagnostic.at(&at.spec.source, written.name.span);
+                }
+                let ids = configuration.graph.ids();
+                let known: Vec<String> = ids
+                    .filter_map(|id| id.strip_prefix("argument."))
+                    .map(str::to_owned)
+                    .collect();
+                diagnostic.hint = names::takes(name, &known);
+                self.problem(diagnostic);
+            }
+            if unknown {
+                return None;
+            }
+        }
+        let before = self.problems.len();
+        self.trace.push(at.spec.mention());
+        let module_path = around.variables.get("module_path").cloned().unwrap_or_default();
+        let scope = self.scope(Wanted {
+            path: at.global.as_str().into(),
+            configuration,
+            variables: [("module_path", module_path)].into_iter().collect(),
+            arguments: arguments.map(|(given, _)| given),
+            old,
+            parent: Some(around),
+            site: Some(at.spec),
+            silent: at.silent,
+        });
+        self.trace.pop();
+        (self.problems.len() == before).then_some(scope)
+    }
+
+    /// The nodes of a module, or what is wrong with them.
+    fn load(
+        &mut self,
+        module: &Module,
+        around: &Frame<'_>,
+        variable: Option<&str>,
+        site: &Spec,
+    ) -> Option<Arc<Configuration>> {
+        match module.load(&self.task.options.catalogue, Some(around.around), variable) {
+            Ok(configuration) => {
+                for warning in configuration.warnings.iter() {
+                    if !self.warnings.contains(warning) {
+                        self.warnings.push(warning.clone());
+                    }
+                }
+                Some(configuration)
+            }
+            Err(diagnostics) => {
+                self.trace.push(site.mention());
+                // One module with many instances is wrong once.
+                for diagnostic in diagnostics {
+                    let known = self.problems.iter().any(|known| {
+                        (&known.file, known.start, &known.message)
+                            == (&diagnostic.file, diagnostic.start, &diagnostic.message)
+                    });
+                    if !known {
+                        self.problem(diagnostic);
+                    }
+                }
+                // Counted in any case: there is no scope.
+                if self.problems.is_empty() {
+                    self.problem(whole(site, "the module is broken".to_owned()));
+                }
+                self.trace.pop();
+                None
+            }
+        }
+    }
+
+    pub(super) fn foreach(&mut self, at: &At<'_>, foreach: &Foreach) -> Option<Slot> {
+        self.step(at);
+        let old = match at.old {
+            Some(Slot::Foreach { vitals, children }) => Some((vitals, children)),
+            _ => None,
+        };
+        if let (Some(slot), Some((vitals, _))) = (at.old, old)
+            && at.verdict == Verdict::Keep
+            && vitals.is_evaluated()
+            && !self.task.modules
+            && !self.is_dirty_within(&at.global)
+        {
+            return Some(slot.clone());
+        }
+        let evaluated = self.evaluate(at);
+        let block = match value::decode::<ForeachBlock>(&evaluated.body) {
+            Ok(block) => block,
+            Err(error) => {
+                self.problem(evaluated.diagnose(at.spec, &error));
+                return None;
+            }
+        };
+        let configuration = self.load(&foreach.template, &at.frame, Some(&block.var), at.spec)?;
+        let (names, lacking) = children::names(&block.collection, &block.id, block.hash_string_id);
+        for item in lacking {
+            let (node_id, id) = (at.global.as_str(), block.id.as_str());
+            tracing::warn!(node_id, id, item, "specified id not found in collection item");
+        }
+        let before = (self.problems.len(), self.needs.len());
+        let olds: HashMap<&str, &Arc<Scope>> = old
+            .iter()
+            .flat_map(|(_, children)| children.iter().map(|(id, scope)| (id.as_str(), scope)))
+            .collect();
+        let mut children = Vec::with_capacity(names.len());
+        for (name, item) in names.into_iter().zip(block.collection) {
+            let mut variables = at.frame.variables.clone();
+            variables.insert(block.var.as_str(), item);
+            self.trace.push(format!("{}, child {name}", at.spec.mention()));
+            let scope = self.scope(Wanted {
+                path: join(&at.global, &name).into(),
+                configuration: configuration.clone(),
+                variables,
+                arguments: None,
+                old: olds.get(name.as_str()).copied(),
+                parent: Some(&at.frame),
+                site: Some(at.spec),
+                silent: at.silent || !block.enable_metrics,
+            });
+            self.trace.pop();
+            children.push((name, scope));
+        }
+        if before != (self.problems.len(), self.needs.len()) {
+            return None;
+        }
+        let vitals = match old {
+            Some((vitals, _)) => vitals.clone(),
+            None => Arc::new(Vitals::new(&FOREACH, self.now)),
+        };
+        self.changes
+            .push((Some(Vitality::Other(vitals.clone())), Change::new(|| {})));
+        Some(Slot::Foreach { vitals, children })
+    }
+}

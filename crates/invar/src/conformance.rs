@@ -1,6 +1,7 @@
 //! What checks say of configurations that others wrote, and of the same with one mistake made on purpose.
 
 mod configs;
+mod mutants;
 mod upstream;
 
 use crate::app;

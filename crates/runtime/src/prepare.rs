@@ -8,7 +8,7 @@ use crate::controller::Options;
 use crate::evaluate::{Evaluated, diagnose, evaluate, whole};
 use crate::frame::{self, Frame, NoDefinition};
 use crate::loader::{self, Configuration};
-use crate::module::{Module, Place};
+use crate::module::{CIRCULAR, MAX_DEPTH, Module, Place, too_deep};
 use crate::names;
 use crate::node::{CUSTOM, FOREACH, IMPORT, Node, Vitals};
 use crate::plan::{Step, Verdict, verdict};
@@ -70,6 +70,10 @@ pub(crate) struct Draft<'a> {
     pub(crate) sources: Vec<Source>,
     /// Instances of modules on the way to where the draft is.
     trace: Vec<String>,
+    /// What the imports brought that led to where the work is, one in the other.
+    importing: Vec<Content>,
+    /// Whether modules are in each other without end.
+    endless: bool,
     now: i64,
 }
 
@@ -125,6 +129,8 @@ impl<'a> Draft<'a> {
             steps: Vec::new(),
             sources: Vec::new(),
             trace: Vec::new(),
+            importing: Vec::new(),
+            endless: false,
             now,
         }
     }
@@ -461,6 +467,9 @@ impl<'a> Draft<'a> {
         around: &Frame<'_>,
         old: Option<&Arc<Scope>>,
     ) -> Option<Arc<Scope>> {
+        if self.is_endless(at) {
+            return None;
+        }
         let configuration = self.load(module, around, None, at.spec)?;
         if let Some((given, _)) = &arguments {
             let mut unknown = false;
@@ -502,6 +511,19 @@ impl<'a> Draft<'a> {
         });
         self.trace.pop();
         (self.problems.len() == before).then_some(scope)
+    }
+
+    /// Whether modules are in each other without end. That is said once, and no more is made.
+    fn is_endless(&mut self, at: &At<'_>) -> bool {
+        if !self.endless && at.global.split('/').count() > MAX_DEPTH {
+            self.endless(at, too_deep());
+        }
+        self.endless
+    }
+
+    fn endless(&mut self, at: &At<'_>, message: String) {
+        self.endless = true;
+        self.problem(whole(at.spec, message));
     }
 
     /// The nodes of a module, or what is wrong with them.
@@ -697,8 +719,15 @@ impl<'a> Draft<'a> {
             _ => self.parsed(at, kind, content)?,
         };
         self.sources.extend(configuration.sources.iter().cloned());
+        if self.importing.contains(content) {
+            self.endless(at, CIRCULAR.to_owned());
+        }
+        if self.is_endless(at) {
+            return None;
+        }
         let before = (self.problems.len(), self.needs.len());
         self.trace.push(at.spec.mention());
+        self.importing.push(content.clone());
         let scope = self.scope(Wanted {
             path: at.global.as_str().into(),
             configuration,
@@ -711,6 +740,7 @@ impl<'a> Draft<'a> {
             site: Some(at.spec),
             silent: at.silent,
         });
+        self.importing.pop();
         self.trace.pop();
         (before == (self.problems.len(), self.needs.len())).then_some(scope)
     }

@@ -6,6 +6,8 @@ mod catalogue;
 mod cli;
 mod client;
 mod command;
+#[cfg(test)]
+mod conformance;
 mod memory;
 mod output;
 mod reference;

@@ -48,7 +48,10 @@ pub fn expand(validation: &Validation<'_>, files: &[SourceFile]) -> Result<Expan
         outer: &[],
         site: None,
     };
-    scope(&mut library, &ground, &place, &mut made);
+    // What is wrong may be without end, such as a module that is made of itself.
+    if !library.found.has_errors() {
+        scope(&mut library, &ground, &place, &mut made);
+    }
     if library.found.has_errors() {
         return Err(LoadError {
             diagnostics: library.found,
@@ -143,13 +146,16 @@ fn instance(
     let (configuration, _) = library.module(module, variable, around);
     let configuration: &Configuration = &configuration;
     let contents = library.contents(configuration, around.module_path);
+    if library.found.has_errors() {
+        return Vec::new();
+    }
     let ground = Ground {
         configuration,
         contents: &contents,
         parent: Some(around),
         module_path: around.module_path,
     };
-    scope(library, &ground, place, made);
+    library.deeper(|library| scope(library, &ground, place, made));
     let exports = configuration.nodes().filter(|node| matches!(node.kind, Kind::Export));
     exports.map(|node| join(place.path, &node.id)).collect()
 }

@@ -7,7 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::evaluate::evaluate;
 use crate::frame::NoDefinition;
 use crate::loader::{self, Configuration};
-use crate::module::{Around, Module, Place};
+use crate::module::{Around, CIRCULAR, MAX_DEPTH, Module, Place, too_deep};
 use crate::names;
 use crate::spec::{Custom, Kind, Spec};
 use component::{Content, ImportContext, ImportKind};
@@ -63,6 +63,12 @@ pub(crate) struct Library<'v> {
     modules: HashMap<*const Module, (Arc<Module>, Rc<Configuration>)>,
     /// The imports that led to where the work is.
     trace: Vec<String>,
+    /// What they brought, while content is read.
+    importing: Vec<Content>,
+    /// How deep the work is in modules.
+    depth: usize,
+    /// Whether modules are in each other without end, so that no more is looked at.
+    endless: bool,
 }
 
 impl<'v> Library<'v> {
@@ -74,6 +80,9 @@ impl<'v> Library<'v> {
             notes: Vec::new(),
             modules: HashMap::new(),
             trace: Vec::new(),
+            importing: Vec::new(),
+            depth: 0,
+            endless: false,
         }
     }
 
@@ -90,6 +99,24 @@ impl<'v> Library<'v> {
         let result = work(self);
         self.trace.pop();
         result
+    }
+
+    /// Works on what is in a module.
+    pub(crate) fn deeper<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        self.depth += 1;
+        let result = work(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn endless(&mut self, import: &Spec, message: String) {
+        self.endless = true;
+        let head = import
+            .block
+            .as_ref()
+            .map(|block| block.header_span())
+            .unwrap_or_default();
+        self.report(Diagnostic::error(message).at(&import.source, head));
     }
 
     /// The nodes of a module, and whether it was loaded only now.
@@ -165,7 +192,18 @@ impl<'v> Library<'v> {
     }
 
     fn import(&mut self, spec: &Spec, kind: &ImportKind, module_path: &str) -> Option<Imported> {
+        if self.endless {
+            return None;
+        }
+        if self.depth > MAX_DEPTH {
+            self.endless(spec, too_deep());
+            return None;
+        }
         let content = self.content(spec, kind, module_path)?;
+        if self.importing.contains(&content) {
+            self.endless(spec, CIRCULAR.to_owned());
+            return None;
+        }
         self.within(spec, |this| {
             let mut problems = Diagnostics::default();
             let files = content
@@ -182,7 +220,9 @@ impl<'v> Library<'v> {
             let module = Module::new(Place::Content, statements);
             let outcome = loader::load_module(this.validation.catalogue, &module, None, None);
             outcome.diagnostics.into_iter().for_each(|problem| this.report(problem));
-            let contents = this.contents(&outcome.configuration, &content.module_path);
+            this.importing.push(content.clone());
+            let contents = this.deeper(|this| this.contents(&outcome.configuration, &content.module_path));
+            this.importing.pop();
             Some(Imported {
                 configuration: outcome.configuration,
                 contents,

@@ -35,6 +35,7 @@ mod propagate;
 mod queue;
 mod refresh;
 pub mod registry;
+mod report;
 mod scheduler;
 mod scope;
 pub mod sources;
@@ -57,24 +58,8 @@ pub use node::Node;
 pub use options::Options;
 pub use plan::{GraphPlan, NodePlan, Step, Verdict, plan, verdict};
 pub use queue::UpdateQueue;
+pub use report::report;
 pub use scheduler::Scheduler;
 pub use validate::{Validated, validate};
 pub use view::NodeInfo;
 pub use workers::{Full, Workers};
-
-use syntax::{Diagnostics, Source};
-
-/// Diagnostics as a person reads them: each with its place and a snippet of the source.
-pub fn report(diagnostics: &Diagnostics, sources: &[Source], color: bool) -> String {
-    let printer = syntax::diag::Printer {
-        color,
-        ..Default::default()
-    };
-    let text_of = |name: &str| {
-        sources
-            .iter()
-            .find(|source| source.name().as_ref() == name)
-            .map(Source::text)
-    };
-    printer.print(diagnostics, text_of)
-}

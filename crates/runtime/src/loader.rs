@@ -438,16 +438,22 @@ impl<'a> Loader<'a> {
                 Some(kind)
             }
             Err(error) => {
+                let near = error.near.or_else(|| self.near_name(name));
                 let mut diagnostic = Diagnostic::error(error.message).at(source, block.name_span());
-                diagnostic.hint = error.hint.or_else(|| self.config_hint(name));
+                let meant = near.as_ref().map(|near| format!("did you mean \"{near}\"?"));
+                diagnostic.hint = error.hint.or(meant);
                 self.diagnostics.push(diagnostic);
                 self.refused.insert(block.id());
+                // What refers to it is probably right.
+                self.refused
+                    .extend(near.map(|near| format!("{near}.{}", block.label_text())));
                 None
             }
         }
     }
 
-    fn config_hint(&self, name: &str) -> Option<String> {
+    /// The block of the language, config block or module that was probably meant.
+    fn near_name(&self, name: &str) -> Option<String> {
         let configs = self.catalogue.config_blocks.iter().map(|config| config.name);
         let imports = self.catalogue.imports.iter().map(|kind| kind.name);
         let blocks = ["declare", "foreach", "argument", "export"];
@@ -457,7 +463,7 @@ impl<'a> Loader<'a> {
             .flat_map(|scope| scope.declares().chain(scope.imports.keys().map(String::as_str)))
             .collect();
         let known = configs.chain(imports).chain(blocks).chain(customs);
-        syntax::diag::suggest(name, known).map(|near| format!("did you mean \"{near}\"?"))
+        syntax::diag::suggest(name, known).map(str::to_owned)
     }
 
     fn add(&mut self, source: Source, block: Arc<Block>, kind: Kind) {

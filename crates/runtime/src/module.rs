@@ -19,6 +19,17 @@ pub enum Place {
     Content,
 }
 
+/// How deep instances and imports are in each other at most. Only modules that import themselves get there.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+/// What is said of modules that are in each other without end.
+pub(crate) fn too_deep() -> String {
+    format!("modules are more than {MAX_DEPTH} deep in each other; one of them probably imports itself")
+}
+
+/// What is said of content that was imported by itself.
+pub(crate) const CIRCULAR: &str = "a module cannot import itself, nor what imports it";
+
 /// A statement with the file that it stands in.
 pub(crate) type Statement = (Source, Stmt);
 

@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::plan::{Step, Verdict, verdict};
 use crate::scope::{Cell, Scope, Slot, join};
 use crate::spec::{Kind, Spec};
-use component::{Change, ContextParts, Fetched, ImportSource, Prepared};
+use component::{Change, Content, ContextParts, Fetched, ImportSource, Prepared};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use syntax::{Diagnostic, Diagnostics, Source};
@@ -70,6 +70,10 @@ pub(crate) struct Draft<'a> {
     pub(crate) sources: Vec<Source>,
     /// Instances of modules on the way to where the draft is.
     trace: Vec<String>,
+    /// What the imports brought that led to where the work is, one in the other.
+    importing: Vec<Content>,
+    /// Whether modules are in each other without end.
+    endless: bool,
     now: i64,
 }
 
@@ -125,6 +129,8 @@ impl<'a> Draft<'a> {
             steps: Vec::new(),
             sources: Vec::new(),
             trace: Vec::new(),
+            importing: Vec::new(),
+            endless: false,
             now,
         }
     }

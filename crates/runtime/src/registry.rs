@@ -102,7 +102,11 @@ impl Description {
         } else {
             return Ok(());
         };
-        Err(LookupError { message, hint: None })
+        Err(LookupError {
+            message,
+            hint: None,
+            near: None,
+        })
     }
 }
 
@@ -143,6 +147,8 @@ pub struct LookupError {
     pub message: String,
     /// What to do instead.
     pub hint: Option<String>,
+    /// The name that was probably meant.
+    pub near: Option<String>,
 }
 
 impl Registry {
@@ -206,6 +212,7 @@ impl Registry {
             return LookupError {
                 message: format!("component \"{name}\" is known, but this version of Invar cannot run it"),
                 hint: Some(self.instead_of(name)),
+                near: None,
             };
         }
         self.unknown(name)
@@ -213,9 +220,11 @@ impl Registry {
 
     fn unknown(&self, name: &str) -> LookupError {
         let candidates = self.components.keys().chain(self.known.keys()).copied();
+        let near = syntax::diag::suggest(name, candidates);
         LookupError {
             message: format!("cannot find the definition of component name \"{name}\""),
-            hint: syntax::diag::suggest(name, candidates).map(|near| format!("did you mean \"{near}\"?")),
+            hint: near.map(|near| format!("did you mean \"{near}\"?")),
+            near: near.map(str::to_owned),
         }
     }
 

@@ -127,7 +127,7 @@ fn module(
 ) -> Rc<Configuration> {
     let (configuration, is_new) = library.module(module, variable, ground);
     if is_new {
-        scope(library, &configuration, Some(ground), ground.module_path);
+        library.deeper(|library| scope(library, &configuration, Some(ground), ground.module_path));
     }
     configuration
 }

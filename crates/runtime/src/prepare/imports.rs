@@ -3,7 +3,7 @@
 use super::{At, Draft, Need, Vitality, Wanted};
 use crate::evaluate::whole;
 use crate::loader::{self, Configuration};
-use crate::module::{Module, Place};
+use crate::module::{CIRCULAR, Module, Place};
 use crate::node::{IMPORT, Vitals};
 use crate::plan::{Step, Verdict};
 use crate::scope::{Import, Scope, Slot};
@@ -174,8 +174,15 @@ impl Draft<'_> {
             _ => self.parsed(at, kind, content)?,
         };
         self.sources.extend(configuration.sources.iter().cloned());
+        if self.importing.contains(content) {
+            self.endless(at, CIRCULAR.to_owned());
+        }
+        if self.is_endless(at) {
+            return None;
+        }
         let before = (self.problems.len(), self.needs.len());
         self.trace.push(at.spec.mention());
+        self.importing.push(content.clone());
         let scope = self.scope(Wanted {
             path: at.global.as_str().into(),
             configuration,
@@ -188,6 +195,7 @@ impl Draft<'_> {
             site: Some(at.spec),
             silent: at.silent,
         });
+        self.importing.pop();
         self.trace.pop();
         (before == (self.problems.len(), self.needs.len())).then_some(scope)
     }

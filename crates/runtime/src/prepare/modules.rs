@@ -6,7 +6,7 @@ use crate::children;
 use crate::evaluate::{Evaluated, whole};
 use crate::frame::{Frame, NoDefinition};
 use crate::loader::Configuration;
-use crate::module::Module;
+use crate::module::{MAX_DEPTH, Module, too_deep};
 use crate::names;
 use crate::node::{CUSTOM, FOREACH, Vitals};
 use crate::plan::Verdict;
@@ -87,6 +87,9 @@ impl Draft<'_> {
         around: &Frame<'_>,
         old: Option<&Arc<Scope>>,
     ) -> Option<Arc<Scope>> {
+        if self.is_endless(at) {
+            return None;
+        }
         let configuration = self.load(module, around, None, at.spec)?;
         if let Some((given, _)) = &arguments {
             let mut unknown = false;
@@ -128,6 +131,19 @@ impl Draft<'_> {
         });
         self.trace.pop();
         (self.problems.len() == before).then_some(scope)
+    }
+
+    /// Whether modules are in each other without end. That is said once, and no more is made.
+    pub(super) fn is_endless(&mut self, at: &At<'_>) -> bool {
+        if !self.endless && at.global.split('/').count() > MAX_DEPTH {
+            self.endless(at, too_deep());
+        }
+        self.endless
+    }
+
+    pub(super) fn endless(&mut self, at: &At<'_>, message: String) {
+        self.endless = true;
+        self.problem(whole(at.spec, message));
     }
 
     /// The nodes of a module, or what is wrong with them.

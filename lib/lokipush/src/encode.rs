@@ -1,7 +1,7 @@
 //! Writing a push request.
 
 use crate::entry;
-use crate::wire::{push_varint, put_varint};
+use protowire::{push_varint, put_varint};
 
 const TAG_STREAM: u8 = 1 << 3 | 2;
 const TAG_LABELS: u8 = 1 << 3 | 2;

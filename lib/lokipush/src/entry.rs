@@ -4,7 +4,7 @@
 //! later hands the buffer to [`Encoder::encoded_stream`](crate::Encoder::encoded_stream): the line is then copied twice
 //! in all, and sizes are known while the batch is open.
 
-use crate::wire::{MAX_VARINT, push_varint, put_varint, varint_len};
+use protowire::{MAX_VARINT, push_varint, put_varint, varint_len};
 
 const TAG_ENTRY: u8 = 2 << 3 | 2;
 const TAG_TIMESTAMP: u8 = 1 << 3 | 2;

@@ -27,7 +27,6 @@ pub mod labels;
 pub mod proto;
 pub mod quote;
 mod request;
-mod wire;
 
 pub use block::{Compressor, decompress};
 pub use body::{Body, Format};
@@ -121,5 +120,14 @@ impl Error {
     /// The request broke a limit (HTTP 413), as opposed to being malformed (HTTP 400).
     pub fn is_too_large(&self) -> bool {
         matches!(self, Error::TooLarge { .. } | Error::TooManyEntries { .. })
+    }
+}
+
+impl From<protowire::Error> for Error {
+    fn from(error: protowire::Error) -> Self {
+        Error::Protobuf {
+            at: error.at,
+            reason: error.reason,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::Error;
-use crate::wire::{Field, Reader};
+use protowire::{Field, Reader};
 
 /// The streams of a `PushRequest` that is not compressed (see [`crate::decompress`]).
 #[derive(Clone, Debug)]
@@ -48,15 +48,15 @@ impl<'a> Iterator for Streams<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.0.next() {
+            match self.0.field() {
                 Ok(None) => return None,
                 Ok(Some((1, Field::Bytes(_, body)))) => return Some(stop_on_error(&mut self.0, stream(body))),
                 Ok(Some((1, _))) => {
                     let error = self.0.error("a stream must be a message");
-                    return Some(stop_on_error(&mut self.0, Err(error)));
+                    return Some(stop_on_error(&mut self.0, Err(error.into())));
                 }
                 Ok(Some(_)) => {}
-                Err(error) => return Some(stop_on_error(&mut self.0, Err(error))),
+                Err(error) => return Some(stop_on_error(&mut self.0, Err(error.into()))),
             }
         }
     }
@@ -66,10 +66,10 @@ impl<'a> Iterator for Streams<'a> {
 fn stream(body: Reader<'_>) -> Result<StreamRef<'_>, Error> {
     let mut labels: &[u8] = b"";
     let mut reader = body;
-    while let Some((number, field)) = reader.next()? {
+    while let Some((number, field)) = reader.field()? {
         match (number, field) {
             (1, Field::Bytes(text, _)) => labels = text,
-            (1, _) => return Err(reader.error("labels must be a string")),
+            (1, _) => return Err(reader.error("labels must be a string").into()),
             _ => {}
         }
     }
@@ -89,15 +89,15 @@ impl<'a> Iterator for Entries<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.0.next() {
+            match self.0.field() {
                 Ok(None) => return None,
                 Ok(Some((2, Field::Bytes(_, body)))) => return Some(stop_on_error(&mut self.0, entry(body))),
                 Ok(Some((2, _))) => {
                     let error = self.0.error("an entry must be a message");
-                    return Some(stop_on_error(&mut self.0, Err(error)));
+                    return Some(stop_on_error(&mut self.0, Err(error.into())));
                 }
                 Ok(Some(_)) => {}
-                Err(error) => return Some(stop_on_error(&mut self.0, Err(error))),
+                Err(error) => return Some(stop_on_error(&mut self.0, Err(error.into()))),
             }
         }
     }
@@ -111,20 +111,24 @@ fn entry(body: Reader<'_>) -> Result<EntryRef<'_>, Error> {
         has_metadata: false,
     };
     let mut reader = body;
-    while let Some((number, field)) = reader.next()? {
+    while let Some((number, field)) = reader.field()? {
         match (number, field) {
             (1, Field::Bytes(_, inner)) => entry.timestamp = timestamp(inner)?,
             (2, Field::Bytes(line, _)) => entry.line = line,
             (3, Field::Bytes(_, mut pair)) => {
                 // Checked here, so that `Metadata` has no errors to report.
-                while let Some((number, field)) = pair.next()? {
+                while let Some((number, field)) = pair.field()? {
                     if matches!(number, 1 | 2) && !matches!(field, Field::Bytes(..)) {
-                        return Err(pair.error("structured metadata must be strings"));
+                        return Err(pair.error("structured metadata must be strings").into());
                     }
                 }
                 entry.has_metadata = true;
             }
-            (1..=3, _) => return Err(reader.error("timestamp, line and structured metadata must be length-delimited")),
+            (1..=3, _) => {
+                return Err(reader
+                    .error("timestamp, line and structured metadata must be length-delimited")
+                    .into());
+            }
             _ => {}
         }
     }
@@ -133,12 +137,12 @@ fn entry(body: Reader<'_>) -> Result<EntryRef<'_>, Error> {
 
 fn timestamp(mut reader: Reader<'_>) -> Result<i64, Error> {
     let (mut seconds, mut nanos) = (0i64, 0i64);
-    while let Some((number, field)) = reader.next()? {
+    while let Some((number, field)) = reader.field()? {
         match (number, field) {
             (1, Field::Varint(v)) => seconds = v as i64,
             // An int32 is sign-extended to 64 bits; what is above does not belong to it.
             (2, Field::Varint(v)) => nanos = i64::from(v as i32),
-            (1 | 2, _) => return Err(reader.error("seconds and nanoseconds must be numbers")),
+            (1 | 2, _) => return Err(reader.error("seconds and nanoseconds must be numbers").into()),
             _ => {}
         }
     }
@@ -160,12 +164,12 @@ impl<'a> Iterator for Metadata<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let reader = self.0.as_mut()?;
         // Errors were found when the entry was read.
-        while let Ok(Some((number, field))) = reader.next() {
+        while let Ok(Some((number, field))) = reader.field() {
             let (3, Field::Bytes(_, mut pair)) = (number, field) else {
                 continue;
             };
             let (mut name, mut value): (&[u8], &[u8]) = (b"", b"");
-            while let Ok(Some((number, field))) = pair.next() {
+            while let Ok(Some((number, field))) = pair.field() {
                 match (number, field) {
                     (1, Field::Bytes(text, _)) => name = text,
                     (2, Field::Bytes(text, _)) => value = text,

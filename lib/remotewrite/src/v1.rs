@@ -1,0 +1,220 @@
+//! Remote write 1.0.
+
+use crate::error::Error;
+use crate::histogram::Histogram;
+use crate::kind::MetricKind;
+use crate::parts::{Exemplar, Sample, Series, double, int, read_sample, read_text, text};
+use protowire::{Field, Reader, push_message, push_uint};
+
+/// Labels of a series in wire form. They are encoded once for a series and copied for each of its samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncodedLabels(Box<[u8]>);
+
+impl EncodedLabels {
+    /// Encodes names and values, which are sorted by name.
+    pub fn new<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut out = Vec::new();
+        push_labels(&mut out, labels);
+        EncodedLabels(out.into())
+    }
+
+    /// Bytes that they take.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn push_labels<'a>(out: &mut Vec<u8>, labels: impl IntoIterator<Item = (&'a str, &'a str)>) {
+    for (name, value) in labels {
+        push_message(out, 1, |out| {
+            text(out, 1, name);
+            text(out, 2, value);
+        });
+    }
+}
+
+/// Writes a request.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    /// Appends a series with one sample. Its start timestamp has no place in this version.
+    pub fn sample(&mut self, labels: &EncodedLabels, sample: Sample) {
+        push_message(&mut self.out, 1, |out| {
+            out.extend_from_slice(&labels.0);
+            push_message(out, 2, |out| {
+                double(out, 1, sample.value);
+                int(out, 2, sample.timestamp);
+            });
+        });
+    }
+
+    /// Appends a series with one exemplar.
+    pub fn exemplar(&mut self, labels: &EncodedLabels, exemplar: &Exemplar<'_>) {
+        push_message(&mut self.out, 1, |out| {
+            out.extend_from_slice(&labels.0);
+            push_message(out, 3, |out| {
+                push_labels(out, exemplar.labels.iter().copied());
+                double(out, 2, exemplar.value);
+                int(out, 3, exemplar.timestamp);
+            });
+        });
+    }
+
+    /// Appends a series with one native histogram. Its start timestamp has no place in this version.
+    pub fn histogram(&mut self, labels: &EncodedLabels, histogram: &Histogram) {
+        push_message(&mut self.out, 1, |out| {
+            out.extend_from_slice(&labels.0);
+            push_message(out, 4, |out| match histogram.start_timestamp {
+                0 => histogram.write(out),
+                _ => Histogram {
+                    start_timestamp: 0,
+                    ..histogram.clone()
+                }
+                .write(out),
+            });
+        });
+    }
+
+    /// Appends metadata of a metric family.
+    pub fn metadata(&mut self, family: &str, kind: MetricKind, help: &str, unit: &str) {
+        push_message(&mut self.out, 3, |out| {
+            if kind != MetricKind::Unknown {
+                push_uint(out, 1, kind as u64);
+            }
+            text(out, 2, family);
+            text(out, 4, help);
+            text(out, 5, unit);
+        });
+    }
+
+    /// The message so far.
+    pub fn message(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Bytes of the message so far.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// Begins another message in the same memory.
+    pub fn clear(&mut self) {
+        self.out.clear();
+    }
+}
+
+/// Metadata of a metric family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metadata<'a> {
+    /// Name of the family.
+    pub family: &'a str,
+    /// Its type.
+    pub kind: MetricKind,
+    /// What it means.
+    pub help: &'a str,
+    /// Its unit.
+    pub unit: &'a str,
+}
+
+/// A part of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part<'a> {
+    /// A series.
+    Series(Series<'a>),
+    /// Metadata.
+    Metadata(Metadata<'a>),
+}
+
+/// Reads a request part by part. Ends after the first error.
+pub fn series(message: &[u8]) -> impl Iterator<Item = Result<Part<'_>, Error>> {
+    let mut reader = Some(Reader::new(message));
+    std::iter::from_fn(move || {
+        let part = next(reader.as_mut()?).transpose();
+        if !matches!(part, Some(Ok(_))) {
+            reader = None;
+        }
+        part
+    })
+}
+
+fn next<'a>(reader: &mut Reader<'a>) -> Result<Option<Part<'a>>, Error> {
+    while let Some((number, field)) = reader.field()? {
+        match (number, field) {
+            (1, Field::Bytes(_, inner)) => return read_series(inner).map(Part::Series).map(Some),
+            (3, Field::Bytes(_, inner)) => return read_metadata(inner).map(Part::Metadata).map(Some),
+            (1 | 3, _) => return Err(reader.error("series and metadata are messages").into()),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+fn read_series(mut reader: Reader<'_>) -> Result<Series<'_>, Error> {
+    let mut series = Series::default();
+    while let Some((number, field)) = reader.field()? {
+        match (number, field) {
+            (1, Field::Bytes(_, inner)) => series.labels.push(read_label(inner)?),
+            (2, Field::Bytes(_, inner)) => series.samples.push(read_sample(inner)?),
+            (3, Field::Bytes(_, inner)) => series.exemplars.push(read_exemplar(inner)?),
+            (4, Field::Bytes(_, inner)) => series.histograms.push(Histogram::read(inner)?),
+            (1..=4, _) => return Err(reader.error("parts of a series are messages").into()),
+            _ => {}
+        }
+    }
+    Ok(series)
+}
+
+fn read_label(mut reader: Reader<'_>) -> Result<(&str, &str), Error> {
+    let (mut name, mut value) = ("", "");
+    while let Some((number, field)) = reader.field()? {
+        match (number, field) {
+            (1, Field::Bytes(bytes, _)) => name = read_text(bytes)?,
+            (2, Field::Bytes(bytes, _)) => value = read_text(bytes)?,
+            (1 | 2, _) => return Err(reader.error("a label is two strings").into()),
+            _ => {}
+        }
+    }
+    Ok((name, value))
+}
+
+fn read_exemplar(mut reader: Reader<'_>) -> Result<Exemplar<'_>, Error> {
+    let mut exemplar = Exemplar::default();
+    while let Some((number, field)) = reader.field()? {
+        match (number, field) {
+            (1, Field::Bytes(_, inner)) => exemplar.labels.push(read_label(inner)?),
+            (2, Field::Fixed64(bits)) => exemplar.value = f64::from_bits(bits),
+            (3, Field::Varint(v)) => exemplar.timestamp = v as i64,
+            (1..=3, _) => return Err(reader.error("a field of an exemplar is of another type").into()),
+            _ => {}
+        }
+    }
+    Ok(exemplar)
+}
+
+fn read_metadata(mut reader: Reader<'_>) -> Result<Metadata<'_>, Error> {
+    let mut metadata = Metadata::default();
+    while let Some((number, field)) = reader.field()? {
+        match (number, field) {
+            (1, Field::Varint(v)) => metadata.kind = MetricKind::of_number(v),
+            (2, Field::Bytes(bytes, _)) => metadata.family = read_text(bytes)?,
+            (4, Field::Bytes(bytes, _)) => metadata.help = read_text(bytes)?,
+            (5, Field::Bytes(bytes, _)) => metadata.unit = read_text(bytes)?,
+            (1 | 2 | 4 | 5, _) => return Err(reader.error("a field of metadata is of another type").into()),
+            _ => {}
+        }
+    }
+    Ok(metadata)
+}

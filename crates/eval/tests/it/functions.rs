@@ -262,3 +262,56 @@ fn high_trees_need_little_stack() {
         .expect("a thread");
     thread.join().expect("no overflow");
 }
+
+#[test]
+fn nested_calls_do_not_ask_for_all_memory() {
+    let long = |text: String| {
+        let error = eval_text(&text).expect_err("the result is too long");
+        assert!(error.contains("makes a string longer than 64 MiB"), "{error}");
+    };
+    let many = |text: String| {
+        let error = eval_text(&text).expect_err("the result is too long");
+        assert!(error.contains("makes a list of more than 1048576 elements"), "{error}");
+    };
+    let mut squared = "\"aaaaaaaa\"".to_owned();
+    for _ in 0..5 {
+        squared = format!("string.replace({squared}, \"\", {squared})");
+    }
+    long(squared);
+    long(format!("string.format(\"{}\", 1)", "%[1]999999d".repeat(70)));
+    long(format!("{}\"a\"{}", "encoding.to_base64(".repeat(100), ")".repeat(100)));
+    long(format!(
+        "{}\"%\"{}",
+        "encoding.to_json({a = ".repeat(60),
+        "})".repeat(60)
+    ));
+    let wide = "string.format(\"%999999d\", 1)";
+    long(format!("string.join(string.split({wide}, \"\"), {wide})"));
+    let text = format!("string.join([{wide}, {wide}], \"\")");
+    many(format!("string.split({text}, \"\")"));
+    many(format!(
+        "json_path(\"{}1{}\", \"$..*..*..*..*..*..*\")",
+        "[".repeat(60),
+        "]".repeat(60)
+    ));
+    let list = format!("[{}]", "{a = 1},".repeat(20));
+    let mut product = list.clone();
+    for _ in 0..5 {
+        product = format!("array.combine_maps({product}, {list}, [\"a\"])");
+    }
+    many(product);
+    let pairs = format!("array.combine_maps([{0}], [{0}], [\"b\"])", "{a = 1},".repeat(10_001));
+    let error = eval_text(&pairs).expect_err("too many pairs");
+    assert!(error.contains("would compare 10001 by 10001 objects"), "{error}");
+}
+
+#[test]
+fn wide_numbers_are_formatted() {
+    let check = |text: &str| {
+        let value = eval_text(text).expect("a value");
+        assert_eq!(value.len(), 70_002, "{text}");
+    };
+    check("string.format(\"%070000d\", 1)");
+    check("string.format(\"%.70000x\", 1)");
+    check("string.format(\"%.69998f\", 1.5)");
+}

@@ -6,7 +6,7 @@ use value::{FromValue, Object, OptionalSecret, Secret, Seg, Value, ValueError};
 
 /// Longest text that a function makes, in bytes. Nested calls multiply lengths: a line of configuration could ask for more memory than
 /// there is.
-pub(super) const MAX_TEXT: usize = 64 << 20;
+pub(super) const MAX_TEXT: usize = 16 << 20;
 
 /// Longest list that a function makes of the elements of others.
 pub(super) const MAX_ITEMS: usize = 1 << 20;

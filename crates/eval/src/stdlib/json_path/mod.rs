@@ -37,20 +37,19 @@ pub(super) fn json_path(args: &[Value]) -> Result<Value, ValueError> {
     let (json, path) = (arg::<String>(args, 0)?, arg::<String>(args, 1)?);
     let root = parse_json(&json, true).map_err(|error| wrong(0, error))?;
     let steps = parse::path(&path).map_err(|error| wrong(1, ValueError::new(error)))?;
-    let found = find(&root, &root, &steps);
-    list_of(found.len())?;
-    Ok(Value::array(found))
+    find(&root, &root, &steps).map(Value::array)
 }
 
-/// Everything that a path leads to, in the order of the text, fields of objects by name. No more than one above [`MAX_ITEMS`] at any
-/// step: each `..` finds all again, once for each value around it.
-fn find(root: &Value, from: &Value, steps: &[Step]) -> Vec<Value> {
+/// Everything that a path leads to, in the order of the text, fields of objects by name. Fails if a step finds too much: each `..` finds
+/// all again, once for each value around it.
+fn find(root: &Value, from: &Value, steps: &[Step]) -> Result<Vec<Value>, ValueError> {
     let mut found = vec![from.clone()];
     for step in steps {
         let next = found.iter().flat_map(|value| follow(root, value, step));
         found = next.take(MAX_ITEMS + 1).collect();
+        list_of(found.len())?;
     }
-    found
+    Ok(found)
 }
 
 fn children(value: &Value) -> Vec<Value> {

@@ -27,7 +27,7 @@ pub struct Cli {
 pub enum Command {
     /// Run a configuration.
     Run(Box<Run>),
-    /// Format a configuration file.
+    /// Format configuration files.
     #[command(alias = "format")]
     Fmt(Fmt),
     /// Check a configuration without running it.
@@ -250,15 +250,19 @@ pub struct Cluster {
 
 #[derive(Args)]
 pub struct Fmt {
-    /// File to format; standard input if it is - or missing.
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// Write the result back to the file.
+    /// Files to format; standard input if there is none or it is -. With -w, -t or --diff also folders, whose *.alloy files are meant, and
+    /// patterns such as 'conf.d/**/*.alloy'.
+    #[arg(value_name = "FILE|DIR|PATTERN")]
+    pub files: Vec<PathBuf>,
+    /// Write the result back to the files.
     #[arg(short, long)]
     pub write: bool,
-    /// Only test whether the file is formatted; exit with 1 if it is not.
+    /// Only test whether the files are formatted; name those that are not and exit with 1.
     #[arg(short, long)]
     pub test: bool,
+    /// Print what would change, as a unified diff; exit with 1 if something would.
+    #[arg(long)]
+    pub diff: bool,
 }
 
 #[derive(Args)]

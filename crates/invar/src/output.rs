@@ -18,5 +18,14 @@ pub fn complain(text: &str) {
 
 /// Whether reports on standard error may use colours: on a terminal, unless `NO_COLOR` is set.
 pub fn color() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    may_color(&io::stderr())
+}
+
+/// The same for standard output.
+pub fn color_out() -> bool {
+    may_color(&io::stdout())
+}
+
+fn may_color(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

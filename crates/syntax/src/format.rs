@@ -4,6 +4,7 @@
 //! Where a statement or an element begins on a new line in the source, it does in the output; everything else about blanks is
 //! decided here. `docs/differences.md` lists the cases in which the output differs from Alloy's.
 
+mod check;
 mod layout;
 mod walk;
 mod writer;
@@ -14,24 +15,39 @@ use crate::parser::parse;
 use crate::source::Source;
 use writer::Writer;
 
+pub use check::lossless;
+
 /// How often [`format`] formats its own output at most. Real configurations settle after one or two rounds; comments in odd places
 /// may take a few more to wander out of an expression.
 const ROUNDS: usize = 256;
 
 /// Formats a file. The result ends without a newline; an empty file gives no bytes. A byte order mark is dropped.
 ///
-/// Formatting the result again gives the same bytes. Fails with the diagnostics if the text has errors.
+/// Formatting the result again gives the same bytes. Fails with the diagnostics if the text has errors; and, since losing what
+/// somebody wrote is worse than not formatting it, with one that says so if the result is not [`lossless`].
 pub fn format(file_name: &str, source: &[u8]) -> Result<Vec<u8>, Vec<Diagnostic>> {
+    let refuse = |reason: &str| {
+        let message = format!("this text cannot be formatted, which is a defect of the formatter: {reason}");
+        vec![Diagnostic::error(message).at_offset(&Source::new(file_name, source), 0)]
+    };
     let mut text = format_once(file_name, source)?;
     // The layout depends on line breaks in the source, some of which a first round removes.
     for _ in 1..ROUNDS {
-        let again = format_once(file_name, &text)?;
-        if again == text {
+        let Ok(again) = format_once(file_name, &text) else {
             break;
+        };
+        if again == text {
+            return match lossless(source, &text) {
+                Ok(()) => Ok(text),
+                Err(reason) => Err(refuse(&reason)),
+            };
         }
         text = again;
     }
-    Ok(text)
+    match lossless(source, &text) {
+        Ok(()) => Err(refuse("its layout does not settle")),
+        Err(reason) => Err(refuse(&reason)),
+    }
 }
 
 fn format_once(file_name: &str, source: &[u8]) -> Result<Vec<u8>, Vec<Diagnostic>> {

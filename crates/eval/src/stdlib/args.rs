@@ -4,6 +4,34 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use value::{FromValue, Object, OptionalSecret, Secret, Seg, Value, ValueError};
 
+/// Longest text that a function makes, in bytes. Nested calls multiply lengths: a line of configuration could ask for more memory than
+/// there is.
+pub(super) const MAX_TEXT: usize = 16 << 20;
+
+/// Longest list that a function makes of the elements of others.
+pub(super) const MAX_ITEMS: usize = 1 << 20;
+
+/// Refuses texts that are too long, before they are made. `None` stands for a length beyond all numbers.
+pub(super) fn text_of(length: Option<usize>) -> Result<(), ValueError> {
+    match length {
+        Some(length) if length <= MAX_TEXT => Ok(()),
+        _ => Err(ValueError::new(format!(
+            "makes a string longer than {} MiB",
+            MAX_TEXT >> 20
+        ))),
+    }
+}
+
+/// Refuses lists that are too long.
+pub(super) fn list_of(length: usize) -> Result<(), ValueError> {
+    match length <= MAX_ITEMS {
+        true => Ok(()),
+        false => Err(ValueError::new(format!(
+            "makes a list of more than {MAX_ITEMS} elements"
+        ))),
+    }
+}
+
 /// An argument as a host type. The caller checked that it is there.
 pub(super) fn arg<T: FromValue>(args: &[Value], i: usize) -> Result<T, ValueError> {
     T::from_value(&args[i]).map_err(|error| error.inside(Seg::Argument(i)))

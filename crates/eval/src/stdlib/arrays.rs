@@ -1,6 +1,6 @@
 //! Functions on lists and objects.
 
-use super::args::{arg, list, objects, wrong};
+use super::args::{arg, list, list_of, objects, wrong};
 use std::sync::Arc;
 use value::{Number, Object, OptionalSecret, Secret, Seg, Value, ValueError};
 
@@ -39,6 +39,9 @@ pub(super) fn concat(args: &[Value]) -> Result<Value, ValueError> {
     Ok(Value::array(all))
 }
 
+/// Pairs of objects that [`combine_maps`] looks at.
+const MAX_PAIRS: usize = 100_000_000;
+
 /// Joins objects of two lists that agree on some keys.
 pub(super) fn combine_maps(args: &[Value]) -> Result<Value, ValueError> {
     if !matches!(args.len(), 3 | 4) {
@@ -58,8 +61,16 @@ pub(super) fn combine_maps(args: &[Value]) -> Result<Value, ValueError> {
         ));
     }
     let passthrough = args.len() == 4 && arg::<bool>(args, 3)?;
+    // Lists of tens of thousands of objects each take seconds.
+    if left.len().saturating_mul(right.len()) > MAX_PAIRS {
+        let (a, b) = (left.len(), right.len());
+        return Err(ValueError::new(format!(
+            "combine_maps: would compare {a} by {b} objects, which is more than {MAX_PAIRS} pairs"
+        )));
+    }
     let mut all = Vec::new();
     for one in &left {
+        list_of(all.len())?;
         for other in &right {
             let agree = |key: &String| match (one.get(key), other.get(key)) {
                 (Some(a), Some(b)) => same(a, b),
@@ -77,6 +88,7 @@ pub(super) fn combine_maps(args: &[Value]) -> Result<Value, ValueError> {
             }
         }
     }
+    list_of(all.len())?;
     Ok(Value::array(all))
 }
 

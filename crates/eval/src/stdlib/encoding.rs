@@ -1,6 +1,6 @@
 //! Functions from and to encodings.
 
-use super::args::{arg, holds_secret};
+use super::args::{arg, holds_secret, text_of};
 use super::base64::{Alphabet, decode, encode};
 use super::{tainted, yaml};
 use crate::plain;
@@ -56,6 +56,7 @@ pub(super) fn to_json(args: &[Value]) -> Result<Value, ValueError> {
     };
     let mut out = String::new();
     json_object(&object, &mut out)?;
+    text_of(Some(out.len()))?;
     Ok(tainted(out, holds_secret(&args[0])))
 }
 
@@ -128,15 +129,18 @@ pub(super) fn from_url_base64(args: &[Value]) -> Result<Value, ValueError> {
     decoded(args, Alphabet::Url)
 }
 
+fn encoded(args: &[Value], alphabet: Alphabet) -> Result<Value, ValueError> {
+    let text = encode(arg::<Str>(args, 0)?.as_bytes(), alphabet);
+    text_of(Some(text.len()))?;
+    Ok(Value::string(text))
+}
+
 pub(super) fn to_base64(args: &[Value]) -> Result<Value, ValueError> {
-    Ok(Value::string(encode(
-        arg::<Str>(args, 0)?.as_bytes(),
-        Alphabet::Standard,
-    )))
+    encoded(args, Alphabet::Standard)
 }
 
 pub(super) fn to_url_base64(args: &[Value]) -> Result<Value, ValueError> {
-    Ok(Value::string(encode(arg::<Str>(args, 0)?.as_bytes(), Alphabet::Url)))
+    encoded(args, Alphabet::Url)
 }
 
 /// The form of query parameters: a blank is a plus.
@@ -149,6 +153,7 @@ pub(super) fn url_encode(args: &[Value]) -> Result<Value, ValueError> {
             byte => out.push_str(&format!("%{byte:02X}")),
         }
     }
+    text_of(Some(out.len()))?;
     Ok(Value::string(out))
 }
 

@@ -1,8 +1,8 @@
 //! `string.format`
 
-use super::args::{arg, holds_secret};
+use super::args::{MAX_TEXT, arg, holds_secret, text_of};
 use super::tainted;
-use gotemplate::fmt::{GoValue, sprintf_bytes};
+use gotemplate::fmt::{GoValue, sprintf_within};
 use value::{Number, Object, OptionalSecret, Secret, Str, Value, ValueError};
 
 /// Go's `Sprintf`. A secret among the arguments makes the result one.
@@ -10,7 +10,10 @@ pub(super) fn format(args: &[Value]) -> Result<Value, ValueError> {
     let format = arg::<Str>(args, 0)?;
     let secret = args.iter().any(holds_secret);
     let args: Vec<GoValue> = args[1..].iter().map(go).collect();
-    Ok(tainted(sprintf_bytes(format.as_bytes(), &args), secret))
+    match sprintf_within(format.as_bytes(), &args, MAX_TEXT) {
+        Some(text) => Ok(tainted(text, secret)),
+        None => Err(text_of(None).expect_err("it is too long")),
+    }
 }
 
 fn go(value: &Value) -> GoValue {

@@ -1,26 +1,18 @@
 //! Functions on strings. They work on characters and let bytes that are not UTF-8 pass.
 
-use super::args::arg;
+use super::args::{MAX_ITEMS, arg, list_of, text_of};
 use value::{Str, Value, ValueError};
 
 /// The characters of a string, each with its bytes. A byte that is not part of one counts as U+FFFD.
-fn chars(bytes: &[u8]) -> Vec<(char, &[u8])> {
-    let mut all = Vec::new();
-    for chunk in bytes.utf8_chunks() {
+fn chars(bytes: &[u8]) -> impl Iterator<Item = (char, &[u8])> + Clone {
+    bytes.utf8_chunks().flat_map(|chunk| {
         let valid = chunk.valid();
-        all.extend(
-            valid
-                .char_indices()
-                .map(|(at, c)| (c, &valid.as_bytes()[at..at + c.len_utf8()])),
-        );
-        all.extend(
-            chunk
-                .invalid()
-                .chunks(1)
-                .map(|byte| (char::REPLACEMENT_CHARACTER, byte)),
-        );
-    }
-    all
+        let good = valid
+            .char_indices()
+            .map(|(at, c)| (c, &valid.as_bytes()[at..at + c.len_utf8()]));
+        let bad = chunk.invalid().chunks(1);
+        good.chain(bad.map(|byte| (char::REPLACEMENT_CHARACTER, byte)))
+    })
 }
 
 fn glue<'a>(parts: impl IntoIterator<Item = &'a [u8]>, separator: &[u8]) -> Vec<u8> {
@@ -34,58 +26,65 @@ fn glue<'a>(parts: impl IntoIterator<Item = &'a [u8]>, separator: &[u8]) -> Vec<
     out
 }
 
-/// The parts around each `separator`, which is not empty.
-fn parts<'a>(text: &'a [u8], separator: &[u8]) -> Vec<&'a [u8]> {
-    let mut all = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at + separator.len() <= text.len() {
-        if text[at..].starts_with(separator) {
-            all.push(&text[start..at]);
-            at += separator.len();
-            start = at;
-        } else {
-            at += 1;
-        }
+/// How long [`glue`] makes it.
+fn length<'a>(parts: impl Iterator<Item = &'a [u8]>, separator: usize) -> Option<usize> {
+    let (mut count, mut all) = (0_usize, 0_usize);
+    for part in parts {
+        (count, all) = (count + 1, all.checked_add(part.len())?);
     }
-    all.push(&text[start..]);
-    all
+    all.checked_add(separator.checked_mul(count.saturating_sub(1))?)
+}
+
+/// The parts around each `separator`, which is not empty.
+fn parts<'a>(text: &'a [u8], separator: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + Clone {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let found = text.windows(separator.len()).position(|window| window == separator);
+        let (part, after) = match found {
+            Some(at) => (&text[..at], Some(&text[at + separator.len()..])),
+            None => (text, None),
+        };
+        rest = after;
+        Some(part)
+    })
 }
 
 pub(super) fn join(args: &[Value]) -> Result<Value, ValueError> {
     let (items, separator) = (arg::<Vec<Str>>(args, 0)?, arg::<Str>(args, 1)?);
-    Ok(Value::string(glue(
-        items.iter().map(Str::as_bytes),
-        separator.as_bytes(),
-    )))
+    joined(items.iter().map(Str::as_bytes), separator.as_bytes())
+}
+
+fn joined<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone, separator: &[u8]) -> Result<Value, ValueError> {
+    text_of(length(parts.clone(), separator.len()))?;
+    Ok(Value::string(glue(parts, separator)))
 }
 
 /// An empty separator splits into characters.
 pub(super) fn split(args: &[Value]) -> Result<Value, ValueError> {
     let (text, separator) = (arg::<Str>(args, 0)?, arg::<Str>(args, 1)?);
+    // One more than there may be, to notice it.
+    let values =
+        |parts: &mut dyn Iterator<Item = &[u8]>| parts.take(MAX_ITEMS + 1).map(Value::string).collect::<Vec<_>>();
     let found = match separator.as_bytes() {
-        [] => chars(text.as_bytes()).into_iter().map(|(_, bytes)| bytes).collect(),
-        separator => parts(text.as_bytes(), separator),
+        [] => values(&mut chars(text.as_bytes()).map(|(_, bytes)| bytes)),
+        separator => values(&mut parts(text.as_bytes(), separator)),
     };
-    Ok(Value::array(found.into_iter().map(Value::string).collect()))
+    list_of(found.len())?;
+    Ok(Value::array(found))
 }
 
 /// An empty old text is found before each character and at the end.
 pub(super) fn replace(args: &[Value]) -> Result<Value, ValueError> {
     let (text, old, new) = (arg::<Str>(args, 0)?, arg::<Str>(args, 1)?, arg::<Str>(args, 2)?);
-    let out = match old.as_bytes() {
+    match old.as_bytes() {
         [] => {
-            let all = chars(text.as_bytes());
-            let ends: [&[u8]; 1] = [b""];
-            glue(
-                ends.into_iter()
-                    .chain(all.into_iter().map(|(_, bytes)| bytes))
-                    .chain(ends),
-                new.as_bytes(),
-            )
+            let end = std::iter::once(&b""[..]);
+            let all = chars(text.as_bytes()).map(|(_, bytes)| bytes);
+            joined(end.clone().chain(all).chain(end), new.as_bytes())
         }
-        old => glue(parts(text.as_bytes(), old), new.as_bytes()),
-    };
-    Ok(Value::string(out))
+        old => joined(parts(text.as_bytes(), old), new.as_bytes()),
+    }
 }
 
 pub(super) fn to_lower(args: &[Value]) -> Result<Value, ValueError> {
@@ -126,24 +125,21 @@ fn single(c: char, mut mapped: impl ExactSizeIterator<Item = char>) -> char {
 
 /// Cuts characters off both ends.
 fn cut(text: &[u8], unwanted: impl Fn(char) -> bool) -> Value {
-    let all = chars(text);
-    let mut rest = &all[..];
-    while let [(c, _), tail @ ..] = rest
-        && unwanted(*c)
-    {
-        rest = tail;
+    // From the first character that stays to the last one.
+    let (mut start, mut end, mut at) = (None, 0, 0);
+    for (c, bytes) in chars(text) {
+        if !unwanted(c) {
+            start.get_or_insert(at);
+            end = at + bytes.len();
+        }
+        at += bytes.len();
     }
-    while let [head @ .., (c, _)] = rest
-        && unwanted(*c)
-    {
-        rest = head;
-    }
-    Value::string(glue(rest.iter().map(|(_, bytes)| *bytes), b""))
+    Value::string(start.map_or(&b""[..], |start| &text[start..end]))
 }
 
 pub(super) fn trim(args: &[Value]) -> Result<Value, ValueError> {
     let (text, cutset) = (arg::<Str>(args, 0)?, arg::<Str>(args, 1)?);
-    let cutset: Vec<char> = chars(cutset.as_bytes()).into_iter().map(|(c, _)| c).collect();
+    let cutset: Vec<char> = chars(cutset.as_bytes()).map(|(c, _)| c).collect();
     Ok(cut(text.as_bytes(), |c| cutset.contains(&c)))
 }
 

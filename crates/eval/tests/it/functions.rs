@@ -262,3 +262,46 @@ fn high_trees_need_little_stack() {
         .expect("a thread");
     thread.join().expect("no overflow");
 }
+
+#[test]
+fn calls_do_not_ask_for_all_memory() {
+    let fails = |text: String, message: &str| {
+        let error = eval_text(&text).expect_err("the result is too long");
+        assert!(error.contains(message), "{error}");
+    };
+    let (long, many) = (
+        "makes a string longer than 16 MiB",
+        "makes a list of more than 1048576 elements",
+    );
+    let wide = "string.format(\"%99999d\", 1)";
+    fails(format!("string.replace({wide}, \"\", {wide})"), long);
+    fails(format!("string.join(string.split({wide}, \"\"), {wide})"), long);
+    let (verbs, args) = ("%999999d".repeat(70), ", 1".repeat(70));
+    fails(format!("string.format(\"{verbs}\"{args})"), long);
+    fails(
+        format!("string.split(string.format(\"%999999d%99999d\", 1, 1), \"\")"),
+        many,
+    );
+    let (open, close) = ("[".repeat(60), "]".repeat(60));
+    fails(format!("json_path(\"{open}1{close}\", \"$..*..*..*..*..*..*\")"), many);
+    let list = format!("[{}]", "{a = 1},".repeat(100));
+    let product = format!("array.combine_maps({list}, {list}, [\"a\"])");
+    fails(
+        format!("array.combine_maps({product}, {list} , [\"a\"])")
+            .replace(&list, &format!("array.concat({list}, {list})")),
+        many,
+    );
+    let pairs = format!("array.combine_maps([{0}], [{0}], [\"b\"])", "{a = 1},".repeat(10_001));
+    fails(pairs, "would compare 10001 by 10001 objects");
+}
+
+#[test]
+fn wide_numbers_are_formatted() {
+    let check = |text: &str| {
+        let value = eval_text(text).expect("a value");
+        assert_eq!(value.len(), 70_002, "{text}");
+    };
+    check("string.format(\"%070000d\", 1)");
+    check("string.format(\"%.70000x\", 1)");
+    check("string.format(\"%.69998f\", 1.5)");
+}

@@ -58,7 +58,7 @@ fn fmt_formats_tests_and_writes() {
     let folder = dir.path().to_str().expect("a temporary path is text");
     assert_eq!(
         texts(&invar(&["fmt", folder], "")).1,
-        "Error: cannot format a directory\n"
+        "Error: cannot format a directory to standard output: use -w, -t or --diff\n"
     );
     assert_eq!(
         texts(&invar(&["fmt", "-w", "-t", name], "")).1,

@@ -4,6 +4,7 @@ mod commands;
 mod crash;
 mod diagnostics;
 mod faults;
+mod fmt;
 mod guarantees;
 mod pipeline;
 mod push;

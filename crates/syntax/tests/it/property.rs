@@ -180,4 +180,16 @@ proptest! {
     fn files_format(file in file()) {
         crate::format_checked(&file);
     }
+
+    #[test]
+    fn programs_are_valid_and_format(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        crate::format_checked(&crate::program::program(&bytes));
+    }
+
+    #[test]
+    fn expressions_are_valid(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+        let text = crate::program::expression(&bytes, crate::program::NAMES);
+        let (_, diags) = parse_expression(text.as_bytes());
+        prop_assert_eq!(diags, [], "{:?}", text);
+    }
 }

@@ -1,5 +1,8 @@
 //! Floating-point numbers in the forms of Go's `strconv.FormatFloat`.
 
+/// No number has more digits, before or after its point, that are not zeros; and precisions of `format!` end at 65,535.
+const MAX_DIGITS: usize = 1100;
+
 /// Formats `number` by `verb`, one of `e E f g G`. Without `precision` as many digits as it takes to read the same
 /// number back. `g` has an exponent below 1e-4 and from the precision on; without one, from a million on: 1234567 is
 /// 1.234567e+06.
@@ -12,7 +15,10 @@ pub fn format_float(number: f64, verb: char, precision: Option<usize>) -> String
     }
     let text = match verb.to_ascii_lowercase() {
         'f' => match precision {
-            Some(precision) => format!("{number:.precision$}"),
+            Some(precision) => {
+                let digits = precision.min(MAX_DIGITS);
+                format!("{number:.digits$}") + &"0".repeat(precision - digits)
+            }
             None => format!("{number}"),
         },
         'e' => exponential(number, precision),
@@ -28,21 +34,22 @@ pub fn format_float(number: f64, verb: char, precision: Option<usize>) -> String
 /// Mantissa, and an exponent with a sign and at least two digits.
 fn exponential(number: f64, precision: Option<usize>) -> String {
     let text = match precision {
-        Some(precision) => format!("{number:.precision$e}"),
+        Some(precision) => format!("{number:.*e}", precision.min(MAX_DIGITS)),
         None => format!("{number:e}"),
     };
+    let zeros = "0".repeat(precision.unwrap_or(0).saturating_sub(MAX_DIGITS));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, digits) = match exponent.strip_prefix('-') {
         Some(digits) => ('-', digits),
         None => ('+', exponent),
     };
-    format!("{mantissa}e{sign}{digits:0>2}")
+    format!("{mantissa}{zeros}e{sign}{digits:0>2}")
 }
 
 fn general(number: f64, precision: Option<usize>) -> String {
     let wanted = precision.map(|precision| precision.max(1));
     let text = match wanted {
-        Some(precision) => format!("{number:.*e}", precision - 1),
+        Some(precision) => format!("{number:.*e}", (precision - 1).min(MAX_DIGITS)),
         None => format!("{number:e}"),
     };
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));

@@ -53,6 +53,11 @@ pub fn sprintln(args: &[GoValue]) -> String {
 
 /// [`sprintf`] on bytes.
 pub fn sprintf_bytes(format: &[u8], args: &[GoValue]) -> Vec<u8> {
+    sprintf_within(format, args, usize::MAX).unwrap_or_default()
+}
+
+/// [`sprintf_bytes`] if the result has at most `max` bytes: a short format can ask for a very long one.
+pub fn sprintf_within(format: &[u8], args: &[GoValue], max: usize) -> Option<Vec<u8>> {
     let mut state = State {
         format,
         at: 0,
@@ -62,9 +67,9 @@ pub fn sprintf_bytes(format: &[u8], args: &[GoValue]) -> Vec<u8> {
         after_index: false,
         reordered: false,
     };
-    let mut printer = Printer::default();
+    let mut printer = Printer::new(max);
     state.run(&mut printer);
-    printer.out
+    (!printer.is_full()).then_some(printer.out)
 }
 
 struct State<'a> {
@@ -86,7 +91,7 @@ impl State<'_> {
     }
 
     fn run(&mut self, printer: &mut Printer) {
-        while self.at < self.format.len() {
+        while self.at < self.format.len() && !printer.is_full() {
             let rest = &self.format[self.at..];
             let literal = rest.iter().position(|&byte| byte == b'%').unwrap_or(rest.len());
             printer.out.extend_from_slice(&rest[..literal]);

@@ -17,13 +17,27 @@ pub(super) struct Flags {
     pub(super) precision: Option<i64>,
 }
 
-#[derive(Default)]
 pub(super) struct Printer {
     pub(super) out: Vec<u8>,
     pub(super) flags: Flags,
+    /// Length in bytes after which nothing more is written.
+    max: usize,
 }
 
 impl Printer {
+    pub(super) fn new(max: usize) -> Printer {
+        Printer {
+            out: Vec::new(),
+            flags: Flags::default(),
+            max,
+        }
+    }
+
+    /// Whether there is too much already.
+    pub(super) fn is_full(&self) -> bool {
+        self.out.len() > self.max
+    }
+
     /// An argument of the call.
     pub(super) fn argument(&mut self, value: &GoValue, verb: char) {
         match (value, verb) {
@@ -37,6 +51,7 @@ impl Printer {
     /// An argument or an element of one.
     pub(super) fn value(&mut self, value: &GoValue, verb: char) {
         match value {
+            _ if self.is_full() => {}
             GoValue::Nil if self.flags.sharp_v => self.out.extend_from_slice(b"interface {}(nil)"),
             GoValue::Nil => self.out.extend_from_slice(b"<nil>"),
             GoValue::Bool(flag) => match verb {
@@ -225,7 +240,7 @@ impl Printer {
                     .and_then(|p| usize::try_from(p).ok())
                     .unwrap_or(4)
                     .max(4);
-                let mut text = format!("U+{bits:0width$X}");
+                let mut text = format!("U+{}", zeros_before(format!("{bits:X}"), width));
                 if self.flags.sharp
                     && let Some(c) = u32::try_from(bits).ok().and_then(char::from_u32)
                     && quote::is_print(c)
@@ -250,12 +265,13 @@ impl Printer {
         };
         let minimum = usize::try_from(minimum).unwrap_or(0);
         let digits = match (base, upper) {
-            (2, _) => format!("{magnitude:0minimum$b}"),
-            (8, _) => format!("{magnitude:0minimum$o}"),
-            (16, false) => format!("{magnitude:0minimum$x}"),
-            (16, true) => format!("{magnitude:0minimum$X}"),
-            _ => format!("{magnitude:0minimum$}"),
+            (2, _) => format!("{magnitude:b}"),
+            (8, _) => format!("{magnitude:o}"),
+            (16, false) => format!("{magnitude:x}"),
+            (16, true) => format!("{magnitude:X}"),
+            _ => format!("{magnitude}"),
         };
+        let digits = zeros_before(digits, minimum);
         let prefix = match base {
             _ if verb == 'O' => "0o",
             2 if flags.sharp => "0b",
@@ -316,6 +332,11 @@ impl Printer {
             self.pad(format!("{sign}{digits}").as_bytes());
         }
     }
+}
+
+/// At least so many digits. (Widths of `format!` end at 65,535.)
+fn zeros_before(digits: String, minimum: usize) -> String {
+    "0".repeat(minimum.saturating_sub(digits.len())) + &digits
 }
 
 /// `%#g` keeps the decimal point and trailing zeros.

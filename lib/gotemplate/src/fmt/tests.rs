@@ -199,3 +199,24 @@ fn sprint_and_sprintln() {
     assert_eq!(sprint(&[i(1), i(2), s("a"), i(3), GoValue::Nil]), "1 2a3 <nil>");
     assert_eq!(sprintln(&[i(1), s("a")]), "1 a\n");
 }
+
+#[test]
+fn widths_and_precisions_may_be_large() {
+    let zeros = |count| "0".repeat(count);
+    check("%070000d", &[i(-1)], &format!("-{}1", zeros(69_998)));
+    check("%.70000x", &[i(10)], &format!("{}a", zeros(69_999)));
+    check("%.70000U", &[i(10)], &format!("U+{}A", zeros(69_999)));
+    check("%.70000f", &[f(1.5)], &format!("1.5{}", zeros(69_999)));
+    check("%.70000e", &[f(1.5)], &format!("1.5{}e+00", zeros(69_999)));
+    check("%.70000g", &[f(1.5)], "1.5");
+    check("%.1074f", &[f(5e-324)], &format!("{:.1074}", 5e-324));
+}
+
+#[test]
+fn results_can_be_bounded() {
+    let list = GoValue::List(vec![i(1); 100_000]);
+    assert_eq!(sprintf_within(b"%999999d", &[list], 1 << 20), None);
+    assert_eq!(sprintf_within("%999999d".repeat(100_000).as_bytes(), &[], 10), None);
+    assert_eq!(sprintf_within(b"%3d", &[i(1)], 3), Some(b"  1".to_vec()));
+    assert_eq!(sprintf_within(b"%4d", &[i(1)], 3), None);
+}

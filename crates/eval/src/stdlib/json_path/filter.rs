@@ -53,8 +53,8 @@ impl Operand {
     fn value(&self, root: &Value, element: &Value) -> Option<Value> {
         match self {
             Operand::Constant(value) => Some(value.clone()),
-            Operand::Element(steps) => find(root, element, steps).into_iter().next(),
-            Operand::Root(steps) => find(root, root, steps).into_iter().next(),
+            Operand::Element(steps) => find(root, element, steps).ok()?.into_iter().next(),
+            Operand::Root(steps) => find(root, root, steps).ok()?.into_iter().next(),
         }
     }
 }

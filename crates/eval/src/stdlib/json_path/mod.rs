@@ -6,7 +6,7 @@
 mod filter;
 mod parse;
 
-use super::args::{arg, wrong};
+use super::args::{MAX_ITEMS, arg, list_of, wrong};
 use super::encoding::parse_json;
 use filter::Filter;
 use value::{Value, ValueError};
@@ -37,16 +37,19 @@ pub(super) fn json_path(args: &[Value]) -> Result<Value, ValueError> {
     let (json, path) = (arg::<String>(args, 0)?, arg::<String>(args, 1)?);
     let root = parse_json(&json, true).map_err(|error| wrong(0, error))?;
     let steps = parse::path(&path).map_err(|error| wrong(1, ValueError::new(error)))?;
-    Ok(Value::array(find(&root, &root, &steps)))
+    find(&root, &root, &steps).map(Value::array)
 }
 
-/// Everything that a path leads to, in the order of the text, fields of objects by name.
-fn find(root: &Value, from: &Value, steps: &[Step]) -> Vec<Value> {
+/// Everything that a path leads to, in the order of the text, fields of objects by name. Fails if a step finds too much: each `..` finds
+/// all again, once for each value around it.
+fn find(root: &Value, from: &Value, steps: &[Step]) -> Result<Vec<Value>, ValueError> {
     let mut found = vec![from.clone()];
     for step in steps {
-        found = found.iter().flat_map(|value| follow(root, value, step)).collect();
+        let next = found.iter().flat_map(|value| follow(root, value, step));
+        found = next.take(MAX_ITEMS + 1).collect();
+        list_of(found.len())?;
     }
-    found
+    Ok(found)
 }
 
 fn children(value: &Value) -> Vec<Value> {

@@ -5,8 +5,8 @@ use crate::names;
 use crate::spec::{Kind, Reference, Spec};
 use eval::{Resolved, Static, Traversal};
 use std::collections::HashSet;
-use syntax::ast::ExprKind;
-use syntax::{Diagnostic, Diagnostics, Span};
+use syntax::ast::{Block, ExprKind, Stmt};
+use syntax::{Diagnostic, Diagnostics, Source, Span};
 
 /// How deep modules in modules are followed for what they export.
 const MAX_DEPTH: usize = 16;
@@ -88,9 +88,10 @@ impl<'a> Flow<'a> {
         if let Kind::Component(registration) = &spec.kind {
             let partial = eval::partial_body(&spec.source, block, &resolve);
             let errors = registration.check(&partial.body, &partial.unknown);
-            let errors = errors.iter();
-            errors
-                .map(|error| eval::diagnose_unevaluated(&spec.source, block, error))
+            let told = errors
+                .iter()
+                .map(|error| eval::diagnose_unevaluated(&spec.source, block, error));
+            told.filter(|diagnostic| !follows(diagnostic, block, &spec.source, known))
                 .for_each(&mut add);
         }
         found
@@ -149,6 +150,25 @@ fn exported(library: &mut Library<'_>, export: &Spec, ground: &Ground<'_>, depth
     let flow = Flow::at(library, export, ground, depth);
     let resolve = |traversal: &Traversal| flow.resolve(traversal);
     eval::infer(&export.source, &value.value, &resolve).0
+}
+
+/// Whether what is said of a block as a whole may come from a statement in it that was refused: with the one that was meant, the rule
+/// about it would hold.
+fn follows(diagnostic: &Diagnostic, block: &Block, source: &Source, known: &Diagnostics) -> bool {
+    let at = |span: Span| source.position(span.start) == diagnostic.start;
+    let mut left = vec![block];
+    while let Some(block) = left.pop() {
+        if at(block.name_span()) {
+            return known.iter().any(|other| {
+                let inside = |stmt: &Stmt| source.position(stmt.span().start) == other.start;
+                let refused = other.message.starts_with("unrecognized ")
+                    || other.message.ends_with(" does not support specifying labels");
+                refused && other.file == diagnostic.file && block.body.stmts.iter().any(inside)
+            });
+        }
+        left.extend(block.body.blocks());
+    }
+    false
 }
 
 /// Whether two diagnostics are about the same text: the later one would only repeat the earlier, or follow from it.

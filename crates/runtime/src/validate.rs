@@ -180,6 +180,11 @@ fn instance(library: &mut Library<'_>, spec: &Spec, custom: &Custom, ground: &Gr
 /// Whether instances must give an argument, as far as literals show.
 fn is_required(argument: &Spec) -> bool {
     let Some(block) = &argument.block else { return false };
+    let known = |name: &str| ArgumentBlock::schema().fields.iter().any(|field| field.name == name);
+    if !block.body.attributes().all(|attribute| known(&attribute.name.name)) {
+        // It may be `optional` that is misspelt.
+        return false;
+    }
     let body = eval::unevaluated_body(block).body;
     let optional = body.items.iter().find(|item| item.name() == "optional");
     match optional {

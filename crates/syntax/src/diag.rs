@@ -51,6 +51,11 @@ impl Trace {
     pub fn instances(&self) -> &[String] {
         self.0.as_ref().map_or(&[], |instances| instances)
     }
+
+    /// The instances, for editing; `None` if there are none.
+    pub fn edit(&mut self) -> Option<&mut Vec<String>> {
+        self.0.as_deref_mut()
+    }
 }
 
 /// One message about a place in a text. `Display` gives `file:line:column: message`.

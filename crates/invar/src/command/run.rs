@@ -13,7 +13,7 @@ use services::logging::Logging;
 use services::metrics::{Build, ConfigMetrics, Proc};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt;
 
 /// When what the start needed is given back.
@@ -61,6 +61,8 @@ async fn run_async(options: &Run) -> Outcome {
 }
 
 async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
+    // From the first moment: a signal that comes while the configuration is loaded is not the end of the process.
+    let mut signals = Signals::new()?;
     tracing::info!(version = version::VERSION, "Invar is starting");
     let http = Http::bind(HttpOptions {
         listen: options.listen.clone(),
@@ -103,7 +105,15 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         },
     );
     let reloader = Arc::new(Reloader::new(&options.config, &app, config_metrics));
-    if let Err(report) = reloader.load(output::color()).await {
+    let loaded = tokio::select! {
+        loaded = reloader.load(output::color()) => loaded,
+        () = signals.end() => {
+            tracing::info!("Invar is stopping before its configuration was loaded");
+            app.controller.stop().await;
+            return Ok(());
+        }
+    };
+    if let Err(report) = loaded {
         app.controller.stop().await;
         logging.flush_defaults();
         output::write(b"\n")?;
@@ -128,28 +138,50 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         tokio::time::sleep(SETTLED).await;
         host::forget_startup_pages();
     });
-    let signalled = wait_for_signals(&reloader).await;
+    signals.reload_until_end(&reloader).await;
     tracing::info!("Invar is stopping");
     settled.abort();
     app.controller.stop().await;
     stop.cancel();
     let _ = tokio::join!(server, forwarder);
-    signalled
+    Ok(())
 }
 
-/// Reloads on SIGHUP; returns on SIGINT or SIGTERM.
-async fn wait_for_signals(reloader: &Reloader) -> Outcome {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    loop {
+/// The signals that the process answers to.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for SIGINT or SIGTERM.
+    async fn end(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => match reloader.load(false).await {
-                Ok(()) => tracing::info!("config reloaded"),
-                Err(report) => tracing::error!(err = report, "failed to reload config"),
-            },
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Reloads on SIGHUP; returns on SIGINT or SIGTERM.
+    async fn reload_until_end(&mut self, reloader: &Reloader) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => match reloader.load(false).await {
+                    Ok(()) => tracing::info!("config reloaded"),
+                    Err(report) => tracing::error!(err = report, "failed to reload config"),
+                },
+            }
         }
     }
 }

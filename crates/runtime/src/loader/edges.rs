@@ -2,14 +2,14 @@
 
 use super::{Configuration, Loader};
 use crate::graph::Cycle;
-use crate::module::Place;
+use crate::module::{Around, Place};
 use crate::names;
 use crate::spec::{Kind, Reference};
 use component::Stability;
 use syntax::ast::Block;
 use syntax::{Diagnostic, Source, Span};
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
     pub(super) fn edges(&mut self) {
         let ids: Vec<String> = self.configuration.graph.ids().map(str::to_owned).collect();
         for id in &ids {
@@ -131,33 +131,53 @@ impl Loader<'_> {
         let path = traversal.parts.join(".");
         let mut diagnostic = Diagnostic::error(format!("component \"{path}\" does not exist or is out of scope"))
             .at(source, traversal.span);
-        if let Some(near) = self.near(from, traversal) {
+        if let Some(id) = self.beyond(traversal) {
+            diagnostic = diagnostic.with_hint(format!("\"{id}\" is outside of the module: give it as an argument"));
+        } else if let Some(near) = self.near(from, traversal) {
             diagnostic = diagnostic.with_hint(format!("did you mean \"{near}\"?"));
         }
         self.diagnostics.push(diagnostic);
     }
 
+    /// The node around the module that a reference would mean if modules saw out.
+    fn beyond(&self, traversal: &eval::Traversal) -> Option<String> {
+        let mut scopes = self.around.into_iter().flat_map(Around::chain);
+        scopes.find_map(|scope| Some(resolve(scope, traversal, 0)?.target))
+    }
+
     /// What a template of `foreach` means further out.
     fn outer(&self, traversal: &eval::Traversal) -> Option<Reference> {
+        let scopes = self.seen_out().into_iter().zip(1..);
+        scopes
+            .into_iter()
+            .find_map(|(scope, level)| resolve(scope, traversal, level))
+    }
+
+    /// The scopes around a template of `foreach` that it sees into, from the inside out.
+    fn seen_out(&self) -> Vec<&'a Configuration> {
+        let mut seen = Vec::new();
         let mut around = self.around.filter(|_| self.place == Place::Template);
-        let mut level = 1;
         while let Some(scope) = around {
-            if let Some(reference) = resolve(scope.configuration, traversal, level) {
-                return Some(reference);
-            }
+            seen.push(scope.configuration);
             around = scope.parent.copied().filter(|_| scope.configuration.sees_out);
-            level += 1;
         }
-        None
+        seen
     }
 
     /// What was probably meant. The last part is usually a field of the component.
     fn near(&self, from: &str, traversal: &eval::Traversal) -> Option<String> {
-        let candidates: Vec<String> = self
-            .configuration
-            .graph
-            .ids()
-            .filter(|id| *id != from && self.configuration.specs.get(*id).is_some_and(names::has_value))
+        let outer = self.seen_out();
+        let variables = std::iter::once(&self.configuration)
+            .chain(outer.iter().copied())
+            .filter_map(|scope| scope.variable.as_deref())
+            .chain(self.variable);
+        let ids = std::iter::once(&self.configuration)
+            .chain(outer.iter().copied())
+            .flat_map(|scope| scope.nodes())
+            .filter(|node| node.id != from && names::has_value(node))
+            .map(|node| node.id.as_str());
+        let candidates: Vec<String> = ids
+            .chain(variables)
             .map(|id| {
                 let fragments = id.split('.').count().min(traversal.parts.len());
                 let fields = traversal.parts[fragments..].iter().map(String::as_str);

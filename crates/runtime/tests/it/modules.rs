@@ -186,7 +186,10 @@ async fn a_module_sees_modules_around_it_and_no_components() {
 async fn what_is_wrong_with_modules() {
     check(
         "declare \"m\" { test.add \"a\" { input = test.add.outside.output } }\nm \"x\" { }\ntest.add \"outside\" { input = 1 }",
-        &["config.alloy:1:38: component \"test.add.outside.output\" does not exist or is out of scope"],
+        &[
+            "config.alloy:1:38: component \"test.add.outside.output\" does not exist or is out of scope (\"test.add.outside\" is \
+             outside of the module: give it as an argument)",
+        ],
     )
     .await;
     check(

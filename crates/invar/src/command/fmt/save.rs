@@ -68,10 +68,10 @@ fn replace(path: &Path, meta: &fs::Metadata, new: &[u8]) -> io::Result<bool> {
 
 fn overwrite(file: &mut File, old: &[u8], new: &[u8]) -> io::Result<()> {
     if new.len() > old.len() {
-        match fallocate(&*file, FallocateFlags::KEEP_SIZE, 0, new.len() as u64) {
-            Err(rustix::io::Errno::NOSPC) => return Err(rustix::io::Errno::NOSPC.into()),
-            // Not every file system can do that.
-            Ok(()) | Err(_) => {}
+        // Not every file system can do that; what it says otherwise is no reason not to try.
+        let taken = fallocate(&*file, FallocateFlags::KEEP_SIZE, 0, new.len() as u64);
+        if let Err(full @ rustix::io::Errno::NOSPC) = taken {
+            return Err(full.into());
         }
     }
     let write = |file: &mut File, text: &[u8]| {

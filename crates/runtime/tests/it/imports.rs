@@ -29,7 +29,10 @@ fn last(bench: &Bench) -> i64 {
 }
 
 fn import_health(bench: &Bench) -> component::Health {
-    bench.controller.import_health("import.test.lib").unwrap()
+    bench
+        .controller
+        .import_health("import.test.lib")
+        .expect("the import is there")
 }
 
 #[tokio::test(start_paused = true)]

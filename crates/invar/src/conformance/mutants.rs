@@ -182,7 +182,9 @@ fn checks_find_every_mistake_where_it_was_made() {
         }
         total += row.made;
         let _ = writeln!(table, "{kind:<24} {:>4} made {:>4} found", row.made, row.found);
-        if row.made < EACH.min(10) {
+        // Our own configurations have few places for some.
+        let least = if theirs.is_empty() { 1 } else { EACH };
+        if row.made < least {
             wrong.push(format!("{kind}: only {} could be made", row.made));
         }
     }

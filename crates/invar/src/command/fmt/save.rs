@@ -44,7 +44,7 @@ fn is_plain(path: &Path) -> bool {
 fn replace(path: &Path, meta: &fs::Metadata, new: &[u8]) -> io::Result<bool> {
     let Some(folder) = path.parent() else { return Ok(false) };
     let mut builder = tempfile::Builder::new();
-    let Ok(mut file) = builder.prefix(".invar-fmt-").tempfile_in(folder) else {
+    let Ok(file) = builder.prefix(".invar-fmt-").tempfile_in(folder) else {
         return Ok(false);
     };
     let own = file.as_file().metadata()?;
@@ -55,7 +55,8 @@ fn replace(path: &Path, meta: &fs::Metadata, new: &[u8]) -> io::Result<bool> {
         return Ok(false);
     }
     file.as_file().set_permissions(meta.permissions())?;
-    file.write_all(new)?;
+    // Not through the temporary file itself, whose errors name its path.
+    file.as_file().write_all(new)?;
     file.as_file().sync_all()?;
     // A file that is mounted by itself, as in a container, cannot be replaced.
     if file.persist(path).is_err() {
@@ -67,12 +68,11 @@ fn replace(path: &Path, meta: &fs::Metadata, new: &[u8]) -> io::Result<bool> {
 }
 
 fn overwrite(file: &mut File, old: &[u8], new: &[u8]) -> io::Result<()> {
-    if new.len() > old.len() {
-        match fallocate(&*file, FallocateFlags::KEEP_SIZE, 0, new.len() as u64) {
-            Err(rustix::io::Errno::NOSPC) => return Err(rustix::io::Errno::NOSPC.into()),
-            // Not every file system can do that.
-            Ok(()) | Err(_) => {}
-        }
+    // Not every file system can take space; only that there is none counts.
+    if new.len() > old.len()
+        && let Err(error @ rustix::io::Errno::NOSPC) = fallocate(&*file, FallocateFlags::KEEP_SIZE, 0, new.len() as u64)
+    {
+        return Err(error.into());
     }
     let write = |file: &mut File, text: &[u8]| {
         file.rewind()?;

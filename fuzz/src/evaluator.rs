@@ -8,12 +8,49 @@ use value::{FromValue, Number, Object, OptionalSecret, Secret, Value, to_text};
 
 /// What random expressions are about: variables and all that the library has.
 const NAMES: &[&str] = &[
-    "n", "u", "f", "s", "b", "l", "m", "o", "sec", "osec", "hid", "nothing", "o.a", "l[0]", "m[\"x\"]",
-    "constants.os", "sys.env", "coalesce", "json_path", "convert.nonsensitive", "array.concat", "array.combine_maps", "array.group_by",
-    "encoding.from_json", "encoding.from_yaml", "encoding.from_base64", "encoding.from_URLbase64", "encoding.to_json",
-    "encoding.to_base64", "encoding.to_URLbase64", "encoding.url_encode", "encoding.url_decode", "string.format", "string.join",
-    "string.split", "string.replace", "string.to_lower", "string.to_upper", "string.trim", "string.trim_prefix", "string.trim_suffix",
-    "string.trim_space", "file.path_join",
+    "n",
+    "u",
+    "f",
+    "s",
+    "b",
+    "l",
+    "m",
+    "o",
+    "sec",
+    "osec",
+    "hid",
+    "nothing",
+    "o.a",
+    "l[0]",
+    "m[\"x\"]",
+    "constants.os",
+    "sys.env",
+    "coalesce",
+    "json_path",
+    "convert.nonsensitive",
+    "array.concat",
+    "array.combine_maps",
+    "array.group_by",
+    "encoding.from_json",
+    "encoding.from_yaml",
+    "encoding.from_base64",
+    "encoding.from_URLbase64",
+    "encoding.to_json",
+    "encoding.to_base64",
+    "encoding.to_URLbase64",
+    "encoding.url_encode",
+    "encoding.url_decode",
+    "string.format",
+    "string.join",
+    "string.split",
+    "string.replace",
+    "string.to_lower",
+    "string.to_upper",
+    "string.trim",
+    "string.trim_prefix",
+    "string.trim_suffix",
+    "string.trim_space",
+    "file.path_join",
 ];
 
 struct Variable {
@@ -54,7 +91,11 @@ static VARIABLES: LazyLock<Vec<Variable>> = LazyLock::new(|| {
             },
         ),
         variable("sec", Secret::new("s3").to_value(), Static::Secret),
-        variable("osec", OptionalSecret::new(false, "12").to_value(), Static::OptionalSecret),
+        variable(
+            "osec",
+            OptionalSecret::new(false, "12").to_value(),
+            Static::OptionalSecret,
+        ),
         variable("hid", OptionalSecret::new(true, "h").to_value(), Static::OptionalSecret),
         variable("nothing", Value::Null, Static::Unknown),
     ]
@@ -101,7 +142,12 @@ pub fn evaluator(bytes: &[u8]) {
         Ok(value) => {
             let shown = || String::from_utf8_lossy(&text).into_owned();
             assert!(wrong.is_empty(), "{:?}: {wrong:?}", shown());
-            assert!(agrees(&known, &value), "{:?}: {known:?} of {}", shown(), to_text(&value));
+            assert!(
+                agrees(&known, &value),
+                "{:?}: {known:?} of {}",
+                shown(),
+                to_text(&value)
+            );
         }
         Err(_) => {}
     }

@@ -24,7 +24,10 @@ pub fn scanner(bytes: &[u8]) {
     let inside = |offset: u32| offset as usize <= bytes.len();
     assert!(errors.iter().all(|error| inside(error.offset)), "{errors:?}");
     if errors.is_empty() {
-        assert!(tokens.iter().all(|token| token.kind != TokenKind::Illegal), "{tokens:?}");
+        assert!(
+            tokens.iter().all(|token| token.kind != TokenKind::Illegal),
+            "{tokens:?}"
+        );
     }
 }
 
@@ -55,7 +58,11 @@ pub fn parser(bytes: &[u8]) {
     if diags.is_empty() {
         covered(bytes, &file.tokens);
         assert_eq!(file.tokens, scan(bytes).0);
-        let comments = file.tokens.iter().filter(|token| token.kind == TokenKind::Comment).count();
+        let comments = file
+            .tokens
+            .iter()
+            .filter(|token| token.kind == TokenKind::Comment)
+            .count();
         assert_eq!(comments, file.comments.iter().map(|group| group.0.len()).sum::<usize>());
     }
     let (expr, diags) = parse_expression(bytes);

@@ -4,7 +4,10 @@ use syntax::Span;
 use syntax::ast::{Body, Expr, ExprKind, Stmt};
 
 fn check(span: Span, len: usize) {
-    assert!(span.start <= span.end && span.end as usize <= len, "{span:?} in {len} bytes");
+    assert!(
+        span.start <= span.end && span.end as usize <= len,
+        "{span:?} in {len} bytes"
+    );
 }
 
 /// All statements are inside of the text.

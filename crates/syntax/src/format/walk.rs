@@ -95,8 +95,9 @@ impl Writer<'_> {
             }
             ExprKind::Access { value, name } => {
                 self.expr(value);
-                self.symbol(".");
-                self.word(&name.name);
+                // Comments beside the point come after the name: in Alloy they move on by one name with each run.
+                self.glued(".");
+                self.glued(&name.name);
             }
             ExprKind::Index { value, index, lbrack } => {
                 self.expr(value);
@@ -214,6 +215,10 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, args: &[Expr], lparen: u32, rparen: u32) {
+        if args.is_empty() {
+            // As beside the point of an access.
+            return self.glued("()");
+        }
         self.symbol("(");
         let mut previous = self.line(lparen);
         for (i, arg) in args.iter().enumerate() {
@@ -232,7 +237,7 @@ impl Writer<'_> {
                 self.gap(Gap::Unindent);
             }
         }
-        if !args.is_empty() && previous != self.line(rparen) {
+        if previous != self.line(rparen) {
             self.symbol(",");
             self.gap(Gap::Indent);
             self.gap(Gap::Break);

@@ -102,9 +102,6 @@ impl<'a> Writer<'a> {
 
     /// Writes an operator or punctuation.
     pub(super) fn symbol(&mut self, text: &str) {
-        if self.after_number && text == "." {
-            self.gaps.push(Gap::Blank);
-        }
         self.write(text, |layout, text| layout.push(text));
         self.after_value = matches!(text, ")" | "]" | "}");
     }
@@ -112,6 +109,17 @@ impl<'a> Writer<'a> {
     /// Writes a name or a literal without blanks in it.
     pub(super) fn word(&mut self, text: &str) {
         self.write(text, |layout, text| layout.push(text));
+    }
+
+    /// Writes text after a token with no comment between them.
+    pub(super) fn glued(&mut self, text: &str) {
+        if self.after_number && text == "." {
+            self.gaps.push(Gap::Blank);
+        }
+        self.write_gaps(self.gaps.len());
+        self.write_text(self.place, text, |layout, text| layout.push(text));
+        self.after_number = false;
+        self.after_value = true;
     }
 
     /// Writes a number literal.

@@ -9,6 +9,8 @@ fn every_difference_is_documented() {
         "parse.attribute-range",
         "ident.keyword",
         "diag.hint",
+        "fmt.lossless",
+        "fmt.many",
     ];
     for id in crate::fmt::DIFFERENCES.iter().map(|(id, ..)| *id).chain(others) {
         assert!(

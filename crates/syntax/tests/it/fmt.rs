@@ -177,3 +177,64 @@ fn secrets_are_hidden_with_their_comments() {
         "a = [\"(secret)\", /* s2 */ \"(secret)\"]\nc = \"(secret)\" + \"(secret)\" // shown"
     );
 }
+
+#[test]
+fn long_chains_with_comments_settle() {
+    for part in [
+        ".// c\nx",
+        "( // c\n)",
+        "( /* c */ )",
+        "[ /* c */ 0 /* d */ ]",
+        "( // c\n0, // d\n)",
+        " + // c\nx",
+    ] {
+        format_checked(&format!("a = x{}", part.repeat(900)));
+    }
+    for (open, close) in [
+        ("f( // c\n", " /* d */)"),
+        ("( /* c */", " /* d */)"),
+        ("[ // c\n", ", // d\n]"),
+        ("{ /* c */ k /* d */ = /* e */", ", // f\n}"),
+        ("- // c\n", ""),
+    ] {
+        format_checked(&format!("a = {}1{}", open.repeat(100), close.repeat(100)));
+    }
+    format_checked(&format!(
+        "{}a = 1{}",
+        "b { // c\n".repeat(199),
+        " /* d */ }".repeat(199)
+    ));
+}
+
+#[test]
+fn line_ends_marks_and_tabs_are_layout() {
+    let text = "// c \nb \"l\" {\n\ta = [\n\t\t1, /* d */\n\t\t\"x\ty\",\n\t]\n}";
+    let formatted = format_checked(text);
+    assert_eq!(formatted, text);
+    let strip = |text: &str| text.replace("\n\t", "\n").replace("\n\t", "\n");
+    for other in [
+        text.replace('\n', "\r\n"),
+        format!("\u{feff}{text}\r\n\r\n"),
+        format!("\n\n\t{text}   "),
+        strip(text),
+        strip(text).replace('\n', "\n \t \r"),
+    ] {
+        assert_eq!(format_checked(&other), formatted, "{other:?}");
+    }
+}
+
+#[test]
+fn what_is_not_utf8_is_refused() {
+    for text in [
+        &b"a = \"\xff\""[..],
+        b"a = 1 // \xe9",
+        b"/* \xc3 */ a = 1",
+        b"a = `\xff`",
+        b"\xfe\xffa = 1",
+        b"a = 1\0",
+        b"a = 1\n\xef\xbb\xbfb = 2",
+    ] {
+        let diags = format("f.alloy", text).unwrap_err();
+        assert!(diags[0].message.starts_with("illegal "), "{text:?}: {diags:?}");
+    }
+}

@@ -44,7 +44,7 @@ fn is_plain(path: &Path) -> bool {
 fn replace(path: &Path, meta: &fs::Metadata, new: &[u8]) -> io::Result<bool> {
     let Some(folder) = path.parent() else { return Ok(false) };
     let mut builder = tempfile::Builder::new();
-    let Ok(mut file) = builder.prefix(".invar-fmt-").tempfile_in(folder) else {
+    let Ok(file) = builder.prefix(".invar-fmt-").tempfile_in(folder) else {
         return Ok(false);
     };
     let own = file.as_file().metadata()?;
@@ -55,7 +55,8 @@ fn replace(path: &Path, meta: &fs::Metadata, new: &[u8]) -> io::Result<bool> {
         return Ok(false);
     }
     file.as_file().set_permissions(meta.permissions())?;
-    file.write_all(new)?;
+    // Not through the temporary file itself, whose errors name its path.
+    file.as_file().write_all(new)?;
     file.as_file().sync_all()?;
     // A file that is mounted by itself, as in a container, cannot be replaced.
     if file.persist(path).is_err() {

@@ -1,0 +1,208 @@
+//! Runs the fuzz targets of `fuzz/`.
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+#[derive(Args)]
+pub struct Options {
+    /// What to feed: scanner, parser, formatter or evaluator.
+    #[arg(value_parser = TARGETS)]
+    target: String,
+    /// How long.
+    #[arg(long, default_value_t = 600, value_name = "N")]
+    seconds: u64,
+    /// Longest input in bytes.
+    #[arg(long, default_value_t = 4096, value_name = "N")]
+    max_len: u64,
+    /// Do not show what libFuzzer prints on the way.
+    #[arg(long)]
+    quiet: bool,
+}
+
+const TARGETS: [&str; 4] = ["scanner", "parser", "formatter", "evaluator"];
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Builds a target, makes its first inputs, runs it and says what was found. Fails if anything was.
+pub fn run(options: &Options) -> Result<()> {
+    let target = &options.target;
+    let base = target_dir()?.join("fuzz");
+    let (corpus, artifacts) = (base.join("corpus").join(target), base.join("artifacts").join(target));
+    fs::create_dir_all(&corpus)?;
+    fs::create_dir_all(&artifacts)?;
+    let seeds = seed(target, &corpus)?;
+    println!("{seeds} inputs to begin with, in {}", corpus.display());
+    // All of it is safe code: no sanitizer, which would halve the speed.
+    let mut child = Command::new("cargo")
+        .args(["+nightly", "fuzz", "run", "-s", "none", target])
+        .arg(&corpus)
+        .arg("--")
+        .arg(format!("-max_total_time={}", options.seconds))
+        .arg(format!("-max_len={}", options.max_len))
+        .arg(format!("-dict={ROOT}/fuzz/alloy.dict"))
+        .arg(format!("-artifact_prefix={}/", artifacts.display()))
+        .args(["-print_final_stats=1", "-timeout=25", "-rss_limit_mb=2048"])
+        .current_dir(ROOT)
+        .env("CARGO_TARGET_DIR", &base)
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let stderr = child.stderr.take().context("standard error is piped")?;
+    let mut seen = Seen::default();
+    for line in BufReader::new(stderr).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        seen.line(&line);
+        if !options.quiet {
+            writeln!(std::io::stderr(), "{line}")?;
+        }
+    }
+    let status = child.wait()?;
+    if seen.executions.is_none() {
+        bail!(
+            "{target} did not run: it needs a nightly toolchain (rustup toolchain install nightly) and cargo-fuzz \
+             (cargo install cargo-fuzz --locked){}",
+            seen.error
+                .map(|error| format!("; cargo says: {error}"))
+                .unwrap_or_default()
+        );
+    }
+    let or = |value: Option<String>| value.unwrap_or_else(|| "?".to_owned());
+    let found: Vec<PathBuf> = fs::read_dir(&artifacts)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
+    println!(
+        "{target}: {} executions, {} a second, {} edges, {} MiB at the peak, {} findings",
+        or(seen.executions),
+        or(seen.speed),
+        or(seen.edges),
+        or(seen.memory),
+        found.len()
+    );
+    for path in &found {
+        println!("  {}", path.display());
+    }
+    if !found.is_empty() || !status.success() {
+        bail!("{target}: something was found");
+    }
+    Ok(())
+}
+
+/// What libFuzzer said.
+#[derive(Default)]
+struct Seen {
+    executions: Option<String>,
+    speed: Option<String>,
+    edges: Option<String>,
+    memory: Option<String>,
+    error: Option<String>,
+}
+
+impl Seen {
+    fn line(&mut self, line: &str) {
+        for (name, field) in [
+            ("stat::number_of_executed_units:", &mut self.executions),
+            ("stat::average_exec_per_sec:", &mut self.speed),
+            ("stat::peak_rss_mb:", &mut self.memory),
+            ("error:", &mut self.error),
+        ] {
+            if let Some(value) = line.strip_prefix(name) {
+                *field = Some(value.trim().to_owned());
+            }
+        }
+        if let Some(edges) = line.split_once(" cov: ").and_then(|(_, rest)| rest.split(' ').next()) {
+            self.edges = Some(edges.to_owned());
+        }
+    }
+}
+
+fn target_dir() -> Result<PathBuf> {
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(ROOT)
+        .output()
+        .context("cannot start cargo")?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("cargo metadata gave no JSON")?;
+    Ok(metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target directory")?
+        .into())
+}
+
+/// Puts what is known of the language into the corpus: configurations and recorded cases beside the clone, and choices for the programs that
+/// two of the targets make. What former runs found is kept.
+fn seed(target: &str, corpus: &Path) -> Result<usize> {
+    let shared = Path::new(ROOT).join("../shared");
+    let mut inputs: Vec<Vec<u8>> = Vec::new();
+    if shared.is_dir() {
+        let text = fs::read_to_string(shared.join("vectors/syntax.json"))?;
+        let vectors: serde_json::Value = serde_json::from_str(&text)?;
+        let list = |name: &str, field: &str| -> Vec<Vec<u8>> {
+            let cases = vectors[name].as_array().into_iter().flatten();
+            cases
+                .filter_map(|case| Some(case[field].as_str()?.as_bytes().to_vec()))
+                .collect()
+        };
+        if target == "evaluator" {
+            inputs.extend(list("eval", "expr"));
+        } else {
+            inputs.extend(list("fmt", "in"));
+            configurations(&shared, &mut inputs)?;
+        }
+    } else {
+        println!("../shared is absent: beginning with next to nothing");
+        inputs.push(b"a = 1\nb \"c\" {\n\td = [1, \"x\"] // e\n}\n".to_vec());
+    }
+    if matches!(target, "formatter" | "evaluator") {
+        inputs.extend((0..64_u32).map(choices));
+    }
+    for input in &inputs {
+        fs::write(corpus.join(format!("seed-{:016x}", fnv(input))), input)?;
+    }
+    Ok(inputs.len())
+}
+
+/// Files in the language, and the members of archives.
+fn configurations(folder: &Path, inputs: &mut Vec<Vec<u8>>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            configurations(&path, inputs)?;
+            continue;
+        }
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("alloy" | "in" | "expect") => inputs.push(fs::read(&path)?),
+            Some("txtar") => {
+                let text = fs::read_to_string(&path)?;
+                let members = text.split("\n-- ").filter_map(|member| member.split_once('\n'));
+                inputs.extend(members.map(|(_, member)| member.as_bytes().to_vec()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The byte that says that choices follow, and some.
+fn choices(seed: u32) -> Vec<u8> {
+    let mut state = u64::from(seed) + 1;
+    let random = std::iter::repeat_with(move || {
+        // xorshift64
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    });
+    std::iter::once(255)
+        .chain(random.skip(16).take(20 + seed as usize * 6))
+        .collect()
+}
+
+/// FNV-1a: names inputs by what they hold.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}

@@ -26,6 +26,29 @@ pub struct Options {
 const TARGETS: [&str; 4] = ["scanner", "parser", "formatter", "evaluator"];
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// Expressions that ask for much: what is put around what, twenty times.
+const HOSTILE: [(&str, &str, &str); 7] = [
+    ("encoding.to_base64(", "\"aaaaaaaa\"", ")"),
+    ("encoding.to_json({a = ", "\"\\\"\"", "})"),
+    ("string.replace(", "\"aaaa\"", ", \"\", \"aaaa\")"),
+    (
+        "array.combine_maps(",
+        "[{a = 1}, {a = 1}]",
+        ", [{a = 1}, {a = 1}], [\"a\"])",
+    ),
+    ("json_path(\"[[[[[[[[1]]]]]]]]\", \"$..*..*", "\")", ""),
+    (
+        "string.format(\"%70000d%.70000f%.70000g%[1]*d\", ",
+        "70000",
+        ", 1.5, 1.5)",
+    ),
+    (
+        "",
+        "encoding.from_yaml(\"a: &a [x,x,x]\\nb: &b [*a,*a,*a]\\nc: [*b,*b,*b]\")",
+        "",
+    ),
+];
+
 /// Builds a target, makes its first inputs, runs it and says what was found. Fails if anything was.
 pub fn run(options: &Options) -> Result<()> {
     let target = &options.target;
@@ -154,6 +177,12 @@ fn seed(target: &str, corpus: &Path) -> Result<usize> {
     } else {
         println!("../shared is absent: beginning with next to nothing");
         inputs.push(b"a = 1\nb \"c\" {\n\td = [1, \"x\"] // e\n}\n".to_vec());
+    }
+    if target == "evaluator" {
+        inputs.extend(HOSTILE.iter().map(|(open, inside, close)| {
+            let (open, close) = (open.repeat(20), close.repeat(20));
+            format!("{open}{inside}{close}").into_bytes()
+        }));
     }
     if matches!(target, "formatter" | "evaluator") {
         inputs.extend((0..64_u32).map(choices));

@@ -4,7 +4,7 @@ use component::Stability;
 use value::shape::{BlockShape, Shape};
 use value::{Block, Value};
 
-/// `argument "name" { }`
+/// A value that instances of a module are given. In the module it is `argument.NAME.value`.
 #[derive(Block, Clone, PartialEq)]
 pub(crate) struct ArgumentBlock {
     /// Whether instances may leave it out.
@@ -18,7 +18,7 @@ pub(crate) struct ArgumentBlock {
     pub(crate) comment: String,
 }
 
-/// `export "name" { }`
+/// A value that instances of a module give. Outside it is `MODULE.LABEL.NAME`.
 #[derive(Block, Clone, PartialEq)]
 pub(crate) struct ExportBlock {
     /// What instances give.
@@ -26,7 +26,7 @@ pub(crate) struct ExportBlock {
     pub(crate) value: Value,
 }
 
-/// `foreach "name" { }` without its template.
+/// Makes one instance of its template for each item of a collection, and keeps those of items that stay when the collection changes.
 #[derive(Block, Clone, PartialEq)]
 pub(crate) struct ForeachBlock {
     /// One instance of the template is made for each item.
@@ -71,7 +71,7 @@ pub const LANGUAGE_BLOCKS: &[LanguageBlock] = &[
         stability: Stability::GenerallyAvailable,
         arguments: || {
             body(
-                "A module: what stands in it is made once for each instance.",
+                "A module: a component made of others. `NAME \"label\" { }` makes an instance of all that stands in it.",
                 "DeclareBlock",
             )
         },

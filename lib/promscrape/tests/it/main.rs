@@ -1,0 +1,7 @@
+//! Tests of the parsers through their public interface.
+
+mod allocations;
+mod differences;
+mod fuzz;
+mod roundtrip;
+mod vectors;

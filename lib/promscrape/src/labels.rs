@@ -56,6 +56,13 @@ impl LabelsBuf {
         )
     }
 
+    /// Becomes a copy of other labels, in the memory that is there.
+    pub(crate) fn copy_from(&mut self, other: &LabelsBuf) {
+        self.clear();
+        self.text.push_str(&other.text);
+        self.labels.extend_from_slice(&other.labels);
+    }
+
     pub(crate) fn push(&mut self, name: &str, value: &str) {
         let start = self.text.len();
         self.text.push_str(name);

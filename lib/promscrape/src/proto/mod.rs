@@ -198,10 +198,10 @@ impl<'a> Proto<'a> {
             Ok(name) if !name.is_empty() => name,
             _ => return fail(format!("invalid metric name: {}", lossy(name))),
         };
-        let quoted = goquote::quote(name);
+        let quoted = || goquote::quote(name);
         self.help = match std::str::from_utf8(help) {
             Ok(help) => help,
-            Err(_) => return fail(format!("invalid help for metric {quoted}: {}", lossy(help))),
+            Err(_) => return fail(format!("invalid help for metric {}: {}", quoted(), lossy(help))),
         };
         self.unit = utf8(unit)?;
         self.kind = match kind {
@@ -211,7 +211,7 @@ impl<'a> Proto<'a> {
             3 => Kind::Unknown,
             4 => Kind::Histogram,
             5 => Kind::GaugeHistogram,
-            kind => return fail(format!("unknown metric type for metric {quoted}: {}", kind as i32)),
+            kind => return fail(format!("unknown metric type for metric {}: {}", quoted(), kind as i32)),
         };
         Ok(())
     }

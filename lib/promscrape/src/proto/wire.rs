@@ -7,7 +7,8 @@ use crate::error::Error;
 pub(super) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
-    Fixed32(u32),
+    /// No field that matters has it.
+    Fixed32,
     Bytes(&'a [u8]),
 }
 
@@ -47,7 +48,10 @@ impl<'a> Fields<'a> {
                     usize::try_from(length).map_err(|_| malformed("negative length found during unmarshaling"))?;
                 Value::Bytes(self.take(length)?)
             }
-            5 => Value::Fixed32(u32::from_le_bytes(self.array()?)),
+            5 => {
+                self.take(4)?;
+                Value::Fixed32
+            }
             wire => return Err(malformed(&format!("illegal wireType {wire}"))),
         };
         Ok(Some((number, value)))

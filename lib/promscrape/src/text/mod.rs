@@ -36,7 +36,7 @@ struct Classic {
     labels: LabelsBuf,
     scratch: LabelsBuf,
     exemplars: Vec<TextExemplar>,
-    raw: Vec<u8>,
+    raw: String,
 }
 
 /// A parser of the text formats.
@@ -224,7 +224,7 @@ impl<'a> Text<'a> {
         let classic = &self.buffers.classic;
         match self.current {
             Current::Converted => Entry::Histogram(HistogramSample {
-                raw: &classic.raw,
+                raw: classic.raw.as_bytes(),
                 timestamp: classic.timestamp,
                 start: classic.start,
                 histogram: classic.collector.histogram(),
@@ -270,7 +270,7 @@ impl<'a> Text<'a> {
 
     pub(crate) fn labels(&self, out: &mut LabelsBuf) -> Result<(), Error> {
         match self.current {
-            Current::Converted => out.clone_from(&self.buffers.classic.labels),
+            Current::Converted => out.copy_from(&self.buffers.classic.labels),
             Current::Item(Item::Sample(sample)) => self.decode(&sample, out)?,
             Current::Item(_) => out.clear(),
         }
@@ -398,22 +398,21 @@ impl Classic {
             return false;
         }
         self.raw.clear();
-        self.raw
-            .extend_from_slice(self.labels.get("__name__").unwrap_or_default().as_bytes());
-        let mut separator = b'{';
+        self.raw.push_str(self.labels.get("__name__").unwrap_or_default());
+        let mut separator = '{';
         for (name, value) in without_role(&self.labels) {
             self.raw.push(separator);
-            separator = b',';
+            separator = ',';
             if plain_label(name) {
-                self.raw.extend_from_slice(name.as_bytes());
+                self.raw.push_str(name);
             } else {
-                self.raw.extend_from_slice(goquote::quote(name.as_bytes()).as_bytes());
+                goquote::quote_into(&mut self.raw, name.as_bytes());
             }
-            self.raw.push(b'=');
-            self.raw.extend_from_slice(goquote::quote(value.as_bytes()).as_bytes());
+            self.raw.push('=');
+            goquote::quote_into(&mut self.raw, value.as_bytes());
         }
-        if separator == b',' {
-            self.raw.push(b'}');
+        if separator == ',' {
+            self.raw.push('}');
         }
         true
     }

@@ -182,6 +182,35 @@ fn digit(b: &[u8], i: usize) -> Option<u64> {
     (digit < 10).then_some(u64::from(digit))
 }
 
+/// What has to be appended to a bound that is written almost as [`write_open_metrics`] would: nothing or `.0`. None if that takes a closer
+/// look.
+pub(crate) fn canonical(text: &str) -> Option<&'static str> {
+    if text == "+Inf" {
+        return Some("");
+    }
+    let negative = text.starts_with('-');
+    let digits = text[usize::from(negative)..].as_bytes();
+    let point = digits.iter().position(|&c| c == b'.');
+    let (whole, fraction) = digits.split_at(point.unwrap_or(digits.len()));
+    let plain = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    let zero = whole == b"0";
+    if !plain(whole) || whole.is_empty() || whole.len() > 6 || whole[0] == b'0' && !zero {
+        return None;
+    }
+    match fraction {
+        [] if zero && negative => None,
+        [] => Some(".0"),
+        b".0" if zero && negative => None,
+        b".0" => Some(""),
+        // From 0.0001 on, up to 15 digits, no zero at the end: the shortest text that is this number.
+        [b'.', part @ ..] if plain(part) && (1..=9).contains(&part.len()) && part[part.len() - 1] != b'0' => {
+            let large = !zero || part.iter().take(4).any(|&c| c != b'0');
+            large.then_some("")
+        }
+        _ => None,
+    }
+}
+
 /// Appends a bound or a quantile as OpenMetrics writes them: like Go's `%g`, and `.0` after a whole number (Prometheus:
 /// `labels.FormatOpenMetricsFloat`).
 pub(crate) fn write_open_metrics(out: &mut String, number: f64) {
@@ -252,6 +281,40 @@ mod tests {
             assert_eq!(got.map(f64::to_bits), expect.map(f64::to_bits), "{text}");
         }
         assert_eq!(parse_sample(b"nan").map(f64::to_bits), Ok(NAN.to_bits()));
+    }
+
+    #[test]
+    fn shortcut_for_bounds() {
+        let mut texts = vec!["+Inf".to_owned()];
+        let wholes = [
+            "", "0", "00", "1", "10", "-0", "-7", "123456", "999999", "1234567", "+1",
+        ];
+        let fractions = [
+            "",
+            ".",
+            ".0",
+            ".00",
+            ".5",
+            ".50",
+            ".0001",
+            ".00009",
+            ".123456789",
+            ".000000001",
+            ".1234567891",
+            ".5x",
+        ];
+        for whole in wholes {
+            texts.extend(fractions.iter().map(|fraction| format!("{whole}{fraction}")));
+        }
+        let mut hits = 0;
+        for text in texts {
+            let Some(suffix) = canonical(&text) else { continue };
+            let mut expect = String::new();
+            write_open_metrics(&mut expect, parse_go(&text).unwrap());
+            assert_eq!(format!("{text}{suffix}"), expect);
+            hits += 1;
+        }
+        assert!(hits > 30, "{hits}");
     }
 
     #[test]

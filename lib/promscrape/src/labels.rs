@@ -76,17 +76,25 @@ impl LabelsBuf {
     }
 
     /// Adds a label whose parts are escaped as in the text format.
-    pub(crate) fn push_escaped(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {
+    #[inline]
+    pub(crate) fn push_escaped(&mut self, name: &str, value: &str) {
         let start = self.text.len();
-        unescape(&mut self.text, utf8(name)?, true);
+        unescape(&mut self.text, name, true);
         let middle = self.text.len();
-        unescape(&mut self.text, utf8(value)?, true);
+        unescape(&mut self.text, value, true);
         self.labels.push(Label {
             start,
             middle,
             end: self.text.len(),
         });
-        Ok(())
+    }
+
+    /// Makes the value of the last label longer.
+    pub(crate) fn extend_last(&mut self, suffix: &str) {
+        if let Some(last) = self.labels.last_mut() {
+            self.text.push_str(suffix);
+            last.end = self.text.len();
+        }
     }
 
     /// Replaces the value of the last label.

@@ -25,8 +25,10 @@ pub(crate) struct Buffers {
     /// The labels of the metric by name.
     order: Vec<Part>,
     raw: Vec<u8>,
-    /// The value of `le` or `quantile`.
-    bound: String,
+    /// The numbers that `le` or `quantile` had at each position, as bits and as text. Most metrics have the same ones.
+    bounds: Vec<(u64, String)>,
+    /// Where in `bounds` the sample's is.
+    bound: Option<usize>,
     histogram: Histogram,
     compactor: Compactor,
     collector: Collector,
@@ -362,10 +364,11 @@ impl<'a> Proto<'a> {
             metric,
             order,
             raw,
+            bounds,
             bound,
             ..
         } = &mut *self.buffers;
-        bound.clear();
+        *bound = None;
         if let At::Bound(at) = self.at {
             let number = match self.kind {
                 Kind::Summary => metric.summary.quantiles.get(at).map_or(0.0, |quantile| quantile.0),
@@ -375,8 +378,21 @@ impl<'a> Proto<'a> {
                     .get(at)
                     .map_or(f64::INFINITY, |bucket| bucket.bound),
             };
-            float::write_open_metrics(bound, number);
+            // Far positions share one place.
+            let at = at.min(255);
+            if bounds.len() <= at {
+                // The bits of zero belong to no empty text.
+                bounds.resize_with(at + 1, || (0, "0.0".to_owned()));
+            }
+            let (bits, text) = &mut bounds[at];
+            if *bits != number.to_bits() {
+                *bits = number.to_bits();
+                text.clear();
+                float::write_open_metrics(text, number);
+            }
+            *bound = Some(at);
         }
+        let bound = bound.map_or("", |at| &bounds[at].1);
         raw.clear();
         for part in order.iter() {
             let (name, value) = match *part {
@@ -474,8 +490,11 @@ impl<'a> Proto<'a> {
                 Part::Type => out.push("__type__", self.kind.as_str()),
                 Part::Unit => out.push("__unit__", self.unit),
                 Part::Label(name, value) => out.push(text(name)?, text(value)?),
-                Part::Bound if self.buffers.bound.is_empty() => {}
-                Part::Bound => out.push(utf8(self.bound_name())?, &self.buffers.bound),
+                Part::Bound => {
+                    if let Some(at) = self.buffers.bound {
+                        out.push(utf8(self.bound_name())?, &self.buffers.bounds[at].1);
+                    }
+                }
             }
         }
         Ok(())

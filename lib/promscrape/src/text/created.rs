@@ -88,20 +88,23 @@ impl Created {
 fn key(cursor: &Cursor<'_>, sample: &Sample, base: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let raw = cursor.lex.slice(sample.raw.0, sample.raw.1);
-    // It has been read once, so that it does not fail.
-    let _ = decode_series(raw, cursor.lex.open_metrics, |name, value| {
-        let bound: &[u8] = match cursor.kind {
-            Kind::Summary => b"quantile",
-            Kind::Histogram => b"le",
-            _ => b"",
-        };
+    let bound = match cursor.kind {
+        Kind::Summary => "quantile",
+        Kind::Histogram => "le",
+        _ => "",
+    };
+    let add = |out: &mut Vec<u8>, name: &str, value: &str| {
         if name != bound {
             for part in [name, value] {
-                out.extend_from_slice(part);
-                // No part has a quote in it.
+                out.extend_from_slice(part.as_bytes());
+                // No part has a quote in it that is not escaped.
                 out.push(b'"');
             }
         }
-    });
+    };
+    // A series that is not UTF-8 will be refused for its labels.
+    if let Ok(raw) = std::str::from_utf8(raw) {
+        let _ = decode_series(raw, cursor.lex.open_metrics, out, Vec::clear, add);
+    }
     out.extend_from_slice(base);
 }

@@ -1,7 +1,7 @@
 //! Lines of samples as programs write them, without a state machine. Whatever is unusual or wrong is left to the lexer: a test holds both
 //! together on any input.
 
-use super::grammar::Sample;
+use super::grammar::{Sample, Span};
 use crate::float;
 use crate::labels::utf8;
 
@@ -47,7 +47,7 @@ pub(super) fn sample(b: &[u8], start: usize, open_metrics: bool) -> Option<(Samp
     }
     let mut i = name;
     if b.get(i) == Some(&b'{') {
-        i = labels(b, i + 1)?;
+        i = labels(b, i + 1, |_, _| {})?;
     }
     rest(b, start, name, i, open_metrics)
 }
@@ -119,9 +119,18 @@ fn other_value(b: &[u8], start: usize) -> Option<(f64, usize)> {
     Some((value, i))
 }
 
+/// The labels of a series that has been read before, and the end of its name. None if something is unusual about it.
+#[inline]
+pub(super) fn decode(raw: &[u8], label: impl FnMut(Span, Span)) -> Option<usize> {
+    let name = run(raw, 0, NAME);
+    let plain = name > 0 && class(raw, 0) & DIGIT == 0;
+    let whole = name == raw.len() || raw.get(name) == Some(&b'{') && labels(raw, name + 1, label)? == raw.len();
+    (plain && whole).then_some(name)
+}
+
 /// The end of the labels, after the closing brace.
 #[inline(always)]
-fn labels(b: &[u8], mut i: usize) -> Option<usize> {
+fn labels(b: &[u8], mut i: usize, mut label: impl FnMut(Span, Span)) -> Option<usize> {
     loop {
         if b.get(i) == Some(&b'}') {
             return Some(i + 1);
@@ -135,6 +144,7 @@ fn labels(b: &[u8], mut i: usize) -> Option<usize> {
         if !ascii && utf8(&b[start..end]).is_err() {
             return None;
         }
+        label((i, equal), (start, end));
         i = match b.get(end + 1)? {
             b',' => end + 2,
             b'}' => return Some(end + 2),

@@ -375,17 +375,24 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The name and the labels of a series, in their order, as they are written.
-pub(super) fn decode_series<'a>(
-    raw: &'a [u8],
+/// The name and the labels of a series, in their order, as they are written. If labels have to be read again, `out` is reset.
+pub(super) fn decode_series<'a, T>(
+    raw: &'a str,
     open_metrics: bool,
-    mut label: impl FnMut(&'a [u8], &'a [u8]),
-) -> Result<&'a [u8], Error> {
-    let mut cursor = Cursor::new(raw, open_metrics);
+    out: &mut T,
+    reset: impl Fn(&mut T),
+    label: impl Fn(&mut T, &'a str, &'a str),
+) -> Result<&'a str, Error> {
+    reset(out);
+    let slice = |span: Span| raw.get(span.0..span.1).unwrap_or_default();
+    if let Some(name) = fast::decode(raw.as_bytes(), |name, value| label(out, slice(name), slice(value))) {
+        return Ok(slice((0, name)));
+    }
+    reset(out);
+    let mut cursor = Cursor::new(raw.as_bytes(), open_metrics);
     let first = cursor.lex.next();
-    let slice = |span: Span| &raw[span.0..span.1.min(raw.len())];
-    let (name, _, _) = cursor.series_start(first, &mut |name, value| label(slice(name), slice(value)))?;
-    Ok(name.map_or(&b""[..], slice))
+    let (name, _, _) = cursor.series_start(first, &mut |name, value| label(out, slice(name), slice(value)))?;
+    Ok(name.map_or("", slice))
 }
 
 /// The labels of an exemplar, as they are written.

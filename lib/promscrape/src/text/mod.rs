@@ -286,35 +286,33 @@ impl<'a> Text<'a> {
         } else {
             b""
         };
-        let mut failed = None;
-        let name = decode_series(self.slice(sample.raw), self.cursor.lex.open_metrics, |name, value| {
-            if failed.is_some() {
-                return;
-            }
-            failed = out.push_escaped(name, value).err();
+        let at = |error: Error| Error::new(sample.raw.0, error.message());
+        let raw = utf8(self.slice(sample.raw)).map_err(at)?;
+        let bound = bound_name(kind);
+        let add = |out: &mut LabelsBuf, name: &str, value: &str| {
+            out.push_escaped(name, value);
             match out.last() {
                 // What the metadata says holds.
                 Some(("__name__", _)) if self.options.type_and_unit => out.pop(),
                 Some(("__type__", _)) if typed => out.pop(),
                 Some(("__unit__", _)) if !unit.is_empty() => out.pop(),
-                Some((name, value)) if is_bound(kind, name) => {
-                    if let Some(bound) = float::parse_go(value) {
+                Some((name, value)) if name == bound => {
+                    if let Some(suffix) = float::canonical(value) {
+                        out.extend_last(suffix);
+                    } else if let Some(bound) = float::parse_go(value) {
                         out.replace_last(|text| float::write_open_metrics(text, bound));
                     }
                 }
                 _ => {}
             }
-        })?;
-        if let Some(error) = failed {
-            return Err(Error::new(sample.raw.0, error.message()));
-        }
-        out.push_escaped(b"__name__", name)
-            .map_err(|error| Error::new(sample.raw.0, error.message()))?;
+        };
+        let name = decode_series(raw, self.cursor.lex.open_metrics, out, LabelsBuf::clear, add).map_err(at)?;
+        out.push_escaped("__name__", name);
         if typed {
             out.push("__type__", kind.as_str());
         }
         if !unit.is_empty() {
-            out.push("__unit__", utf8(unit)?);
+            out.push("__unit__", utf8(unit).map_err(at)?);
         }
         out.sort();
         Ok(())
@@ -334,12 +332,13 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Whether the label is a number that is written in one way only (Prometheus: `normalizeFloatsInLabelValues`).
-fn is_bound(kind: Kind, label: &str) -> bool {
+/// The label that is a number and written in one way only (Prometheus: `normalizeFloatsInLabelValues`).
+fn bound_name(kind: Kind) -> &'static str {
     match kind {
-        Kind::Histogram => label == "le",
-        Kind::Summary => label == "quantile",
-        _ => false,
+        Kind::Histogram => "le",
+        Kind::Summary => "quantile",
+        // No label is called that.
+        _ => "\"",
     }
 }
 

@@ -189,7 +189,7 @@ pub(crate) fn canonical(text: &str) -> Option<&'static str> {
         return Some("");
     }
     let negative = text.starts_with('-');
-    let digits = text[usize::from(negative)..].as_bytes();
+    let digits = &text.as_bytes()[usize::from(negative)..];
     let point = digits.iter().position(|&c| c == b'.');
     let (whole, fraction) = digits.split_at(point.unwrap_or(digits.len()));
     let plain = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
@@ -263,7 +263,7 @@ mod tests {
             ("1e22", Ok(1e22)),
             ("9007199254740993", Ok(9007199254740992.0)),
             ("18446744073709551616", Ok(18446744073709551616.0)),
-            ("0.1234567890123456789", Ok(0.1234567890123456789)),
+            ("0.1234567890123456789", Ok(0.123_456_789_012_345_68)),
             ("inf", Ok(f64::INFINITY)),
             ("-Infinity", Ok(f64::NEG_INFINITY)),
             ("1e-999", Ok(0.0)),

@@ -26,6 +26,10 @@ impl Buffers {
 pub struct Parser<'a>(Inner<'a>);
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and a box would be an allocation for each body"
+)]
 enum Inner<'a> {
     Text(Text<'a>),
     Proto(Proto<'a>),

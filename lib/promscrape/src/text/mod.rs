@@ -122,15 +122,13 @@ impl<'a> Text<'a> {
                     return Err(error);
                 }
             };
-            match &mut item {
-                Item::Sample(sample) if self.options.start_timestamps => {
-                    if self.start_timestamp(sample) {
-                        continue;
-                    }
-                }
-                Item::End => self.done = true,
-                _ => {}
+            if self.options.start_timestamps
+                && let Item::Sample(sample) = &mut item
+                && self.start_timestamp(sample)
+            {
+                continue;
             }
+            self.done = item == Item::End;
             return Ok(item);
         }
     }
@@ -289,8 +287,13 @@ impl<'a> Text<'a> {
         let at = |error: Error| Error::new(sample.raw.0, error.message());
         let raw = utf8(self.slice(sample.raw)).map_err(at)?;
         let bound = bound_name(kind);
+        let escaped = memchr::memchr(b'\\', raw.as_bytes()).is_some();
         let add = |out: &mut LabelsBuf, name: &str, value: &str| {
-            out.push_escaped(name, value);
+            if escaped {
+                out.push_escaped(name, value);
+            } else {
+                out.push(name, value);
+            }
             match out.last() {
                 // What the metadata says holds.
                 Some(("__name__", _)) if self.options.type_and_unit => out.pop(),

@@ -1,4 +1,5 @@
 //! Tests of the parsers through their public interface.
+#![allow(clippy::unwrap_used)]
 
 mod allocations;
 mod bodies;

@@ -283,6 +283,18 @@ mod tests {
         assert_eq!(parse_sample(b"nan").map(f64::to_bits), Ok(NAN.to_bits()));
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(5000))]
+
+        #[test]
+        fn short_numbers(text in "-?[0-9]{0,12}(\\.[0-9]{0,9})?([eE][-+]?[0-9]{1,2})?") {
+            if let Some((value, end)) = parse_prefix(text.as_bytes(), 0) {
+                assert_eq!(text[..end].parse::<f64>().map(f64::to_bits), Ok(value.to_bits()), "{text}");
+                assert_eq!(end, text.len());
+            }
+        }
+    }
+
     #[test]
     fn shortcut_for_bounds() {
         let mut texts = vec!["+Inf".to_owned()];

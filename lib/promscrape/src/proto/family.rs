@@ -4,7 +4,6 @@ use super::wire::{self, Fields, Value};
 use super::{At, Proto};
 use crate::entry::Kind;
 use crate::error::Error;
-use crate::labels::utf8;
 
 impl<'a> Proto<'a> {
     /// Goes to the next family that has metrics.
@@ -73,7 +72,7 @@ impl<'a> Proto<'a> {
             Ok(help) => help,
             Err(_) => return fail(format!("invalid help for metric {}: {}", quoted(), lossy(help))),
         };
-        self.unit = utf8(unit)?;
+        self.unit = unit;
         self.kind = match kind {
             0 => Kind::Counter,
             1 => Kind::Gauge,

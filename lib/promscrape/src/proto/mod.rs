@@ -76,7 +76,7 @@ pub(crate) struct Proto<'a> {
     options: Options,
     name: &'a str,
     help: &'a str,
-    unit: &'a str,
+    unit: &'a [u8],
     kind: Kind,
     /// The next metric of the family.
     metric: usize,
@@ -95,7 +95,7 @@ impl<'a> Proto<'a> {
             options,
             name: "",
             help: "",
-            unit: "",
+            unit: b"",
             kind: Kind::Unknown,
             metric: 0,
             at: At::Start,
@@ -324,7 +324,7 @@ impl<'a> Proto<'a> {
                     continue;
                 }
                 Part::Type => (&b"__type__"[..], self.kind.as_str().as_bytes()),
-                Part::Unit => (&b"__unit__"[..], self.unit.as_bytes()),
+                Part::Unit => (&b"__unit__"[..], self.unit),
                 Part::Label(name, value) => (slice(body, name), slice(body, value)),
                 Part::Bound if bound.is_empty() => continue,
                 Part::Bound => (bound_name, bound.as_bytes()),
@@ -351,10 +351,7 @@ impl<'a> Proto<'a> {
         let histogram = match self.at {
             At::Start => return Entry::Comment(b""),
             At::Help => return Entry::Help { name, text: self.help },
-            At::Unit => {
-                let unit = self.unit.as_bytes();
-                return Entry::Unit { name, unit };
-            }
+            At::Unit => return Entry::Unit { name, unit: self.unit },
             At::Type => return Entry::Type { name, kind: self.kind },
             At::Native => &self.buffers.histogram,
             At::Converted => self.buffers.collector.histogram(),
@@ -410,7 +407,7 @@ impl<'a> Proto<'a> {
                     });
                 }
                 Part::Type => out.push("__type__", self.kind.as_str()),
-                Part::Unit => out.push("__unit__", self.unit),
+                Part::Unit => out.push("__unit__", utf8(self.unit)?),
                 Part::Label(name, value) => out.push(text(name)?, text(value)?),
                 Part::Bound => {
                     if let Some(at) = self.buffers.bound {

@@ -18,7 +18,13 @@ pub(super) struct Fields<'a> {
     rest: &'a [u8],
 }
 
+#[cold]
+fn end() -> Error {
+    malformed("unexpected EOF")
+}
+
 /// A message that is none. Where it stands in the body is added further up.
+#[cold]
 pub(super) fn malformed(what: &str) -> Error {
     Error::new(0, format!("proto: {what}"))
 }
@@ -29,7 +35,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field: its number and its value. Groups, which no version of these messages has, are refused.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Error> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -57,26 +63,36 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'a [u8], Error> {
-        let (bytes, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or_else(|| malformed("unexpected EOF"))?;
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(end)?;
         self.rest = rest;
         Ok(bytes)
     }
 
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        self.take(N)?.try_into().map_err(|_| malformed("unexpected EOF"))
+        self.take(N)?.try_into().map_err(|_| end())
     }
 }
 
 /// Takes a varint off the front.
-#[inline]
+#[inline(always)]
 pub(super) fn varint(bytes: &mut &[u8]) -> Result<u64, Error> {
+    match bytes.split_first() {
+        // Most are small.
+        Some((&byte, rest)) if byte < 0x80 => {
+            *bytes = rest;
+            Ok(u64::from(byte))
+        }
+        _ => long_varint(bytes),
+    }
+}
+
+fn long_varint(bytes: &mut &[u8]) -> Result<u64, Error> {
     let mut value = 0u64;
     for shift in (0..70).step_by(7) {
-        let (&byte, rest) = bytes.split_first().ok_or_else(|| malformed("unexpected EOF"))?;
+        let (&byte, rest) = bytes.split_first().ok_or_else(end)?;
         *bytes = rest;
         value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
         if byte < 0x80 {
@@ -137,7 +153,7 @@ impl<'a> Value<'a> {
             Value::Fixed64(bits) => out.push(f64::from_bits(bits)),
             Value::Bytes(packed) => {
                 let (numbers, []) = packed.as_chunks::<8>() else {
-                    return Err(malformed("unexpected EOF"));
+                    return Err(end());
                 };
                 out.extend(numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)));
             }

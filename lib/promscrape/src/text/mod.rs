@@ -85,12 +85,22 @@ impl<'a> Text<'a> {
 
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<bool, Error> {
-        if self.options.convert_classic {
-            return self.advance_converting();
+        let next = if self.options.convert_classic {
+            self.advance_converting()
+        } else {
+            self.next().map(Current::Item)
+        };
+        match next {
+            Ok(current) => {
+                self.current = current;
+                Ok(!matches!(current, Current::Item(Item::End)))
+            }
+            Err(error) => {
+                self.current = Current::Item(Item::End);
+                self.done = true;
+                Err(error)
+            }
         }
-        let item = self.next()?;
-        self.current = Current::Item(item);
-        Ok(item != Item::End)
     }
 
     pub(crate) fn advance_expecting(&mut self, raw: &[u8]) -> Result<bool, Error> {
@@ -115,13 +125,7 @@ impl<'a> Text<'a> {
             if self.done {
                 return Ok(Item::End);
             }
-            let mut item = match self.cursor.next() {
-                Ok(item) => item,
-                Err(error) => {
-                    self.done = true;
-                    return Err(error);
-                }
-            };
+            let mut item = self.cursor.next()?;
             if self.options.start_timestamps
                 && let Item::Sample(sample) = &mut item
                 && self.start_timestamp(sample)
@@ -145,7 +149,8 @@ impl<'a> Text<'a> {
         false
     }
 
-    fn advance_converting(&mut self) -> Result<bool, Error> {
+    /// The next entry, or the histogram that has just come to its end.
+    fn advance_converting(&mut self) -> Result<Current, Error> {
         loop {
             let mut item = match self.pending.take() {
                 Some(item) => item,
@@ -160,8 +165,7 @@ impl<'a> Text<'a> {
                 let classic = &mut self.buffers.classic;
                 if classic.open && !same && classic.finish() {
                     self.pending = Some(item);
-                    self.current = Current::Converted;
-                    return Ok(true);
+                    return Ok(Current::Converted);
                 }
                 if let Some(role) = self.role {
                     let family = self.cursor.lex.slice(self.family.0, self.family.1);
@@ -172,12 +176,10 @@ impl<'a> Text<'a> {
                 }
             } else if self.buffers.classic.finish() {
                 self.pending = Some(item);
-                self.current = Current::Converted;
-                return Ok(true);
+                return Ok(Current::Converted);
             }
             if !hidden {
-                self.current = Current::Item(item);
-                return Ok(item != Item::End);
+                return Ok(Current::Item(item));
             }
         }
     }

@@ -176,3 +176,24 @@ fn start_timestamps_end() {
     while parser.advance().unwrap() {}
     assert!(started.elapsed().as_secs() < 20);
 }
+
+/// `scrape.exemplar-labels`: an exemplar that is no good harms nothing but itself.
+#[test]
+fn an_exemplar_with_a_broken_label() {
+    let exemplar = [field(1, &[field(1, b"id"), field(2, b"\xff")].concat()), double(2, 5.0)].concat();
+    let counter = [double(1, 3.0), field(2, &exemplar)].concat();
+    let body = delimited(&[field(1, b"c_total"), field(4, &field(3, &counter))]);
+    let mut buffers = Buffers::new();
+    let mut parser = Parser::new(&body, Format::Protobuf, Options::default(), &mut buffers);
+    let mut samples = 0;
+    while parser.advance().unwrap() {
+        if let Entry::Series(series) = parser.entry() {
+            assert_eq!(series.value, 3.0);
+            let exemplars: Vec<_> = parser.exemplars().collect();
+            assert_eq!(exemplars[0].value, 5.0);
+            assert!(exemplars[0].labels(&mut promscrape::LabelsBuf::new()).is_err());
+            samples += 1;
+        }
+    }
+    assert_eq!(samples, 1);
+}

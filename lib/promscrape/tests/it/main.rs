@@ -1,5 +1,5 @@
 //! Tests of the parsers through their public interface.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod allocations;
 mod bodies;

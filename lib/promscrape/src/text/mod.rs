@@ -105,7 +105,8 @@ impl<'a> Text<'a> {
 
     pub(crate) fn advance_expecting(&mut self, raw: &[u8]) -> Result<bool, Error> {
         let lex = &mut self.cursor.lex;
-        if !self.options.convert_classic
+        if !self.done
+            && !self.options.convert_classic
             && lex.state == lex::State::Init
             && let Some((mut sample, end)) = fast::expected(lex.b, lex.i, raw, lex.open_metrics)
         {

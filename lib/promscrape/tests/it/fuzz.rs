@@ -114,6 +114,18 @@ fn expecting_what_was_there() {
 }
 
 #[test]
+fn nothing_comes_after_an_error() {
+    for body in ["# TYPE a foo\na 1\n", "a 1 x\na 1\n", "\na 1\n# EOF\n"] {
+        let mut buffers = Buffers::new();
+        let mut parser = Parser::new(body.as_bytes(), Format::OpenMetrics, Options::default(), &mut buffers);
+        while let Ok(true) = parser.advance() {}
+        assert_eq!(parser.advance_expecting(b"a"), Ok(false));
+        assert_eq!(parser.advance(), Ok(false));
+        assert!(matches!(parser.entry(), Entry::Comment(b"")));
+    }
+}
+
+#[test]
 fn a_parser_forgets_the_body_before() {
     let cases = cases();
     let mut used = Buffers::new();

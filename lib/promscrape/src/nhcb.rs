@@ -84,17 +84,16 @@ impl Collector {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let count = match (self.count, self.buckets.last()) {
-            (Some(count), _) => count,
-            (None, Some(last)) => last.1,
-            (None, None) => return Err("count must be provided when no buckets are present".to_owned()),
+        let count = self.count.or(self.buckets.last().map(|last| last.1)).unwrap_or(0.0);
+        let last = match self.buckets.last() {
+            Some(&(bound, last)) if bound == f64::INFINITY || count < last => last,
+            _ => {
+                self.buckets.push((f64::INFINITY, count));
+                count
+            }
         };
-        if self.buckets.last().is_none_or(|last| last.0 != f64::INFINITY) {
-            self.buckets.push((f64::INFINITY, count));
-        }
-        let last = self.buckets.last().map_or(0.0, |bucket| bucket.1);
         if count != last {
-            return Err(format!("count mismatch: count={count} != le=+Inf count={last}"));
+            return Err(format!("count mismatch: count={count} != highest bucket {last}"));
         }
         // 2^63: what a bucket can hold.
         let whole = |count: f64| count.fract() == 0.0 && count < 9_223_372_036_854_775_808.0;

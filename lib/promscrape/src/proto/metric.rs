@@ -180,9 +180,20 @@ pub(super) fn exemplar(message: &[u8]) -> Result<(f64, Option<i64>), Error> {
     Ok((number, time))
 }
 
-/// An exemplar that can be read.
+/// An exemplar that can be read. Whether its labels are text is seen when they are decoded.
 fn checked_exemplar(body: &[u8], message: &[u8]) -> Result<Span, Error> {
     exemplar(message)?;
+    let mut fields = Fields::new(message);
+    while let Some((field, value)) = fields.next()? {
+        if field == 1 {
+            let mut label = Fields::new(value.bytes(field)?);
+            while let Some((field, value)) = label.next()? {
+                if matches!(field, 1 | 2) {
+                    value.bytes(field)?;
+                }
+            }
+        }
+    }
     Ok(span(body, message))
 }
 

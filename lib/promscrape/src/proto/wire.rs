@@ -20,7 +20,7 @@ pub(super) struct Fields<'a> {
 
 #[cold]
 fn end() -> Error {
-    malformed("unexpected EOF")
+    Error::new(0, "unexpected EOF")
 }
 
 /// A message that is none. Where it stands in the body is added further up.

@@ -113,7 +113,7 @@ impl<'a> Cursor<'a> {
                 Token::EofWord => Ok(Item::End),
                 Token::Eof if self.lex.open_metrics => Err(self.error("data does not end with # EOF")),
                 Token::Eof => Ok(Item::End),
-                Token::Linebreak => continue,
+                Token::Linebreak if !self.lex.open_metrics => continue,
                 Token::Help | Token::Type | Token::Unit => self.metadata(token),
                 Token::Comment if !self.lex.open_metrics => {
                     let text = (self.lex.start, self.lex.i);

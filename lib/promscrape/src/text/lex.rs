@@ -255,13 +255,14 @@ impl<'a> Lexer<'a> {
         if !self.keyword(word) {
             return Token::Invalid;
         }
-        self.state = State::Meta1;
-        if token == Token::EofWord {
-            if self.current() == b'\n' {
-                self.advance();
-            }
-            self.state = State::Init;
+        if token != Token::EofWord {
+            self.state = State::Meta1;
+            return token;
         }
+        if self.current() == b'\n' {
+            self.advance();
+        }
+        self.state = State::Init;
         token
     }
 
@@ -294,7 +295,7 @@ impl<'a> Lexer<'a> {
             return None;
         }
         Some(match (self.state, c) {
-            (State::Init, 0) => Token::Eof,
+            (State::Init, 0) => self.one(Token::Eof, State::Init),
             (State::Init, b'\n') => self.one(Token::Linebreak, State::Init),
             (State::Init, b'#') => {
                 if !matches!(self.advance(), b' ' | b'\t') {

@@ -17,9 +17,12 @@ fn each_is_documented() {
     let text = std::fs::read_to_string(path).unwrap();
     let tested = [
         "scrape.conversion-timestamp",
+        "scrape.conversion-invalid",
         "scrape.mixed-family",
         "scrape.created-far",
         "scrape.exemplar-labels",
+        "scrape.timestamp-range",
+        "scrape.protobuf-errors",
     ];
     for id in DIFFERENT.iter().map(|(_, id)| *id).chain(tested) {
         assert!(
@@ -196,4 +199,40 @@ fn an_exemplar_with_a_broken_label() {
         }
     }
     assert_eq!(samples, 1);
+}
+
+/// `scrape.timestamp-range`: the nearest timestamp.
+#[test]
+fn timestamps_are_limited() {
+    for (text, expect) in [("1e300", i64::MAX), ("-1e300", i64::MIN)] {
+        let body = format!("a 1 {text}\n# EOF\n");
+        let mut buffers = Buffers::new();
+        let mut parser = Parser::new(body.as_bytes(), Format::OpenMetrics, Options::default(), &mut buffers);
+        assert!(parser.advance().unwrap());
+        let Entry::Series(series) = parser.entry() else {
+            panic!()
+        };
+        assert_eq!(series.timestamp, Some(expect));
+    }
+}
+
+/// `scrape.protobuf-errors`: groups are refused.
+#[test]
+fn protobuf_groups() {
+    let body = delimited(&[field(1, b"a"), vec![9 << 3 | 3, 9 << 3 | 4]]);
+    let mut buffers = Buffers::new();
+    let mut parser = Parser::new(&body, Format::Protobuf, Options::default(), &mut buffers);
+    assert_eq!(parser.advance().unwrap_err().message(), "proto: illegal wireType 3");
+}
+
+/// `scrape.conversion-invalid`: such a histogram is dropped, and the one after it is whole.
+#[test]
+fn a_count_below_the_buckets() {
+    let body = b"# TYPE h histogram\nh_bucket{le=\"1\"} 11\nh_sum 7\nh_count 4\n\
+        h_bucket{a=\"b\",le=\"1\"} 2\nh_sum{a=\"b\"} 1\nh_count{a=\"b\"} 2\n";
+    let got = parse(body, Format::Text, converting(false), &mut Buffers::new());
+    let entries = got["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[1]["series"], "h{a=\"b\"}");
+    assert_eq!(entries[1]["histogram"]["count"], "2");
 }

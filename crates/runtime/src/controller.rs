@@ -385,14 +385,21 @@ impl Inner {
         walk(&live, &mut |id, slot| {
             runs.insert(id, slot);
         });
-        let mut stops = Vec::new();
+        let mut stops = HashSet::new();
         walk(before, &mut |id, slot| {
             if is_runnable(slot) && !runs.get(&id).is_some_and(|now| is_same(slot, now)) {
-                stops.push(id);
+                stops.insert(id);
             }
         });
-        stops.reverse();
-        self.scheduler().stop(stops).await;
+        let order = match stops.is_empty() {
+            true => Vec::new(),
+            false => waves(before),
+        };
+        for wave in order {
+            // None of a wave depends on another of it: one that drains slowly does not hold up the rest.
+            let gone = wave.into_iter().filter(|id| stops.contains(id));
+            join_all(gone.map(|id| self.scheduler().stop([id]))).await;
+        }
         let now = self.options.host.clock.now();
         let mut starts = Vec::new();
         walk(&live, &mut |id, slot| starts.push((id, slot)));

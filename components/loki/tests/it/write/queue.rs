@@ -258,7 +258,11 @@ async fn credentials_that_are_refused_hold_entries_in_the_queue() {
     sink.set_mode(Mode::Ok);
     drained(&rig, &sink).await;
     assert_eq!(lines(&sink, "a"), ["1"]);
-    assert!(rig.health().is_none_or(|health| health.state == HealthState::Healthy));
+    // Said after the entries are acknowledged.
+    eventually("it is healthy again", || {
+        rig.health().is_none_or(|health| health.state == HealthState::Healthy)
+    })
+    .await;
     rig.stop().await;
 }
 

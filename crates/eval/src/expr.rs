@@ -2,6 +2,7 @@
 
 use crate::blame::{blame, did_you_mean};
 use crate::literal::literal;
+use crate::operands::operands;
 use crate::ops::{self, Side};
 use crate::scope::Scope;
 use syntax::ast::{Expr, ExprKind, Field, Ident};
@@ -56,20 +57,7 @@ fn enter<'a>(
         _ => steps.push(Step::Leave(expr)),
     }
     let first = steps.len();
-    match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Ident(_) => {}
-        ExprKind::Array(items) => steps.extend(items.iter().map(Step::Enter)),
-        ExprKind::Object(fields) => steps.extend(fields.iter().map(|field| Step::Enter(&field.value))),
-        ExprKind::Access { value, .. } | ExprKind::Unary { value, .. } | ExprKind::Paren(value) => {
-            steps.push(Step::Enter(value))
-        }
-        ExprKind::Index { value, index, .. } => steps.extend([Step::Enter(value), Step::Enter(index)]),
-        ExprKind::Call { value, args, .. } => {
-            steps.push(Step::Enter(value));
-            steps.extend(args.iter().map(Step::Enter));
-        }
-        ExprKind::Binary { left, right, .. } => steps.extend([Step::Enter(left), Step::Enter(right)]),
-    }
+    operands(expr, |operand| steps.push(Step::Enter(operand)));
     // The first operand comes first.
     steps[first..].reverse();
     Ok(())

@@ -9,6 +9,7 @@ pub use flow::check_flow;
 pub use kind::{Callable, Described, Static};
 
 use crate::literal::literal;
+use crate::operands::operands;
 use crate::references::Traversal;
 use crate::stdlib;
 use apply::{Fault, Part};
@@ -82,20 +83,7 @@ impl Infer<'_> {
         }
         steps.push(Step::Leave(expr));
         let first = steps.len();
-        match &expr.kind {
-            ExprKind::Literal(_) | ExprKind::Ident(_) => {}
-            ExprKind::Array(items) => steps.extend(items.iter().map(Step::Enter)),
-            ExprKind::Object(fields) => steps.extend(fields.iter().map(|field| Step::Enter(&field.value))),
-            ExprKind::Access { value, .. } | ExprKind::Unary { value, .. } | ExprKind::Paren(value) => {
-                steps.push(Step::Enter(value))
-            }
-            ExprKind::Index { value, index, .. } => steps.extend([Step::Enter(value), Step::Enter(index)]),
-            ExprKind::Call { value, args, .. } => {
-                steps.push(Step::Enter(value));
-                steps.extend(args.iter().map(Step::Enter));
-            }
-            ExprKind::Binary { left, right, .. } => steps.extend([Step::Enter(left), Step::Enter(right)]),
-        }
+        operands(expr, |operand| steps.push(Step::Enter(operand)));
         // The first operand comes first.
         steps[first..].reverse();
     }

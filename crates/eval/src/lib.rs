@@ -13,6 +13,7 @@ mod expr;
 mod infer;
 mod known;
 mod literal;
+mod operands;
 mod ops;
 mod plain;
 mod references;

@@ -1,5 +1,6 @@
 //! What a block refers to, found without evaluating it.
 
+use crate::operands::operands;
 use crate::stdlib;
 use syntax::Span;
 use syntax::ast::{Body, Expr, ExprKind, Stmt};
@@ -75,20 +76,7 @@ fn in_expr(expr: &Expr, found: &mut Vec<Traversal>) {
             continue;
         }
         let first = stack.len();
-        match &expr.kind {
-            ExprKind::Literal(_) | ExprKind::Ident(_) => {}
-            ExprKind::Array(items) => stack.extend(items),
-            ExprKind::Object(fields) => stack.extend(fields.iter().map(|field| &field.value)),
-            ExprKind::Access { value, .. } | ExprKind::Unary { value, .. } | ExprKind::Paren(value) => {
-                stack.push(value)
-            }
-            ExprKind::Index { value, index, .. } => stack.extend([&**value, &**index]),
-            ExprKind::Call { value, args, .. } => {
-                stack.push(value);
-                stack.extend(args);
-            }
-            ExprKind::Binary { left, right, .. } => stack.extend([&**left, &**right]),
-        }
+        operands(expr, |operand| stack.push(operand));
         stack[first..].reverse();
     }
 }

@@ -252,7 +252,8 @@ impl Inner {
                 sources: modules,
             } = self.prepare(&live, &configuration, &again, &opened, reload);
             sources.extend(modules);
-            if problems.has_errors() {
+            // Without the content that is missing, what uses it may look wrong.
+            if problems.has_errors() && needs.is_empty() {
                 return Err(LoadError {
                     diagnostics: problems,
                     sources,

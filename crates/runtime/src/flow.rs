@@ -1,10 +1,9 @@
 //! Checks what goes from component to component, and into each of them, as far as that is known without evaluating.
 
 use crate::ground::{Contents, Ground, Library};
-use crate::names;
+use crate::loader::Configuration;
 use crate::spec::{Kind, Reference, Spec};
 use eval::{Resolved, Static, Traversal};
-use std::collections::HashSet;
 use syntax::ast::{Block, ExprKind, Stmt};
 use syntax::{Diagnostic, Diagnostics, Source, Span};
 
@@ -15,8 +14,8 @@ const MAX_DEPTH: usize = 16;
 pub(crate) struct Flow<'a> {
     /// Where each stands, the number of its parts that name a node, and what is known of that.
     references: Vec<(Span, usize, Static)>,
-    /// First parts of ids: variables of these names stand before the standard library.
-    roots: HashSet<&'a str>,
+    /// The scopes whose variables it sees, which stand before the standard library.
+    scopes: Vec<&'a Configuration>,
 }
 
 impl<'a> Flow<'a> {
@@ -31,15 +30,13 @@ impl<'a> Flow<'a> {
             (reference.span, parts, target(library, reference, ground, depth))
         });
         let references = references.collect();
-        let mut roots = HashSet::new();
+        let mut scopes = Vec::new();
         let mut scope = Some(ground);
         while let Some(here) = scope {
-            let ids = here.configuration.nodes().filter(|node| names::has_value(node));
-            roots.extend(ids.filter_map(|node| node.id.split('.').next()));
-            roots.extend(here.configuration.variable.as_deref());
+            scopes.push(here.configuration);
             scope = here.parent.filter(|_| here.configuration.sees_out);
         }
-        Flow { references, roots }
+        Flow { references, scopes }
     }
 
     fn resolve(&self, traversal: &Traversal) -> Option<Resolved> {
@@ -56,7 +53,9 @@ impl<'a> Flow<'a> {
                 value: Static::String,
             });
         }
-        self.roots.contains(first).then(|| Resolved {
+        let mut scopes = self.scopes.iter();
+        let is_variable = scopes.any(|scope| scope.roots.contains(first) || scope.variable.as_deref() == Some(first));
+        is_variable.then(|| Resolved {
             parts: traversal.parts.len(),
             value: Static::Unknown,
         })

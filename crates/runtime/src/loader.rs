@@ -35,6 +35,8 @@ pub struct Configuration {
     pub(crate) sees_out: bool,
     /// What a `foreach` binds here.
     pub(crate) variable: Option<String>,
+    /// First parts of ids: variables of these names stand before the standard library.
+    pub(crate) roots: HashSet<String>,
     /// Blocks whose id was taken; only where there are errors.
     pub(crate) duplicates: Vec<Spec>,
 }
@@ -171,6 +173,9 @@ impl<'a> Loader<'a> {
             self.nodes(blocks);
             self.edges();
             self.order();
+            let roots = self.configuration.nodes().filter(|node| names::has_value(node));
+            let roots = roots.filter_map(|node| node.id.split('.').next()).map(str::to_owned);
+            self.configuration.roots = roots.collect();
         }
         if !self.diagnostics.has_errors() {
             self.configuration.warnings = self.diagnostics.clone();

@@ -3,7 +3,7 @@
 use super::{At, Draft, Vitality, Wanted};
 use crate::blocks::ForeachBlock;
 use crate::children;
-use crate::evaluate::{Evaluated, whole};
+use crate::evaluate::whole;
 use crate::frame::{Frame, NoDefinition};
 use crate::loader::Configuration;
 use crate::module::{MAX_DEPTH, Module, too_deep};
@@ -40,7 +40,7 @@ impl Draft<'_> {
             false => {
                 let evaluated = self.evaluate(at);
                 match evaluated.attributes(at.spec) {
-                    Ok(found) => Some((found.into_iter().collect::<BTreeMap<_, _>>(), evaluated)),
+                    Ok(found) => Some(found.into_iter().collect::<BTreeMap<_, _>>()),
                     Err(wrong) => {
                         self.problems(wrong);
                         return (None, false);
@@ -82,7 +82,7 @@ impl Draft<'_> {
     fn instance(
         &mut self,
         at: &At<'_>,
-        arguments: Option<(BTreeMap<String, Value>, Evaluated)>,
+        arguments: Option<BTreeMap<String, Value>>,
         module: &Arc<Module>,
         around: &Frame<'_>,
         old: Option<&Arc<Scope>>,
@@ -91,7 +91,7 @@ impl Draft<'_> {
             return None;
         }
         let configuration = self.load(module, around, None, at.spec)?;
-        if let Some((given, _)) = &arguments {
+        if let Some(given) = &arguments {
             let mut unknown = false;
             for name in given.keys() {
                 if configuration.specs.contains_key(&format!("argument.{name}")) {
@@ -116,21 +116,21 @@ impl Draft<'_> {
                 return None;
             }
         }
-        let before = self.problems.len();
+        let before = (self.problems.len(), self.needs.len());
         self.trace.push(at.spec.mention());
         let module_path = around.variables.get("module_path").cloned().unwrap_or_default();
         let scope = self.scope(Wanted {
             path: at.global.as_str().into(),
             configuration,
             variables: [("module_path", module_path)].into_iter().collect(),
-            arguments: arguments.map(|(given, _)| given),
+            arguments,
             old,
             parent: Some(around),
             site: Some(at.spec),
             silent: at.silent,
         });
         self.trace.pop();
-        (self.problems.len() == before).then_some(scope)
+        (before == (self.problems.len(), self.needs.len())).then_some(scope)
     }
 
     /// Whether modules are in each other without end. That is said once, and no more is made.

@@ -59,7 +59,7 @@ impl Evaluated {
                     continue;
                 }
                 Item::Attr { value: Err(_), .. } => Problem::Poison,
-                Item::Block { .. } => Problem::Message("nested blocks not supported here".to_owned()),
+                Item::Block { .. } => Problem::Message(crate::names::NESTED.to_owned()),
             };
             let error = DecodeError {
                 place: Some(item.place()),

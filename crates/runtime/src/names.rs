@@ -1,8 +1,9 @@
 //! What blocks are called and what they name.
 
+use crate::evaluate::whole;
 use crate::spec::{Kind, Spec};
-use syntax::Span;
 use syntax::ast::{Block, Body, ExprKind};
+use syntax::{Diagnostic, Span};
 
 /// The message for a custom component that no module stands behind.
 pub(crate) fn not_found(namespace: &str, name: &str) -> String {
@@ -49,22 +50,40 @@ pub(crate) fn in_template(block: &Block, span: Span) -> bool {
     templates.any(|template| template.lcurly <= span.start && span.end <= template.rcurly + 1)
 }
 
-/// What to write instead of a module that is not there.
-pub(crate) fn instead(name: &str, has: &[String]) -> Option<String> {
-    let near = syntax::diag::suggest(name, has.iter().map(String::as_str));
-    Some(match (near, has) {
-        (Some(near), _) => format!("did you mean \"{near}\"?"),
-        (None, []) => "it declares nothing".to_owned(),
-        (None, has) => format!("it has {}", has.join(", ")),
-    })
+/// What stands in an instance of a module and may not.
+pub(crate) const NESTED: &str = "nested blocks not supported here";
+
+/// An instance of a module that is not there: the message, and the modules that are.
+pub(crate) fn no_module(site: &Spec, name: &str, message: String, has: &[String]) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(message);
+    if let Some(block) = &site.block {
+        diagnostic = diagnostic.at(&site.source, block.name_span());
+    }
+    diagnostic.with_hint(instead(name, has, "declares nothing", "has"))
 }
 
-/// What to write instead of an argument that a module does not take.
-pub(crate) fn takes(name: &str, known: &[String]) -> Option<String> {
-    let near = syntax::diag::suggest(name, known.iter().map(String::as_str));
-    Some(match (near, known) {
+/// An instance is given what its module does not take.
+pub(crate) fn unknown_argument(site: &Spec, name: &str, known: &[String]) -> Diagnostic {
+    let mut diagnostic = whole(
+        site,
+        format!("Provided argument \"{name}\" is not defined in the module"),
+    );
+    let mut attributes = site.block.iter().flat_map(|block| block.body.attributes());
+    if let Some(written) = attributes.find(|written| written.name.name == *name) {
+        diagnostic = diagnostic.at(&site.source, written.name.span);
+    }
+    diagnostic.with_hint(instead(name, known, "takes none", "takes"))
+}
+
+/// An instance is not given what its module needs.
+pub(crate) fn missing_argument(site: &Spec, name: &str) -> Diagnostic {
+    whole(site, format!("missing required argument \"{name}\" to module"))
+}
+
+fn instead(name: &str, known: &[String], nothing: &str, verb: &str) -> String {
+    match (syntax::diag::suggest(name, known.iter().map(String::as_str)), known) {
         (Some(near), _) => format!("did you mean \"{near}\"?"),
-        (None, []) => "it takes none".to_owned(),
-        (None, known) => format!("it takes {}", known.join(", ")),
-    })
+        (None, []) => format!("it {nothing}"),
+        (None, known) => format!("it {verb} {}", known.join(", ")),
+    }
 }

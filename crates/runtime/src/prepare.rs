@@ -8,9 +8,10 @@ mod modules;
 pub(crate) use imports::same_source;
 
 use crate::blocks::{ArgumentBlock, ExportBlock};
-use crate::evaluate::{Evaluated, diagnose, evaluate, whole};
+use crate::evaluate::{Evaluated, diagnose, evaluate};
 use crate::frame::{self, Frame};
 use crate::loader::Configuration;
+use crate::names;
 use crate::node::{Node, Vitals};
 use crate::options::Options;
 use crate::plan::{Step, Verdict, verdict};
@@ -110,6 +111,8 @@ struct Wanted<'w> {
 /// A node in its surroundings.
 struct At<'n> {
     spec: &'n Spec,
+    /// Global id of its scope.
+    path: &'n str,
     global: String,
     verdict: Verdict,
     frame: Frame<'n>,
@@ -219,6 +222,7 @@ impl<'a> Draft<'a> {
                 .and_then(|old| old.slots.get(id));
             let at = At {
                 spec,
+                path: &path,
                 global: join(&path, id),
                 verdict,
                 frame,
@@ -315,8 +319,7 @@ impl<'a> Draft<'a> {
                 }
             }
             None => {
-                let path = &at.global[..at.global.len() - at.spec.id.len()];
-                let parts = (self.task.parts)(path.trim_end_matches('/'), &at.spec.id, at.silent);
+                let parts = (self.task.parts)(at.path, &at.spec.id, at.silent);
                 let span = parts.span.clone();
                 let _entered = span.enter();
                 registration
@@ -363,9 +366,7 @@ impl<'a> Draft<'a> {
                 match value::decode::<ArgumentBlock>(&evaluated.body) {
                     Ok(block) if block.optional => (block.default, false),
                     Ok(_) => {
-                        let name = &at.spec.label;
-                        let message = format!("missing required argument \"{name}\" to module");
-                        let diagnostic = whole(site.unwrap_or(at.spec), message);
+                        let diagnostic = names::missing_argument(site.unwrap_or(at.spec), &at.spec.label);
                         // It is about the instance, not about something in it.
                         let inside = self.trace.pop();
                         self.problem(diagnostic);

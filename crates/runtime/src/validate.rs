@@ -141,15 +141,12 @@ fn instance(library: &mut Library<'_>, spec: &Spec, custom: &Custom, ground: &Gr
     let configuration = match found {
         Ok(configuration) => configuration,
         Err(NoDefinition::Missing(message, has)) => {
-            let mut diagnostic = Diagnostic::error(message).at(&spec.source, block.name_span());
-            diagnostic.hint = names::instead(&custom.name, &has);
-            return library.report(diagnostic);
+            return library.report(names::no_module(spec, &custom.name, message, &has));
         }
         Err(_) => return,
     };
     for inner in block.body.blocks() {
-        let message = "nested blocks not supported here".to_owned();
-        library.report(Diagnostic::error(message).at(&spec.source, inner.header_span()));
+        library.report(Diagnostic::error(names::NESTED).at(&spec.source, inner.header_span()));
     }
     let arguments: Vec<&Spec> = configuration
         .nodes()
@@ -159,10 +156,7 @@ fn instance(library: &mut Library<'_>, spec: &Spec, custom: &Custom, ground: &Gr
     for attribute in block.body.attributes() {
         let name = &attribute.name.name;
         if !names.contains(name) {
-            let message = format!("Provided argument \"{name}\" is not defined in the module");
-            let mut diagnostic = Diagnostic::error(message).at(&spec.source, attribute.name.span);
-            diagnostic.hint = names::takes(name, &names);
-            library.report(diagnostic);
+            library.report(names::unknown_argument(spec, name, &names));
         }
     }
     for argument in arguments {
@@ -171,8 +165,7 @@ fn instance(library: &mut Library<'_>, spec: &Spec, custom: &Custom, ground: &Gr
             .attributes()
             .any(|attribute| attribute.name.name == argument.label);
         if !given && is_required(argument) {
-            let message = format!("missing required argument \"{}\" to module", argument.label);
-            library.report(Diagnostic::error(message).at(&spec.source, block.header_span()));
+            library.report(names::missing_argument(spec, &argument.label));
         }
     }
 }

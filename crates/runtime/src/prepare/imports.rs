@@ -89,7 +89,6 @@ impl Draft<'_> {
     }
 
     fn import_context(&self, at: &At<'_>) -> ImportContext {
-        let path = at.global[..at.global.len() - at.spec.id.len()].trim_end_matches('/');
         let module_path = at.frame.variables.get("module_path");
         ImportContext {
             id: at.global.as_str().into(),
@@ -101,7 +100,7 @@ impl Draft<'_> {
             },
             span: tracing::info_span!(
                 "component",
-                component_path = format!("/{path}"),
+                component_path = format!("/{}", at.path),
                 component_id = at.spec.id.as_str()
             ),
         }

@@ -15,7 +15,6 @@ use crate::spec::{Custom, Foreach, Spec};
 use component::Change;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use syntax::Diagnostic;
 use value::Value;
 
 impl Draft<'_> {
@@ -55,13 +54,7 @@ impl Draft<'_> {
             Ok(Some(scope)) => scope,
             Ok(None) | Err(NoDefinition::Pending) => return (None, false),
             Err(NoDefinition::Missing(message, has)) => {
-                let block = at.spec.block.as_ref();
-                let mut diagnostic = Diagnostic::error(message);
-                if let Some(block) = block {
-                    diagnostic = diagnostic.at(&at.spec.source, block.name_span());
-                }
-                diagnostic.hint = names::instead(&custom.name, &has);
-                self.problem(diagnostic);
+                self.problem(names::no_module(at.spec, &custom.name, message, &has));
                 return (None, false);
             }
         };
@@ -92,27 +85,13 @@ impl Draft<'_> {
         }
         let configuration = self.load(module, around, None, at.spec)?;
         if let Some(given) = &arguments {
-            let mut unknown = false;
-            for name in given.keys() {
-                if configuration.specs.contains_key(&format!("argument.{name}")) {
-                    continue;
-                }
-                unknown = true;
-                let message = format!("Provided argument \"{name}\" is not defined in the module");
-                let mut diagnostic = whole(at.spec, message);
-                let attributes = at.spec.block.iter().flat_map(|block| block.body.attributes());
-                if let Some(written) = attributes.into_iter().find(|written| written.name.name == *name) {
-                    diagnostic = diagnostic.at(&at.spec.source, written.name.span);
-                }
-                let ids = configuration.graph.ids();
-                let known: Vec<String> = ids
-                    .filter_map(|id| id.strip_prefix("argument."))
-                    .map(str::to_owned)
-                    .collect();
-                diagnostic.hint = names::takes(name, &known);
-                self.problem(diagnostic);
+            let arguments = configuration.graph.ids().filter_map(|id| id.strip_prefix("argument."));
+            let known: Vec<String> = arguments.map(str::to_owned).collect();
+            let unknown: Vec<&String> = given.keys().filter(|name| !known.contains(name)).collect();
+            for name in &unknown {
+                self.problem(names::unknown_argument(at.spec, name, &known));
             }
-            if unknown {
+            if !unknown.is_empty() {
                 return None;
             }
         }

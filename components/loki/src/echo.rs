@@ -1,7 +1,7 @@
 //! `loki.echo`: writes entries to Invar's own log.
 
 use component::prelude::*;
-use signals::{Accepting, LogBatch, LogSink, LogStream};
+use signals::{Accepting, LogBatch, LogStream, Sink};
 
 /// `loki.echo` in the catalogue.
 pub const COMPONENT: Registration = Registration::of::<Echo>("loki.echo", Stability::GenerallyAvailable);
@@ -55,7 +55,7 @@ impl Component for Echo {
     }
 }
 
-impl LogSink for Printer {
+impl Sink for Printer {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let (streams, mut custody) = batch.into_shared_parts();

@@ -1,7 +1,8 @@
 //! Sends a source's batches in order, several at a time, and reports them in order when they have arrived.
 
+use crate::batch::{Batch, Payload};
 use crate::fanout::FanOut;
-use crate::logs::LogBatch;
+use crate::logs::Logs;
 use crate::sink::Refused;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -19,21 +20,21 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 ///
 /// Batches that were refused for now are offered again, in order, until they are taken. A batch lands when all batches before
 /// it have landed, so that whoever commits a position with [`Landed::tag`] never commits beyond a gap.
-pub struct Courier<T> {
-    out: Arc<FanOut>,
+pub struct Courier<T, P = Logs> {
+    out: Arc<FanOut<P>>,
     window: usize,
     next: u64,
     flying: FuturesUnordered<BoxFuture<'static, (u64, Result<(), Refused>)>>,
-    parcels: VecDeque<Parcel<T>>,
+    parcels: VecDeque<Parcel<T, P>>,
     refused: BTreeMap<u64, Refused>,
     pause: Duration,
 }
 
-struct Parcel<T> {
+struct Parcel<T, P> {
     number: u64,
     tag: T,
     /// Kept for offering it again; shares its records.
-    batch: Option<LogBatch>,
+    batch: Option<Batch<P>>,
     outcome: Option<Result<(), Refused>>,
 }
 
@@ -46,9 +47,9 @@ pub struct Landed<T> {
     pub outcome: Result<(), Refused>,
 }
 
-impl<T> Courier<T> {
+impl<T, P: Payload> Courier<T, P> {
     /// A courier that has at most `window` unresolved batches on the way.
-    pub fn new(out: Arc<FanOut>, window: usize) -> Self {
+    pub fn new(out: Arc<FanOut<P>>, window: usize) -> Self {
         Courier {
             out,
             window: window.max(1),
@@ -71,7 +72,7 @@ impl<T> Courier<T> {
     }
 
     /// Offers a batch behind all that were sent before. Returns as soon as it has its place in the order.
-    pub async fn send(&mut self, batch: LogBatch, tag: T) {
+    pub async fn send(&mut self, batch: Batch<P>, tag: T) {
         let number = self.next;
         self.next += 1;
         let copy = batch.share();
@@ -90,7 +91,7 @@ impl<T> Courier<T> {
         }
     }
 
-    async fn offer(&mut self, number: u64, batch: LogBatch) {
+    async fn offer(&mut self, number: u64, batch: Batch<P>) {
         let out = self.out.clone();
         let mut flight = async move { (number, out.accept(batch).await) }.boxed();
         match futures_util::poll!(&mut flight) {
@@ -148,7 +149,7 @@ impl<T> Courier<T> {
                         .parcels
                         .get(at)
                         .and_then(|parcel| parcel.batch.as_ref())
-                        .map(LogBatch::share);
+                        .map(Batch::share);
                     if let Some(batch) = again {
                         self.offer(number, batch).await;
                     }

@@ -1,9 +1,10 @@
 //! One sender, several receivers.
 
+use crate::batch::{Batch, Payload};
 use crate::custody::Tally;
 use crate::ledger::{Edge, Fate, Ledger};
-use crate::logs::LogBatch;
-use crate::sink::{Accepting, LogSink, Refused};
+use crate::logs::Logs;
+use crate::sink::{Accepting, Refused, Sink};
 use arc_swap::ArcSwap;
 use futures_util::StreamExt;
 use futures_util::future::FutureExt;
@@ -14,30 +15,38 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// A receiver of log batches as a component exports it: the sink and the component that it belongs to.
-#[derive(Clone)]
-pub struct Receiver {
+/// A receiver of batches as a component exports it: the sink and the component that it belongs to.
+pub struct Receiver<P = Logs> {
     /// Global id of the component that receives.
     pub owner: Arc<str>,
     /// Where batches go.
-    pub sink: Arc<dyn LogSink>,
+    pub sink: Arc<dyn Sink<P>>,
 }
 
-impl PartialEq for Receiver {
-    fn eq(&self, other: &Receiver) -> bool {
+impl<P> Clone for Receiver<P> {
+    fn clone(&self) -> Self {
+        Receiver {
+            owner: self.owner.clone(),
+            sink: self.sink.clone(),
+        }
+    }
+}
+
+impl<P: 'static> PartialEq for Receiver<P> {
+    fn eq(&self, other: &Receiver<P>) -> bool {
         Arc::ptr_eq(&self.sink, &other.sink)
     }
 }
 
-impl fmt::Debug for Receiver {
+impl<P> fmt::Debug for Receiver<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Receiver({})", self.owner)
     }
 }
 
-struct Branch {
+struct Branch<P> {
     edge: Arc<Edge>,
-    receiver: Receiver,
+    receiver: Receiver<P>,
     /// Held by whoever offers, until the offer has its place, so that a batch which is offered again is not overtaken.
     turn: Arc<Mutex<()>>,
 }
@@ -49,10 +58,10 @@ type Turn = OwnedMutexGuard<()>;
 /// A batch is accepted when every branch has accepted it. A branch that refuses for now while another one has the batch
 /// is offered it again here, so that a retry repeats nothing on the other. If no branch took it, the refusal goes back to
 /// the sender.
-pub struct FanOut {
+pub struct FanOut<P = Logs> {
     from: Arc<str>,
     ledger: Ledger,
-    branches: ArcSwap<Vec<Branch>>,
+    branches: ArcSwap<Vec<Branch<P>>>,
 }
 
 /// First pause before a branch is offered a batch again; doubles up to [`MAX_PAUSE`].
@@ -62,7 +71,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// Rule under which records are counted that a component has nowhere to send to (`forward_to = []`).
 const NO_RECEIVER: &str = "no_receiver";
 
-impl FanOut {
+impl<P: Payload> FanOut<P> {
     /// A fan-out of the component with global id `from`, without receivers yet.
     pub fn new(ledger: &Ledger, from: &str) -> Self {
         FanOut {
@@ -73,8 +82,8 @@ impl FanOut {
     }
 
     /// Replaces the receivers. Batches that are on their way go where they were going.
-    pub fn set(&self, receivers: Vec<Receiver>) {
-        let mut branches: Vec<Branch> = Vec::with_capacity(receivers.len());
+    pub fn set(&self, receivers: Vec<Receiver<P>>) {
+        let mut branches: Vec<Branch<P>> = Vec::with_capacity(receivers.len());
         for receiver in receivers {
             if branches.iter().any(|branch| branch.receiver == receiver) {
                 continue;
@@ -107,8 +116,8 @@ impl FanOut {
             .collect()
     }
 
-    /// Offers a batch to every receiver; see [`LogSink::accept`] for what it means. Takes its place at the first poll.
-    pub async fn accept(&self, batch: LogBatch) -> Result<(), Refused> {
+    /// Offers a batch to every receiver; see [`Sink::accept`] for what it means. Takes its place at the first poll.
+    pub async fn accept(&self, batch: Batch<P>) -> Result<(), Refused> {
         let branches = self.branches.load_full();
         match branches.as_slice() {
             [] => {
@@ -139,7 +148,7 @@ impl Drop for Offer {
     }
 }
 
-async fn offer(branch: &Branch, batch: LogBatch) -> Result<(), Refused> {
+async fn offer<P: Payload>(branch: &Branch<P>, batch: Batch<P>) -> Result<(), Refused> {
     let entered = batch.amount();
     branch.edge.enter(entered);
     let tally = Tally::new(branch.edge.clone());
@@ -170,7 +179,11 @@ async fn offer(branch: &Branch, batch: LogBatch) -> Result<(), Refused> {
 
 /// Offers a batch when it is its turn at the branch. A refusal at once comes back with the turn, so that nothing overtakes the batch
 /// before it is offered again.
-async fn offer_in_turn(branch: &Branch, batch: LogBatch, turn: Option<Turn>) -> Result<(), (Refused, Option<Turn>)> {
+async fn offer_in_turn<P: Payload>(
+    branch: &Branch<P>,
+    batch: Batch<P>,
+    turn: Option<Turn>,
+) -> Result<(), (Refused, Option<Turn>)> {
     let turn = match turn {
         Some(turn) => turn,
         None => branch.turn.clone().lock_owned().await,
@@ -186,7 +199,7 @@ async fn offer_in_turn(branch: &Branch, batch: LogBatch, turn: Option<Turn>) -> 
     }
 }
 
-async fn offer_all(branches: &[Branch], batch: LogBatch) -> Result<(), Refused> {
+async fn offer_all<P: Payload>(branches: &[Branch<P>], batch: Batch<P>) -> Result<(), Refused> {
     let mut flights = FuturesUnordered::new();
     for branch in branches {
         let offer = offer_in_turn(branch, batch.share(), None);
@@ -221,7 +234,7 @@ async fn offer_all(branches: &[Branch], batch: LogBatch) -> Result<(), Refused> 
 }
 
 /// Offers a batch that other branches have already to a branch that refused it, until it takes it or refuses it for good.
-async fn insist(branch: &Branch, batch: &LogBatch, mut why: Refused, mut turn: Option<Turn>) {
+async fn insist<P: Payload>(branch: &Branch<P>, batch: &Batch<P>, mut why: Refused, mut turn: Option<Turn>) {
     let mut pause = MIN_PAUSE;
     while why.is_retryable() {
         tokio::time::sleep(pause).await;
@@ -236,8 +249,8 @@ async fn insist(branch: &Branch, batch: &LogBatch, mut why: Refused, mut turn: O
     branch.edge.settle(Fate::Rejected, why.reason(), batch.amount());
 }
 
-impl LogSink for FanOut {
-    fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
+impl<P: Payload> Sink<P> for FanOut<P> {
+    fn accept(self: Arc<Self>, batch: Batch<P>) -> Accepting {
         Box::pin(async move { FanOut::accept(&self, batch).await })
     }
 }

@@ -1,6 +1,6 @@
 //! What flows on the wires between components, and who answers for it.
 //!
-//! A source makes a [`LogBatch`] under a memory [`Permit`] and offers it with [`LogSink::accept`]. The call resolves when
+//! A source makes a [`Batch`] under a memory [`Permit`] and offers it with [`Sink::accept`]. The call resolves when
 //! every record is delivered or durable, or was dropped by a named rule; until then the sender keeps the responsibility:
 //! it commits a file position, or answers a client, only afterwards. There is no other acknowledgement and no other
 //! back-pressure.
@@ -23,6 +23,7 @@
 //! A batch carries a [`Custody`]: the obligation to say what became of each record. [`Edge`] checks when an `accept`
 //! resolves that every record has a fate; one without is counted as `lost`, and panics where debug assertions are on.
 
+mod batch;
 mod budget;
 mod courier;
 mod custody;
@@ -35,6 +36,7 @@ mod receipt;
 mod redact;
 mod sink;
 
+pub use batch::{Batch, Payload};
 pub use budget::{Budget, Cache, Permit};
 pub use courier::{Courier, Landed};
 pub use custody::Custody;
@@ -42,7 +44,7 @@ pub use examples::{Due, Example, Examples};
 pub use fanout::{FanOut, Receiver};
 pub use labels::{Labels, LabelsBuilder};
 pub use ledger::{Amount, Edge, EdgeSnapshot, Fate, Ledger};
-pub use logs::{Entry, LogBatch, LogStream, Metadata};
+pub use logs::{Entry, LogBatch, LogStream, Logs, Metadata};
 pub use receipt::{Held, Receipt, receipt};
 pub use redact::redact;
-pub use sink::{Accepting, LogSink, Refused};
+pub use sink::{Accepting, Refused, Sink};

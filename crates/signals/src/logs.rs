@@ -1,7 +1,6 @@
 //! Log records and batches of them.
 
-use crate::budget::Permit;
-use crate::custody::{Custody, Tally};
+use crate::batch::{Batch, Payload};
 use crate::labels::Labels;
 use crate::ledger::Amount;
 use bytes::Bytes;
@@ -109,78 +108,25 @@ impl LogStream {
     }
 }
 
-/// Records that travel together, with the responsibility for them. Not `Clone`: see [`LogBatch::share`].
-pub struct LogBatch {
-    streams: Arc<Vec<LogStream>>,
-    amount: Amount,
-    custody: Custody,
+/// The records of a [`LogBatch`]: streams, each label set at most once.
+pub type Logs = Vec<LogStream>;
+
+/// Log records that travel together.
+pub type LogBatch = Batch<Logs>;
+
+impl Payload for Logs {
+    fn amount(&self) -> Amount {
+        let mut amount = Amount::default();
+        for stream in self {
+            amount += stream.amount();
+        }
+        amount
+    }
 }
 
 impl LogBatch {
-    /// A new batch of records that were admitted under `permit`.
-    pub fn new(streams: Vec<LogStream>, permit: Permit) -> Self {
-        LogBatch::under(Arc::new(streams), Arc::new(permit))
-    }
-
-    fn under(streams: Arc<Vec<LogStream>>, permit: Arc<Permit>) -> Self {
-        let mut amount = Amount::default();
-        for stream in streams.iter() {
-            amount += stream.amount();
-        }
-        LogBatch {
-            streams,
-            amount,
-            custody: Custody::new(permit, None, amount),
-        }
-    }
-
-    /// A batch of what a component made of records that it holds in custody: it lives under the same memory permit. The
-    /// component settles its custody when the batch was accepted.
-    pub fn derived(streams: Vec<LogStream>, from: &Custody) -> Self {
-        LogBatch::under(Arc::new(streams), from.permit().clone())
-    }
-
     /// The records.
     pub fn streams(&self) -> &[LogStream] {
-        &self.streams
-    }
-
-    /// Number and size of its records.
-    pub fn amount(&self) -> Amount {
-        self.amount
-    }
-
-    /// Takes the batch apart for editing or delivery. The records are copied only if they are shared with another
-    /// branch, and then their bytes are not.
-    pub fn into_parts(self) -> (Vec<LogStream>, Custody) {
-        let streams = Arc::try_unwrap(self.streams).unwrap_or_else(|shared| (*shared).clone());
-        (streams, self.custody)
-    }
-
-    /// Takes the batch apart without copying records that are shared with another branch.
-    pub fn into_shared_parts(self) -> (Arc<Vec<LogStream>>, Custody) {
-        (self.streams, self.custody)
-    }
-
-    /// The same records for another branch, or for offering them again after a refusal. Copies nothing.
-    pub fn share(&self) -> LogBatch {
-        LogBatch {
-            streams: self.streams.clone(),
-            amount: self.amount,
-            custody: Custody::new(self.custody.permit().clone(), None, self.amount),
-        }
-    }
-
-    pub(crate) fn entering(self, tally: Arc<Tally>) -> LogBatch {
-        let custody = Custody::new(self.custody.permit().clone(), Some(tally), self.amount);
-        LogBatch { custody, ..self }
-    }
-}
-
-impl fmt::Debug for LogBatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogBatch")
-            .field("streams", &self.streams)
-            .finish_non_exhaustive()
+        self.payload()
     }
 }

@@ -1,6 +1,7 @@
-//! The contract between a sender and a receiver of log batches.
+//! The contract between a sender and a receiver of batches.
 
-use crate::logs::LogBatch;
+use crate::batch::Batch;
+use crate::logs::Logs;
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -11,11 +12,11 @@ use std::sync::Arc;
 /// delivered some of the records, so a sender that offers them again may repeat them but loses none.
 pub type Accepting = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;
 
-/// A component, or part of one, that takes log batches.
-pub trait LogSink: Send + Sync + 'static {
+/// A component, or part of one, that takes batches of a signal; of logs if none is named.
+pub trait Sink<P = Logs>: Send + Sync + 'static {
     /// Takes responsibility for a batch. Resolves when all its records are delivered or durable, or were dropped by a named
     /// rule. The place in the order is taken at the first poll (see the crate's page).
-    fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting;
+    fn accept(self: Arc<Self>, batch: Batch<P>) -> Accepting;
 }
 
 /// Why a batch was not taken. The sender still has the responsibility for all of it.

@@ -3,7 +3,7 @@
 use super::*;
 use component::{Budget, ContextParts, Ledger, Services};
 use host::Host;
-use signals::{Accepting, LogBatch, LogSink, LogStream, Receiver, Refused};
+use signals::{Accepting, LogBatch, LogStream, Receiver, Refused, Sink};
 use std::fs;
 use std::io::Write;
 use tempfile::TempDir;
@@ -11,16 +11,16 @@ use tokio::task::JoinHandle;
 use value::GoDuration;
 
 /// Takes batches in order, if it takes any.
-struct Sink {
+struct Taker {
     open: tokio::sync::watch::Sender<bool>,
     refusals: AtomicU64,
     streams: Mutex<Vec<LogStream>>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl Sink {
-    fn new() -> Arc<Sink> {
-        Arc::new(Sink {
+impl Taker {
+    fn new() -> Arc<Taker> {
+        Arc::new(Taker {
             open: tokio::sync::watch::Sender::new(true),
             refusals: AtomicU64::new(0),
             streams: Mutex::default(),
@@ -44,7 +44,7 @@ impl Sink {
     }
 }
 
-impl LogSink for Sink {
+impl Sink for Taker {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let _turn = self.turn.clone().lock_owned().await;
@@ -68,7 +68,7 @@ impl LogSink for Sink {
 
 struct Rig {
     dir: TempDir,
-    sink: Arc<Sink>,
+    sink: Arc<Taker>,
     budget: Budget,
     running: Option<(Arc<File>, CancellationToken, JoinHandle<Result<()>>)>,
 }
@@ -77,7 +77,7 @@ impl Rig {
     fn new() -> Rig {
         Rig {
             dir: tempfile::tempdir().unwrap(),
-            sink: Sink::new(),
+            sink: Taker::new(),
             budget: Budget::new(64 << 20),
             running: None,
         }

@@ -4,7 +4,7 @@ use component::{CancellationToken, ContextParts, Instance, LogsReceiver, Prepare
 use host::Host;
 use loki_source::api::COMPONENT;
 use promtext::Registry;
-use signals::{Accepting, Budget, EdgeSnapshot, Ledger, LogBatch, LogSink, LogStream, Receiver, Refused};
+use signals::{Accepting, Budget, EdgeSnapshot, Ledger, LogBatch, LogStream, Receiver, Refused, Sink};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ pub enum Step {
 }
 
 /// Takes batches in order while it is open.
-pub struct Sink {
+pub struct Taker {
     open: tokio::sync::watch::Sender<bool>,
     /// Batches that were offered, taken or not.
     pub offered: Mutex<usize>,
@@ -31,9 +31,9 @@ pub struct Sink {
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl Sink {
-    pub fn new() -> Arc<Sink> {
-        Arc::new(Sink {
+impl Taker {
+    pub fn new() -> Arc<Taker> {
+        Arc::new(Taker {
             open: tokio::sync::watch::Sender::new(true),
             offered: Mutex::default(),
             steps: Mutex::default(),
@@ -79,7 +79,7 @@ impl Sink {
     }
 }
 
-impl LogSink for Sink {
+impl Sink for Taker {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             *self.offered.lock().unwrap() += 1;
@@ -113,7 +113,7 @@ pub fn on_port(port: u16, more: &str) -> String {
 /// The component with its surroundings.
 pub struct Rig {
     pub instance: Arc<dyn Instance>,
-    pub sink: Arc<Sink>,
+    pub sink: Arc<Taker>,
     pub ledger: Ledger,
     pub registry: Registry,
     pub budget: Budget,
@@ -123,7 +123,7 @@ pub struct Rig {
 }
 
 /// The block with these arguments, with `rules` as `relabel_rules` and `sink` in `forward_to`.
-fn block(config: &str, rules: Option<&RelabelRules>, sink: &Arc<Sink>) -> value::Body {
+fn block(config: &str, rules: Option<&RelabelRules>, sink: &Arc<Taker>) -> value::Body {
     let text = format!("loki.source.api \"test\" {{\n{config}\n}}\n");
     let (file, diagnostics) = syntax::parse("test.alloy", text.as_bytes());
     assert!(diagnostics.is_empty(), "{diagnostics:?}\n{text}");
@@ -172,14 +172,14 @@ fn said(error: component::BuildError) -> String {
 /// Builds a component and drops it.
 pub fn build_only(config: &str) {
     let parts = parts(&Ledger::default(), &Registry::new(), &Budget::unlimited());
-    let built = COMPONENT.build(parts, &block(config, None, &Sink::new()));
+    let built = COMPONENT.build(parts, &block(config, None, &Taker::new()));
     drop(built.unwrap_or_else(|error| panic!("{}", said(error))));
 }
 
 /// Why a configuration is not accepted.
 pub fn refusal(config: &str) -> String {
     let parts = parts(&Ledger::default(), &Registry::new(), &Budget::unlimited());
-    match COMPONENT.build(parts, &block(config, None, &Sink::new())) {
+    match COMPONENT.build(parts, &block(config, None, &Taker::new())) {
         Ok(_) => panic!("it is accepted: {config}"),
         Err(error) => said(error),
     }
@@ -192,7 +192,7 @@ impl Rig {
     }
 
     pub fn with(config: &str, rules: Option<&RelabelRules>, budget: Budget) -> Rig {
-        let (ledger, registry, sink) = (Ledger::default(), Registry::new(), Sink::new());
+        let (ledger, registry, sink) = (Ledger::default(), Registry::new(), Taker::new());
         let built = COMPONENT.build(parts(&ledger, &registry, &budget), &block(config, rules, &sink));
         let instance = built.unwrap_or_else(|error| panic!("{}", said(error)));
         let stop = CancellationToken::new();

@@ -14,7 +14,7 @@ use component::{BoxFuture, CancellationToken, Inspector};
 use futures_util::StreamExt;
 use futures_util::future::FutureExt;
 use futures_util::stream::FuturesUnordered;
-use signals::{Accepting, Custody, Examples, FanOut, LogBatch, LogSink, LogStream, Permit, Receipt, Refused};
+use signals::{Accepting, Custody, Examples, FanOut, LogBatch, LogStream, Permit, Receipt, Refused, Sink};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -427,7 +427,7 @@ impl signals::Cache for Flow {
 /// The component's receiver.
 pub struct Entrance(pub Arc<Flow>);
 
-impl LogSink for Entrance {
+impl Sink for Entrance {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(self.0.clone().accept(batch))
     }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use component::{RelabelRule, RelabelRules, RelabelScratch};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use signals::{Accepting, Amount, FanOut, Labels, LogBatch, LogSink, LogStream, Refused};
+use signals::{Accepting, Amount, FanOut, Labels, LogBatch, LogStream, Refused, Sink};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The rule under which dropped records are counted.
@@ -173,7 +173,7 @@ impl Flow {
 /// The component's receiver.
 pub(super) struct Entrance(pub(super) Arc<Flow>);
 
-impl LogSink for Entrance {
+impl Sink for Entrance {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(self.0.clone().accept(batch))
     }

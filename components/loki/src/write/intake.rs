@@ -5,7 +5,7 @@ use super::request::Item;
 use super::streams::{Stream, StreamCache};
 use super::supervisor::Command;
 use super::ticket::{Offer, Ticket, size};
-use signals::{Accepting, Labels, LogBatch, LogSink, Refused};
+use signals::{Accepting, Labels, LogBatch, Refused, Sink};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::Instant;
@@ -107,7 +107,7 @@ impl signals::Cache for Intake {
     }
 }
 
-impl LogSink for Intake {
+impl Sink for Intake {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let offer = self.take(batch)?;

@@ -245,12 +245,12 @@ impl Drop for Offer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use signals::{Accepting, FanOut, Labels, Ledger, LogBatch, LogSink, Permit, Receiver};
+    use signals::{Accepting, FanOut, Labels, Ledger, LogBatch, Permit, Receiver, Sink};
 
     /// Hands the parts of each batch, one a stream, to `treat`.
-    struct Sink(fn(Part));
+    struct Treat(fn(Part));
 
-    impl LogSink for Sink {
+    impl Sink for Treat {
         fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
             let (streams, custody) = batch.into_shared_parts();
             let (ticket, offer) = Ticket::new(streams.clone(), custody);
@@ -273,7 +273,7 @@ mod tests {
         let out = FanOut::new(&ledger, "source");
         out.set(vec![Receiver {
             owner: Arc::from("sink"),
-            sink: Arc::new(Sink(treat)),
+            sink: Arc::new(Treat(treat)),
         }]);
         let outcome = out
             .accept(LogBatch::new(vec![stream("a"), stream("b")], Permit::none()))

@@ -5,7 +5,7 @@ use host::Host;
 use loki::process::{COMPONENT, Exports};
 use promtext::Registry;
 use signals::{
-    Accepting, Budget, EdgeSnapshot, Entry, FanOut, Labels, Ledger, LogBatch, LogSink, LogStream, Receiver, Refused,
+    Accepting, Budget, EdgeSnapshot, Entry, FanOut, Labels, Ledger, LogBatch, LogStream, Receiver, Refused, Sink,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -21,13 +21,13 @@ pub enum Step {
 
 /// Takes batches in order, one after the other.
 #[derive(Default)]
-pub struct Sink {
+pub struct Taker {
     script: Mutex<VecDeque<Step>>,
     streams: Mutex<Vec<LogStream>>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl Sink {
+impl Taker {
     pub fn script(&self, steps: impl IntoIterator<Item = Step>) {
         self.script.lock().unwrap().extend(steps);
     }
@@ -55,7 +55,7 @@ impl Sink {
     }
 }
 
-impl LogSink for Sink {
+impl Sink for Taker {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let _turn = self.turn.clone().lock_owned().await;
@@ -82,7 +82,7 @@ impl LogSink for Sink {
 /// The component with its surroundings.
 pub struct Rig {
     pub instance: Arc<dyn Instance>,
-    pub sink: Arc<Sink>,
+    pub sink: Arc<Taker>,
     /// The source's side.
     pub source: Arc<FanOut>,
     pub ledger: Ledger,
@@ -120,7 +120,7 @@ impl Rig {
     }
 
     fn build(config: &str, inspector: Option<Arc<dyn Inspector>>) -> Rig {
-        let (ledger, registry, sink) = (Ledger::default(), Registry::new(), Arc::new(Sink::default()));
+        let (ledger, registry, sink) = (Ledger::default(), Registry::new(), Arc::new(Taker::default()));
         let budget = Budget::new(64 << 20);
         let parts = ContextParts {
             id: Arc::from("loki.process.test"),

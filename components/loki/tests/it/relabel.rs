@@ -1,6 +1,6 @@
 //! `loki.relabel` between a source and a sink of the test.
 
-use crate::harness::{Sink, Step};
+use crate::harness::{Step, Taker};
 use component::{CancellationToken, ContextParts, Instance, LogsReceiver, Prepared, RelabelRules, Services, Stability};
 use host::Host;
 use loki::relabel::{COMPONENT, Exports};
@@ -13,7 +13,7 @@ use value::{Capsule, FromValue, Value};
 
 struct Rig {
     instance: Arc<dyn Instance>,
-    sink: Arc<Sink>,
+    sink: Arc<Taker>,
     source: Arc<FanOut>,
     ledger: Ledger,
     registry: Registry,
@@ -34,7 +34,7 @@ fn block(config: &str, receiver: &Value) -> value::Body {
     body
 }
 
-fn receiver(sink: &Arc<Sink>) -> Value {
+fn receiver(sink: &Arc<Taker>) -> Value {
     Value::Capsule(Capsule::new(LogsReceiver(Some(Receiver {
         owner: Arc::from("sink"),
         sink: sink.clone(),
@@ -42,7 +42,7 @@ fn receiver(sink: &Arc<Sink>) -> Value {
 }
 
 fn build(config: &str) -> Result<Rig, String> {
-    let (ledger, registry, sink) = (Ledger::default(), Registry::new(), Arc::new(Sink::default()));
+    let (ledger, registry, sink) = (Ledger::default(), Registry::new(), Arc::new(Taker::default()));
     let (budget, exported) = (Budget::new(1 << 20), Arc::new(AtomicUsize::new(0)));
     let count = exported.clone();
     let parts = ContextParts {

@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use runtime::registry::Allowed;
 use serde_json::{Map, Value as Json, json};
 use signals::{
-    Accepting, Amount, Entry, FanOut, Labels, Ledger, LogBatch, LogSink, LogStream, Metadata, Permit, Receiver,
+    Accepting, Amount, Entry, FanOut, Labels, Ledger, LogBatch, LogStream, Metadata, Permit, Receiver, Sink,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,7 +49,7 @@ impl Out {
 }
 
 /// Stands in for every receiver of the configuration.
-impl LogSink for Out {
+impl Sink for Out {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let (streams, mut custody) = batch.into_parts();

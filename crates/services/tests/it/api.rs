@@ -4,7 +4,7 @@ use crate::support::{Server, attr, component, header};
 use component::HealthState;
 use reqwest::{Method, StatusCode};
 use services::http::Limits;
-use signals::{FanOut, LogBatch, LogSink, LogStream, Receiver};
+use signals::{FanOut, LogBatch, LogStream, Receiver, Sink};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use value::{Body, Object, Secret, Value};
@@ -211,7 +211,7 @@ async fn a_components_own_handler_is_found_by_the_longest_id() {
 
 struct Filter;
 
-impl LogSink for Filter {
+impl Sink for Filter {
     fn accept(self: Arc<Self>, batch: LogBatch) -> signals::Accepting {
         Box::pin(async move {
             let (_, mut custody) = batch.into_parts();

@@ -4,7 +4,7 @@ use crate::support::{NOW, attr, block};
 use component::{CancellationToken, LogsReceiver};
 use host::ManualClock;
 use services::logging::{Destination, Format, Level, Logging, LoggingArgs, NotForwarded};
-use signals::{Accepting, Budget, FanOut, Labels, Ledger, LogBatch, LogSink, Receiver, Refused};
+use signals::{Accepting, Budget, FanOut, Labels, Ledger, LogBatch, Receiver, Refused, Sink};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -195,7 +195,7 @@ fn the_block_decodes_and_says_what_it_does_not_know() {
     );
     let receiver = LogsReceiver(Some(Receiver {
         owner: "loki.echo.a".into(),
-        sink: Arc::new(Sink::default()),
+        sink: Arc::new(Kept::default()),
     }));
     let decoded: LoggingArgs = block(vec![
         attr("level", Value::string("warn")),
@@ -221,7 +221,7 @@ fn the_block_decodes_and_says_what_it_does_not_know() {
 }
 
 #[derive(Default)]
-struct Sink {
+struct Kept {
     lines: Mutex<Vec<(Labels, i64, String)>>,
     /// Logs a line and a warning for each that it gets, as a component that is behind `write_to` might.
     talks: AtomicBool,
@@ -230,7 +230,7 @@ struct Sink {
     offers: AtomicUsize,
 }
 
-impl LogSink for Sink {
+impl Sink for Kept {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             self.offers.fetch_add(1, Ordering::SeqCst);
@@ -262,7 +262,7 @@ impl LogSink for Sink {
     }
 }
 
-impl Sink {
+impl Kept {
     fn receiver(self: &Arc<Self>, owner: &str) -> Receiver {
         Receiver {
             owner: owner.into(),
@@ -292,7 +292,7 @@ impl Sink {
 
 #[tokio::test(start_paused = true)]
 async fn lines_go_to_write_to_as_they_are_printed() {
-    let (fixture, sink) = (fixture(), Arc::new(Sink::default()));
+    let (fixture, sink) = (fixture(), Arc::new(Kept::default()));
     info!("early");
     let write_to = vec![LogsReceiver(Some(sink.receiver("loki.echo.a"))), LogsReceiver(None)];
     fixture.log.apply(&args(Level::Info, Format::Logfmt, write_to));
@@ -325,7 +325,7 @@ async fn lines_go_to_write_to_as_they_are_printed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_component_that_carries_the_log_cannot_feed_it() {
-    let (fixture, sink) = (fixture(), Arc::new(Sink::default()));
+    let (fixture, sink) = (fixture(), Arc::new(Kept::default()));
     // The one that talks is behind another.
     let relay = Arc::new(FanOut::new(&fixture.ledger, "loki.process.a"));
     relay.set(vec![sink.receiver("loki.echo.a")]);
@@ -357,7 +357,7 @@ async fn a_component_that_carries_the_log_cannot_feed_it() {
 
 struct Relay(Arc<FanOut>);
 
-impl LogSink for Relay {
+impl Sink for Relay {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let (streams, mut custody) = batch.into_parts();
@@ -370,7 +370,7 @@ impl LogSink for Relay {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_hangs_makes_nobody_wait_and_what_does_not_fit_is_counted() {
-    let (fixture, sink) = (fixture(), Arc::new(Sink::default()));
+    let (fixture, sink) = (fixture(), Arc::new(Kept::default()));
     sink.hangs.store(true, Ordering::SeqCst);
     fixture.log.apply(&args(
         Level::Info,

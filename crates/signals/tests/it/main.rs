@@ -1,8 +1,8 @@
 //! The data contract: order, back-pressure, all-or-nothing fan-out, and records without a fate.
 
 use signals::{
-    Accepting, Amount, Budget, Courier, Entry, FanOut, Labels, Ledger, LogBatch, LogSink, LogStream, Permit, Receiver,
-    Refused,
+    Accepting, Amount, Budget, Courier, Entry, FanOut, Labels, Ledger, LogBatch, LogStream, Permit, Receiver, Refused,
+    Sink,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -46,7 +46,7 @@ impl Scripted {
     }
 }
 
-impl LogSink for Scripted {
+impl Sink for Scripted {
     fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
         Box::pin(async move {
             let turn = self.turn.clone().lock_owned().await;
@@ -269,7 +269,7 @@ async fn an_offer_that_is_taken_back_is_returned_not_lost() {
 #[tokio::test]
 async fn filtered_records_are_counted_by_rule() {
     struct Filter;
-    impl LogSink for Filter {
+    impl Sink for Filter {
         fn accept(self: Arc<Self>, batch: LogBatch) -> Accepting {
             Box::pin(async move {
                 let (streams, mut custody) = batch.into_parts();

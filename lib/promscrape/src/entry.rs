@@ -1,51 +1,8 @@
 //! What a parser yields.
 
 use crate::error::Error;
-use crate::histogram::Histogram;
 use crate::labels::LabelsBuf;
-
-/// The type of a family.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `untyped` in the text format, `unknown` in OpenMetrics, or no type at all.
-    #[default]
-    Unknown,
-    /// Only goes up.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Observations in buckets.
-    Histogram,
-    /// Buckets that may go down.
-    GaugeHistogram,
-    /// Quantiles that the target calculated.
-    Summary,
-    /// Labels that say something; the value is 1.
-    Info,
-    /// One of several states.
-    StateSet,
-}
-
-impl Kind {
-    /// The name, as in OpenMetrics and in the label `__type__`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Unknown => "unknown",
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-            Kind::GaugeHistogram => "gaugehistogram",
-            Kind::Summary => "summary",
-            Kind::Info => "info",
-            Kind::StateSet => "stateset",
-        }
-    }
-
-    /// Whether `_created` series of such a family are start timestamps (OpenMetrics 1.0: counter, histogram, summary).
-    pub(crate) fn has_start(self) -> bool {
-        matches!(self, Kind::Counter | Kind::Summary | Kind::Histogram)
-    }
-}
+use prommodel::{Histogram, Kind};
 
 /// One thing in a body. It lives until the parser advances.
 #[derive(Clone, Copy, Debug)]

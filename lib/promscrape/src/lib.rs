@@ -23,7 +23,6 @@
 mod entry;
 mod error;
 mod float;
-mod histogram;
 mod labels;
 mod nhcb;
 mod options;
@@ -31,12 +30,12 @@ mod parser;
 mod proto;
 mod text;
 
-pub use entry::{Entry, Exemplar, HistogramSample, Kind, Series};
+pub use entry::{Entry, Exemplar, HistogramSample, Series};
 pub use error::Error;
-pub use histogram::{Buckets, CUSTOM_BOUNDS, Counts, Histogram, Span};
 pub use labels::LabelsBuf;
 pub use options::{Format, Options};
 pub use parser::{Buffers, Parser};
+pub use prommodel::{Counts, Histogram, Kind, Span};
 
 /// A bound or a quantile as OpenMetrics writes it: like Go's `%g`, and `.0` after a whole number.
 pub fn format_bound(number: f64) -> String {

@@ -1,6 +1,6 @@
 //! Classic histograms as native histograms with custom bounds (Prometheus: `convertnhcb.TempHistogram`).
 
-use crate::histogram::{CUSTOM_BOUNDS, Compactor, Histogram, Span};
+use prommodel::{CUSTOM_BOUNDS, Compactor, Histogram, Span};
 
 /// Collects the samples of one classic histogram.
 #[derive(Debug, Default)]
@@ -126,8 +126,8 @@ impl Collector {
             .extend(bounds.filter(|&bound| bound != f64::INFINITY));
         // Few empty buckets cost less than another span, if they are whole numbers.
         let keep = match histogram.counts {
-            crate::histogram::Counts::Integer(_) => 2,
-            crate::histogram::Counts::Float(_) => 0,
+            prommodel::Counts::Integer(_) => 2,
+            prommodel::Counts::Float(_) => 0,
         };
         histogram.compact(keep, &mut self.compactor);
         Ok(())

@@ -19,18 +19,12 @@
 
 mod error;
 mod histogram;
-mod kind;
 mod parts;
 pub mod v1;
 pub mod v2;
 
 pub use error::Error;
-pub use histogram::{Buckets, Count, Histogram, Span};
-pub use kind::MetricKind;
-pub use parts::{Exemplar, Sample, Series};
-
-/// Bits of the value that marks a series as gone: a NaN that no computation makes.
-pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
+pub use parts::{Exemplar, HistogramSample, Sample, Series};
 
 /// `Content-Type` of a 1.0 request.
 pub const V1_CONTENT_TYPE: &str = "application/x-protobuf";

@@ -1,8 +1,7 @@
 //! Samples and exemplars, and series as they are read.
 
 use crate::error::Error;
-use crate::histogram::Histogram;
-use crate::kind::MetricKind;
+use prommodel::{Histogram, Kind};
 use protowire::{Field, Reader, push_bytes, push_double, push_uint};
 
 /// A value at a time.
@@ -10,6 +9,17 @@ use protowire::{Field, Reader, push_bytes, push_double, push_uint};
 pub struct Sample {
     /// The value.
     pub value: f64,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// When what is counted began, in milliseconds since the Unix epoch; 0 if that is not known. 2.0 only.
+    pub start_timestamp: i64,
+}
+
+/// A native histogram at a time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HistogramSample {
+    /// The histogram.
+    pub histogram: Histogram,
     /// Milliseconds since the Unix epoch.
     pub timestamp: i64,
     /// When what is counted began, in milliseconds since the Unix epoch; 0 if that is not known. 2.0 only.
@@ -35,11 +45,11 @@ pub struct Series<'a> {
     /// Values.
     pub samples: Vec<Sample>,
     /// Native histograms.
-    pub histograms: Vec<Histogram>,
+    pub histograms: Vec<HistogramSample>,
     /// Exemplars.
     pub exemplars: Vec<Exemplar<'a>>,
     /// Type of the metric. 2.0 only.
-    pub kind: MetricKind,
+    pub kind: Kind,
     /// What the metric means. 2.0 only.
     pub help: &'a str,
     /// Its unit. 2.0 only.
@@ -47,7 +57,7 @@ pub struct Series<'a> {
 }
 
 /// Whether proto3 leaves a double out: it is positive zero.
-fn is_default(value: f64) -> bool {
+pub(crate) fn is_default(value: f64) -> bool {
     value.to_bits() == 0
 }
 

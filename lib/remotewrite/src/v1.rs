@@ -1,14 +1,46 @@
 //! Remote write 1.0.
 
 use crate::error::Error;
-use crate::histogram::Histogram;
-use crate::kind::MetricKind;
-use crate::parts::{Exemplar, Sample, Series, double, int, read_sample, read_text, text};
-use protowire::{Field, Reader, push_message, push_uint};
+use crate::histogram;
+use crate::parts::{Exemplar, Sample, Series, double, int, is_default, read_sample, read_text, text};
+use prommodel::{Histogram, Kind};
+use protowire::{Field, Reader, push_message, push_uint, push_varint, varint_len};
 
 /// Labels of a series in wire form. They are encoded once for a series and copied for each of its samples.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedLabels(Box<[u8]>);
+
+/// Labels that are in wire form already: field 1 of a series, once for each.
+pub trait WireLabels {
+    /// Bytes that they take.
+    fn wire_len(&self) -> usize;
+    /// Appends them.
+    fn write(&self, out: &mut Vec<u8>);
+}
+
+impl WireLabels for EncodedLabels {
+    fn wire_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+}
+
+impl WireLabels for prommodel::Series {
+    #[inline]
+    fn wire_len(&self) -> usize {
+        prommodel::Series::wire_len(self)
+    }
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        for label in self.labels() {
+            out.extend_from_slice(label.wire());
+        }
+    }
+}
 
 impl EncodedLabels {
     /// Encodes names and values, which are sorted by name.
@@ -46,47 +78,54 @@ pub struct Writer {
 
 impl Writer {
     /// Appends a series with one sample. Its start timestamp has no place in this version.
-    pub fn sample(&mut self, labels: &EncodedLabels, sample: Sample) {
-        push_message(&mut self.out, 1, |out| {
-            out.extend_from_slice(&labels.0);
-            push_message(out, 2, |out| {
-                double(out, 1, sample.value);
-                int(out, 2, sample.timestamp);
-            });
-        });
+    #[inline]
+    pub fn sample(&mut self, labels: &impl WireLabels, sample: Sample) {
+        // All lengths are known beforehand: nothing is moved.
+        let value = if is_default(sample.value) { 0 } else { 9 };
+        let timestamp = match sample.timestamp {
+            0 => 0,
+            timestamp => 1 + varint_len(timestamp as u64),
+        };
+        let length = labels.wire_len() + 2 + value + timestamp;
+        self.out.reserve(length + 1 + varint_len(length as u64));
+        self.out.push(0x0a);
+        push_varint(&mut self.out, length as u64);
+        labels.write(&mut self.out);
+        self.out.extend_from_slice(&[0x12, (value + timestamp) as u8]);
+        double(&mut self.out, 1, sample.value);
+        int(&mut self.out, 2, sample.timestamp);
     }
 
     /// Appends a series with one exemplar.
-    pub fn exemplar(&mut self, labels: &EncodedLabels, exemplar: &Exemplar<'_>) {
+    pub fn exemplar<'l>(
+        &mut self,
+        labels: &impl WireLabels,
+        exemplar: impl IntoIterator<Item = (&'l str, &'l str)>,
+        value: f64,
+        timestamp: i64,
+    ) {
         push_message(&mut self.out, 1, |out| {
-            out.extend_from_slice(&labels.0);
+            labels.write(out);
             push_message(out, 3, |out| {
-                push_labels(out, exemplar.labels.iter().copied());
-                double(out, 2, exemplar.value);
-                int(out, 3, exemplar.timestamp);
+                push_labels(out, exemplar);
+                double(out, 2, value);
+                int(out, 3, timestamp);
             });
         });
     }
 
-    /// Appends a series with one native histogram. Its start timestamp has no place in this version.
-    pub fn histogram(&mut self, labels: &EncodedLabels, histogram: &Histogram) {
+    /// Appends a series with one native histogram.
+    pub fn histogram(&mut self, labels: &impl WireLabels, histogram: &Histogram, timestamp: i64) {
         push_message(&mut self.out, 1, |out| {
-            out.extend_from_slice(&labels.0);
-            push_message(out, 4, |out| match histogram.start_timestamp {
-                0 => histogram.write(out),
-                _ => Histogram {
-                    start_timestamp: 0,
-                    ..histogram.clone()
-                }
-                .write(out),
-            });
+            labels.write(out);
+            push_message(out, 4, |out| histogram::write(out, histogram, timestamp, 0));
         });
     }
 
     /// Appends metadata of a metric family.
-    pub fn metadata(&mut self, family: &str, kind: MetricKind, help: &str, unit: &str) {
+    pub fn metadata(&mut self, family: &str, kind: Kind, help: &str, unit: &str) {
         push_message(&mut self.out, 3, |out| {
-            if kind != MetricKind::Unknown {
+            if kind != Kind::Unknown {
                 push_uint(out, 1, kind as u64);
             }
             text(out, 2, family);
@@ -122,7 +161,7 @@ pub struct Metadata<'a> {
     /// Name of the family.
     pub family: &'a str,
     /// Its type.
-    pub kind: MetricKind,
+    pub kind: Kind,
     /// What it means.
     pub help: &'a str,
     /// Its unit.
@@ -169,7 +208,7 @@ fn read_series(mut reader: Reader<'_>) -> Result<Series<'_>, Error> {
             (1, Field::Bytes(_, inner)) => series.labels.push(read_label(inner)?),
             (2, Field::Bytes(_, inner)) => series.samples.push(read_sample(inner)?),
             (3, Field::Bytes(_, inner)) => series.exemplars.push(read_exemplar(inner)?),
-            (4, Field::Bytes(_, inner)) => series.histograms.push(Histogram::read(inner)?),
+            (4, Field::Bytes(_, inner)) => series.histograms.push(histogram::read(inner)?),
             (1..=4, _) => return Err(reader.error("parts of a series are messages").into()),
             _ => {}
         }
@@ -208,7 +247,7 @@ fn read_metadata(mut reader: Reader<'_>) -> Result<Metadata<'_>, Error> {
     let mut metadata = Metadata::default();
     while let Some((number, field)) = reader.field()? {
         match (number, field) {
-            (1, Field::Varint(v)) => metadata.kind = MetricKind::of_number(v),
+            (1, Field::Varint(v)) => metadata.kind = Kind::of_number(v),
             (2, Field::Bytes(bytes, _)) => metadata.family = read_text(bytes)?,
             (4, Field::Bytes(bytes, _)) => metadata.help = read_text(bytes)?,
             (5, Field::Bytes(bytes, _)) => metadata.unit = read_text(bytes)?,

@@ -1,9 +1,9 @@
 //! Remote write 2.0: texts stand once in a table of the request, and series refer to them.
 
 use crate::error::Error;
-use crate::histogram::Histogram;
-use crate::kind::MetricKind;
+use crate::histogram;
 use crate::parts::{Exemplar, Sample, Series, double, int, read_sample, read_text};
+use prommodel::{Histogram, Kind};
 use protowire::{Field, Reader, push_bytes, push_message, push_uint, push_varint};
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metadata<'a> {
     /// Type.
-    pub kind: MetricKind,
+    pub kind: Kind,
     /// Meaning.
     pub help: &'a str,
     /// Unit.
@@ -67,7 +67,7 @@ impl Writer {
             push_refs(out, refs);
             write(out);
             push_message(out, 5, |out| {
-                if metadata.kind != MetricKind::Unknown {
+                if metadata.kind != Kind::Unknown {
                     push_uint(out, 1, metadata.kind as u64);
                 }
                 int(out, 3, help as i64);
@@ -93,9 +93,15 @@ impl Writer {
         labels: impl IntoIterator<Item = (&'l str, &'l str)>,
         metadata: Metadata<'_>,
         histogram: &Histogram,
+        timestamp: i64,
+        start_timestamp: i64,
     ) {
         self.labels(labels);
-        self.push(metadata, |out| push_message(out, 3, |out| histogram.write(out)));
+        self.push(metadata, |out| {
+            push_message(out, 3, |out| {
+                histogram::write(out, histogram, timestamp, start_timestamp)
+            });
+        });
     }
 
     /// Appends a series with a sample, if there is one, and its exemplars. A receiver may refuse exemplars without a sample.
@@ -206,7 +212,7 @@ fn read_series<'a>(mut reader: Reader<'a>, symbols: &[&'a str]) -> Result<Series
         match (number, field) {
             (1, field) => read_refs(field, &mut refs)?,
             (2, Field::Bytes(_, inner)) => series.samples.push(read_sample(inner)?),
-            (3, Field::Bytes(_, inner)) => series.histograms.push(Histogram::read(inner)?),
+            (3, Field::Bytes(_, inner)) => series.histograms.push(histogram::read(inner)?),
             (4, Field::Bytes(_, inner)) => series.exemplars.push(read_exemplar(inner, symbols)?),
             (5, Field::Bytes(_, inner)) => read_metadata(inner, symbols, &mut series)?,
             (2..=5, _) => return Err(reader.error("parts of a series are messages").into()),
@@ -271,7 +277,7 @@ fn read_exemplar<'a>(mut reader: Reader<'a>, symbols: &[&'a str]) -> Result<Exem
 fn read_metadata<'a>(mut reader: Reader<'a>, symbols: &[&'a str], series: &mut Series<'a>) -> Result<(), Error> {
     while let Some((number, field)) = reader.field()? {
         match (number, field) {
-            (1, Field::Varint(v)) => series.kind = MetricKind::of_number(v),
+            (1, Field::Varint(v)) => series.kind = Kind::of_number(v),
             (3, Field::Varint(v)) => series.help = symbol(v, symbols)?,
             (4, Field::Varint(v)) => series.unit = symbol(v, symbols)?,
             (1 | 3 | 4, _) => return Err(reader.error("a field of metadata is of another type").into()),

@@ -2,8 +2,8 @@
 
 use super::wire::{self, Fields, Value};
 use super::{At, Proto};
-use crate::entry::Kind;
 use crate::error::Error;
+use prommodel::Kind;
 
 impl<'a> Proto<'a> {
     /// Goes to the next family that has metrics.

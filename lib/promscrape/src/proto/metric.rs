@@ -2,7 +2,7 @@
 
 use super::wire::{Fields, Value, malformed, signed};
 use crate::error::Error;
-use crate::histogram::{Compactor, Histogram, Span as Buckets};
+use prommodel::{Compactor, Histogram, ResetHint, Span as Buckets};
 
 /// First byte in the body and the one after the last.
 pub(super) type Span = (usize, usize);
@@ -337,7 +337,7 @@ impl HistogramMessage {
             buckets.negative.extend_from_slice(&self.negative.deltas);
         }
         out.schema = self.schema;
-        out.gauge = gauge;
+        out.reset = if gauge { ResetHint::Gauge } else { ResetHint::Unknown };
         out.zero_threshold = self.zero_threshold;
         out.sum = self.sum;
         out.positive_spans.extend_from_slice(&self.positive.spans);

@@ -4,14 +4,14 @@ mod family;
 mod metric;
 mod wire;
 
-use crate::entry::{Entry, Exemplar, HistogramSample, Kind, RawLabels, Series};
+use crate::entry::{Entry, Exemplar, HistogramSample, RawLabels, Series};
 use crate::error::Error;
 use crate::float;
-use crate::histogram::{Compactor, Histogram};
 use crate::labels::{LabelsBuf, utf8};
 use crate::nhcb::Collector;
 use crate::options::Options;
 use metric::{Metric, Span, slice};
+use prommodel::{Compactor, Histogram, Kind, ResetHint};
 use wire::Fields;
 
 /// Between the parts of [`Series::raw`](crate::Series::raw); never in UTF-8.
@@ -220,7 +220,9 @@ impl<'a> Proto<'a> {
             collector.set_bucket(bucket.bound, bucket.count);
         }
         collector.finish().map_err(|error| Error::new(0, error))?;
-        collector.histogram_mut().gauge = self.kind == Kind::GaugeHistogram;
+        if self.kind == Kind::GaugeHistogram {
+            collector.histogram_mut().reset = ResetHint::Gauge;
+        }
         Ok(At::Converted)
     }
 

@@ -1,7 +1,7 @@
 //! Start timestamps of OpenMetrics: `_created` series further down in the family.
 
 use super::grammar::{Cursor, Item, Sample, decode_series};
-use crate::entry::Kind;
+use prommodel::Kind;
 
 /// The start that was found last, and how far it was looked for.
 #[derive(Debug, Default)]

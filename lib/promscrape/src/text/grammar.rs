@@ -2,11 +2,11 @@
 
 use super::fast;
 use super::lex::{Lexer, State, Token};
-use crate::entry::Kind;
 use crate::error::Error;
 use crate::float;
 use crate::labels::utf8;
 use goquote::quote;
+use prommodel::Kind;
 
 /// First byte and the one after the last.
 pub(super) type Span = (usize, usize);

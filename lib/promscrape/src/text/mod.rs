@@ -7,7 +7,7 @@ mod lex;
 #[cfg(test)]
 mod tests;
 
-use crate::entry::{Entry, Exemplar, HistogramSample, Kind, RawLabels, Series};
+use crate::entry::{Entry, Exemplar, HistogramSample, RawLabels, Series};
 use crate::error::Error;
 use crate::float;
 use crate::labels::{LabelsBuf, unescape, utf8};
@@ -15,6 +15,7 @@ use crate::nhcb::Collector;
 use crate::options::Options;
 use created::Created;
 use grammar::{Cursor, Item, Sample, Span, TextExemplar, decode_exemplar, decode_series};
+use prommodel::Kind;
 
 /// Memory of a parser of text.
 #[derive(Debug, Default)]

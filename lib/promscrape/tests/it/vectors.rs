@@ -106,7 +106,7 @@ fn histogram(histogram: &Histogram) -> Value {
     };
     let mut out = json!({
         "kind": kind,
-        "counter_reset_hint": if histogram.gauge { 3 } else { 0 },
+        "counter_reset_hint": histogram.reset as u8,
         "Schema": histogram.schema,
         "zero_threshold": if histogram.zero_threshold == 0.0 { json!(0) } else { json!(histogram.zero_threshold) },
         "zero_count": zero_count,

@@ -31,8 +31,11 @@ fn write_v1(message: &[u8]) -> Vec<u8> {
                 series
                     .exemplars
                     .iter()
-                    .for_each(|exemplar| writer.exemplar(&labels, exemplar));
-                series.histograms.iter().for_each(|one| writer.histogram(&labels, one));
+                    .for_each(|one| writer.exemplar(&labels, one.labels.iter().copied(), one.value, one.timestamp));
+                series
+                    .histograms
+                    .iter()
+                    .for_each(|one| writer.histogram(&labels, &one.histogram, one.timestamp));
             }
             v1::Part::Metadata(one) => writer.metadata(one.family, one.kind, one.help, one.unit),
         }
@@ -58,7 +61,7 @@ fn write_v2(message: &[u8]) -> Vec<u8> {
         series
             .histograms
             .iter()
-            .for_each(|one| writer.histogram(labels(), metadata, one));
+            .for_each(|one| writer.histogram(labels(), metadata, &one.histogram, one.timestamp, one.start_timestamp));
     }
     let mut out = Vec::new();
     writer.finish(&mut out);
@@ -85,7 +88,7 @@ fn requests_are_encoded_as_prometheus_does() {
         assert_eq!(vectors["v1"][key], ours[0]);
         assert_eq!(vectors["v2"][key], ours[1]);
     }
-    let stale = format!("{:016x}", remotewrite::STALE_NAN_BITS);
+    let stale = format!("{:016x}", prommodel::STALE_NAN);
     assert_eq!(vectors["stale_nan_bits"], stale.as_str());
 }
 
@@ -109,7 +112,7 @@ fn values_are_read_as_they_were_meant() {
     let v1::Part::Series(gone) = &parts[1] else {
         panic!("a series")
     };
-    assert_eq!(gone.samples[0].value.to_bits(), remotewrite::STALE_NAN_BITS);
+    assert_eq!(gone.samples[0].value.to_bits(), prommodel::STALE_NAN);
     let v1::Part::Series(negative) = &parts[3] else {
         panic!("a series")
     };

@@ -9,6 +9,32 @@ pub struct Span {
     pub length: u32,
 }
 
+/// What is known about counts that went down (Prometheus: counter reset hint). The numbers are those of remote write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResetHint {
+    /// Nothing: compare with the histogram before.
+    #[default]
+    Unknown = 0,
+    /// Counting began anew.
+    Reset = 1,
+    /// Counting went on.
+    NotReset = 2,
+    /// Counts may go down.
+    Gauge = 3,
+}
+
+impl ResetHint {
+    /// The hint of a number; [`ResetHint::Unknown`] for one that is not defined.
+    pub fn of_number(number: u64) -> Self {
+        match number {
+            1 => ResetHint::Reset,
+            2 => ResetHint::NotReset,
+            3 => ResetHint::Gauge,
+            _ => ResetHint::Unknown,
+        }
+    }
+}
+
 /// The schema of histograms with bounds of their own, which classic histograms become (Prometheus: `histogram.CustomBucketsSchema`).
 pub const CUSTOM_BOUNDS: i32 = -53;
 
@@ -17,8 +43,8 @@ pub const CUSTOM_BOUNDS: i32 = -53;
 pub struct Histogram {
     /// The resolution, or [`CUSTOM_BOUNDS`].
     pub schema: i32,
-    /// Whether counts may go down (Prometheus' counter reset hint "gauge").
-    pub gauge: bool,
+    /// What is known about counts that went down.
+    pub reset: ResetHint,
     /// Half the width of the zero bucket.
     pub zero_threshold: f64,
     /// The sum of all observations.
@@ -74,7 +100,7 @@ impl Histogram {
     /// Empties the histogram and keeps its memory.
     fn clear(&mut self) {
         self.schema = 0;
-        self.gauge = false;
+        self.reset = ResetHint::Unknown;
         self.zero_threshold = 0.0;
         self.sum = 0.0;
         self.positive_spans.clear();
@@ -83,7 +109,7 @@ impl Histogram {
     }
 
     /// An empty histogram with whole counts.
-    pub(crate) fn integer(&mut self) -> &mut Buckets<u64, i64> {
+    pub fn integer(&mut self) -> &mut Buckets<u64, i64> {
         self.clear();
         if let Counts::Float(_) = self.counts {
             self.counts = Counts::Integer(Buckets::default());
@@ -98,7 +124,7 @@ impl Histogram {
     }
 
     /// An empty histogram with fractional counts.
-    pub(crate) fn float(&mut self) -> &mut Buckets<f64, f64> {
+    pub fn float(&mut self) -> &mut Buckets<f64, f64> {
         self.clear();
         if let Counts::Integer(_) = self.counts {
             self.counts = Counts::Float(Buckets::default());
@@ -115,7 +141,7 @@ impl Histogram {
     /// Removes empty buckets: all at the ends of spans, and those within a span if more than `keep` follow each other. Gaps of
     /// up to `keep` between spans become empty buckets (Prometheus: `Histogram.Compact`). The lengths of the spans must add up to the number
     /// of buckets.
-    pub(crate) fn compact(&mut self, keep: i64, scratch: &mut Compactor) {
+    pub fn compact(&mut self, keep: i64, scratch: &mut Compactor) {
         let (positive, negative) = (&mut self.positive_spans, &mut self.negative_spans);
         match &mut self.counts {
             Counts::Integer(buckets) => {
@@ -132,7 +158,7 @@ impl Histogram {
 
 /// Memory for compaction.
 #[derive(Debug, Default)]
-pub(crate) struct Compactor {
+pub struct Compactor {
     spans: Vec<Span>,
     integers: Vec<i64>,
     floats: Vec<f64>,

@@ -1,0 +1,37 @@
+//! Prometheus' data model: label sets that exist once, native histograms, types of metrics.
+//!
+//! # Label sets
+//!
+//! A [`Table`] holds every [`Label`] (a name and a value) and every [`Series`] (a label set) once. Both are handles of one word: equal ones are
+//! the same memory, so they are compared and hashed by address. A series with eleven labels takes 128 bytes and the table 10 more; the texts are shared by all
+//! series that have them.
+//!
+//! A label is kept in the form that remote write 1.0 gives it, so that a sender copies bytes and encodes nothing.
+//!
+//! A series has a small number, [`Series::id`], for tables of whoever remembers something about it. Numbers are used again when a series is gone;
+//! [`Series::key`] tells one from the other.
+//!
+//! # Memory
+//!
+//! The table forgets what nobody else holds: by itself when it has grown by half since it looked last, and in [`Table::sweep`].
+//!
+//! Sources: <https://prometheus.io/docs/concepts/data_model/>, `prometheus/model/{labels,histogram}`.
+
+mod build;
+mod histogram;
+mod kind;
+mod label;
+mod series;
+mod table;
+mod value;
+
+pub use build::SeriesBuilder;
+pub use histogram::{Buckets, CUSTOM_BOUNDS, Compactor, Counts, Histogram, ResetHint, Span};
+pub use kind::Kind;
+pub use label::Label;
+pub use series::{Series, SeriesKey};
+pub use table::{Stats, Table};
+pub use value::{NORMAL_NAN, STALE_NAN, is_stale};
+
+/// Name of the label that holds the name of the metric.
+pub const NAME: &str = "__name__";

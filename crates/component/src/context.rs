@@ -2,8 +2,9 @@
 
 use crate::registration::Stability;
 use host::Host;
+use prommodel::Table;
 use promtext::Registry;
-use signals::{Budget, FanOut, Ledger};
+use signals::{Budget, FanOut, Ledger, Payload};
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -121,6 +122,12 @@ impl<E: Block> Context<E> {
         self.parts.services.get()
     }
 
+    /// The process's label sets of metrics; one of its own where the program offers none.
+    pub fn series(&self) -> Table {
+        self.service::<Table>()
+            .map_or_else(Table::new, |table| (*table).clone())
+    }
+
     /// The lowest stability that the user allows.
     pub fn stability(&self) -> Stability {
         self.parts.stability
@@ -138,7 +145,7 @@ impl<E: Block> Context<E> {
     }
 
     /// A fan-out from this component, without receivers yet.
-    pub fn fan_out(&self) -> FanOut {
+    pub fn fan_out<P: Payload>(&self) -> FanOut<P> {
         FanOut::new(&self.parts.ledger, &self.parts.id)
     }
 

@@ -42,7 +42,7 @@ pub use queue::{QueuePolicy, QueueSync};
 pub use registration::{Registration, Stability};
 pub use relabel::Scratch as RelabelScratch;
 pub use relabelling::{RelabelAction, RelabelRule, RelabelRules};
-pub use wires::{LogsReceiver, is_receiver};
+pub use wires::{LogsReceiver, MetricsReceiver, is_receiver};
 
 pub use futures_util::future::BoxFuture;
 pub use signals::{Budget, Ledger};
@@ -56,7 +56,7 @@ use value::{Block, Value};
 pub mod prelude {
     pub use crate::{
         CancellationToken, Caveat, Change, Component, Context, Error, Health, HealthState, Known, LogsReceiver,
-        Registration, Result, Stability,
+        MetricsReceiver, Registration, Result, Stability,
     };
     pub use std::sync::Arc;
     pub use value::{Block, Value};

@@ -1,6 +1,7 @@
 //! Relabelling rules as blocks and as values of the configuration language.
 
 use crate::Error;
+use prommodel::SeriesBuilder;
 use relabel::{Action, Config, LabelSet, Names, Rules, Scratch};
 use signals::LabelsBuilder;
 use smol_str::SmolStr;
@@ -197,6 +198,11 @@ impl RelabelRules {
         self.compiled.scratch()
     }
 
+    /// Runs the rules over the labels of a series; false if it is dropped.
+    pub fn apply_to_series(&self, labels: &mut SeriesBuilder<'_>, scratch: &mut Scratch) -> bool {
+        self.is_empty() || self.compiled.apply(&mut SeriesEdit(labels), scratch)
+    }
+
     /// Runs the rules over a label set; false if it is dropped. Labels with empty values go, with and without rules.
     pub fn apply(&self, labels: &mut LabelsBuilder, scratch: &mut Scratch) -> bool {
         labels.retain(|_, value| !value.is_empty());
@@ -239,6 +245,33 @@ impl LabelSet for LabelEdit<'_> {
     fn for_each(&self, mut each: impl FnMut(&str, &str)) {
         for (name, value) in self.0.iter() {
             each(name, value);
+        }
+    }
+}
+
+/// The labels of a series as relabelling rules change them.
+struct SeriesEdit<'a, 't>(&'a mut SeriesBuilder<'t>);
+
+impl LabelSet for SeriesEdit<'_, '_> {
+    fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name)
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.0.set(name, value);
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    fn retain_names(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.0.retain(|name, _| keep(name));
+    }
+
+    fn for_each(&self, mut each: impl FnMut(&str, &str)) {
+        for label in self.0.labels() {
+            each(label.name(), label.value());
         }
     }
 }

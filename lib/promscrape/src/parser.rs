@@ -72,6 +72,20 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// [`Parser::advance_expecting`] for whoever does not keep what was exposed, but knows it when he sees it: `is` is asked once at most, about the
+    /// next `length` bytes. An answer of true must mean that these bytes were a [`Series::raw`](crate::Series::raw) before.
+    #[inline]
+    pub fn advance_recognising(&mut self, length: usize, is: impl FnOnce(&[u8]) -> bool) -> Result<bool, Error> {
+        match &mut self.0 {
+            Inner::Text(text) => {
+                let more = text.advance_recognising(length, is)?;
+                text.prepare();
+                Ok(more)
+            }
+            Inner::Proto(proto) => proto.advance(),
+        }
+    }
+
     /// The entry at hand. Before the first one and after the last one it is an empty comment.
     #[inline]
     pub fn entry(&self) -> Entry<'_> {

@@ -104,6 +104,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    pub(crate) fn advance_recognising(&mut self, length: usize, is: impl FnOnce(&[u8]) -> bool) -> Result<bool, Error> {
+        let lex = &self.cursor.lex;
+        let next = lex.i.checked_add(length).and_then(|end| lex.b.get(lex.i..end));
+        match next {
+            Some(raw) if is(raw) => self.advance_expecting(raw),
+            _ => self.advance(),
+        }
+    }
+
     pub(crate) fn advance_expecting(&mut self, raw: &[u8]) -> Result<bool, Error> {
         let lex = &mut self.cursor.lex;
         if !self.done

@@ -1,0 +1,1 @@
+//! Components of the family as the program sees them.

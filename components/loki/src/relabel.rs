@@ -4,8 +4,8 @@ mod cache;
 mod flow;
 mod metrics;
 
+use component::RelabelRules;
 use component::prelude::*;
-use component::{RelabelAction, RelabelRules};
 use flow::{Entrance, Flow, State};
 use metrics::Metrics;
 use signals::Receiver;
@@ -91,19 +91,7 @@ impl Component for Relabel {
 
     fn caveats(args: &Arguments) -> Vec<Caveat> {
         let rules = args.rules.iter().enumerate();
-        let drops = rules.filter_map(|(n, rule)| {
-            let text = match rule.action {
-                RelabelAction::Keep => "rule \"keep\"",
-                RelabelAction::Drop => "rule \"drop\"",
-                RelabelAction::KeepEqual => "rule \"keepequal\"",
-                RelabelAction::DropEqual => "rule \"dropequal\"",
-                // A stream that is left without labels is dropped too.
-                RelabelAction::LabelKeep => "rule \"labelkeep\", where it leaves no label",
-                RelabelAction::LabelDrop => "rule \"labeldrop\", where it leaves no label",
-                _ => return None,
-            };
-            Some(Caveat::drops(text).at(format!("rule#{n}"), ""))
-        });
+        let drops = rules.filter_map(|(n, rule)| Some(Caveat::drops(rule.drops()?).at(format!("rule#{n}"), "")));
         drops.collect()
     }
 

@@ -1,6 +1,14 @@
 //! `prometheus.*`: what scrapes, relabels, receives and sends samples.
 
+mod echo;
+mod http;
+mod relabel;
 mod scrape;
+
+use component::Registration;
+
+/// The components of the family.
+pub static COMPONENTS: &[Registration] = &[echo::COMPONENT, relabel::COMPONENT, scrape::COMPONENT];
 
 #[cfg(test)]
 fn vectors(name: &str) -> Option<serde_json::Value> {

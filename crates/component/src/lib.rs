@@ -22,6 +22,7 @@
 mod caveat;
 mod context;
 mod error;
+mod exporters;
 mod health;
 mod import;
 mod instance;
@@ -34,6 +35,7 @@ mod wires;
 pub use caveat::{Caveat, Effect};
 pub use context::{Context, ContextParts, Inspector, Services};
 pub use error::{BuildError, Error, Result};
+pub use exporters::{EXPORTER_ADDRESS, Exported, Exporter, Exporters, HostName, ProcessMetrics};
 pub use health::{Health, HealthState};
 pub use import::{Content, ContentFile, Fetched, Import, ImportContext, ImportKind, ImportSource, OnFetch};
 pub use instance::{Instance, Prepared};

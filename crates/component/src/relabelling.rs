@@ -150,6 +150,20 @@ impl RelabelRule {
         found
     }
 
+    /// How a rule may drop what carries labels, in words for a caveat; none if it does not.
+    pub fn drops(&self) -> Option<&'static str> {
+        match self.action {
+            RelabelAction::Keep => Some("rule \"keep\""),
+            RelabelAction::Drop => Some("rule \"drop\""),
+            RelabelAction::KeepEqual => Some("rule \"keepequal\""),
+            RelabelAction::DropEqual => Some("rule \"dropequal\""),
+            // What is left without labels is dropped too.
+            RelabelAction::LabelKeep => Some("rule \"labelkeep\", where it leaves no label"),
+            RelabelAction::LabelDrop => Some("rule \"labeldrop\", where it leaves no label"),
+            _ => None,
+        }
+    }
+
     fn validate(&self) -> Result<(), Invalid> {
         self.check().map_err(|error| match error.argument() {
             // What is missing has no place of its own where the error could be shown.

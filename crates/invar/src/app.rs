@@ -2,9 +2,10 @@
 
 use crate::catalogue::{Targets, catalogue};
 use crate::{memory, version};
-use component::{Inspector, QueuePolicy, Services, Stability};
+use component::{Exporters, HostName, Inspector, ProcessMetrics, QueuePolicy, Services, Stability};
 use eval::{HostFacts, Stdlib};
 use host::Host;
+use prommodel::Table;
 use promtext::Registry;
 use runtime::registry::Allowed;
 use runtime::{Controller, Options};
@@ -42,6 +43,10 @@ pub struct Process {
     pub budget: Budget,
     /// Metrics.
     pub metrics: Registry,
+    /// The label sets of metrics.
+    pub series: Table,
+    /// Components that expose metrics.
+    pub exporters: Arc<Exporters>,
 }
 
 impl Process {
@@ -53,6 +58,8 @@ impl Process {
             ledger: Ledger::default(),
             budget: Budget::new(memory::budget(limit)),
             metrics: Registry::new(),
+            series: Table::new(),
+            exporters: Arc::default(),
         }
     }
 }
@@ -89,7 +96,12 @@ impl AppOptions {
             budget: process.budget.clone(),
             ledger: process.ledger.clone(),
             metrics: process.metrics.clone(),
-            services: Services::default().with(Arc::new(self.queue)),
+            services: Services::default()
+                .with(Arc::new(self.queue))
+                .with(Arc::new(process.series.clone()))
+                .with(process.exporters.clone())
+                .with(Arc::new(ProcessMetrics(process.metrics.clone())))
+                .with(Arc::new(HostName(hostname()))),
             storage: self.storage,
             module_path: module_path(&self.config),
             workers: std::thread::available_parallelism().map_or(1, usize::from),

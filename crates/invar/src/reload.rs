@@ -1,7 +1,11 @@
 //! Reads the configuration and loads it; and the running graph as the HTTP API sees it.
 
 use crate::app::App;
-use component::BoxFuture;
+use axum::body::Body as HttpBody;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use component::{BoxFuture, Exporter, Exporters};
 use host::Host;
 use runtime::{Controller, NodeInfo, sources};
 use services::metrics::ConfigMetrics;
@@ -17,6 +21,7 @@ struct Inner {
     controller: Controller,
     host: Host,
     metrics: ConfigMetrics,
+    exporters: Arc<Exporters>,
 }
 
 impl Reloader {
@@ -27,6 +32,7 @@ impl Reloader {
             controller: app.controller.clone(),
             host: app.process.host.clone(),
             metrics,
+            exporters: app.process.exporters.clone(),
         }))
     }
 
@@ -82,10 +88,46 @@ impl services::Controller for Reloader {
         Box::pin(std::future::ready(self.0.controller.place(id, block)))
     }
 
+    /// Components that expose metrics have them at `/metrics`.
+    fn node_http(&self, id: &str, request: Request<HttpBody>) -> BoxFuture<'_, Option<Response<HttpBody>>> {
+        let exporter = self.0.exporters.get(id);
+        let wanted = request.uri().path() == "/metrics" && request.method() == Method::GET;
+        // The body of a request cannot be shared between threads, and nobody reads it.
+        let (head, _) = request.into_parts();
+        Box::pin(async move { Some(exposition(exporter.filter(|_| wanted)?, &head).await) })
+    }
+
     fn reload(&self) -> BoxFuture<'static, Result<(), String>> {
         let inner = self.0.clone();
         Box::pin(async move { inner.load(false).await })
     }
+}
+
+async fn exposition(exporter: Arc<dyn Exporter>, request: &Parts) -> Response<HttpBody> {
+    let query = request.uri.query().unwrap_or_default().as_bytes();
+    let query: Vec<(String, String)> = url::form_urlencoded::parse(query).into_owned().collect();
+    let accept = request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let format = promtext::negotiate(accept.unwrap_or_default());
+    let gathered = tokio::task::spawn_blocking(move || exporter.gather(&query)).await;
+    let (status, content_type, text) = match gathered {
+        Ok(Ok(families)) => (
+            StatusCode::OK,
+            format.content_type(),
+            promtext::encode(&families, format),
+        ),
+        Ok(Err(message)) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", message),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "text/plain; charset=utf-8",
+            error.to_string(),
+        ),
+    };
+    let mut response = Response::new(HttpBody::from(text));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 fn describe(info: NodeInfo, detail: bool) -> ComponentInfo {

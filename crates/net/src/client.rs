@@ -48,6 +48,17 @@ pub struct Answer {
     pub broken: bool,
 }
 
+/// An answer whose body is elsewhere.
+#[derive(Debug)]
+pub struct Head {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Why the body broke off before its end and before the limit, if it did.
+    pub broken: Option<SendError>,
+}
+
 impl Client {
     /// A client. Fails if a certificate or key is unreadable or not what it should be; files with passwords and tokens are
     /// read when they are needed.
@@ -83,6 +94,23 @@ impl Client {
 
     /// Sends a request and reads at most `limit` bytes of the answer's body. An answer of any status is an answer.
     pub async fn send(&self, request: Request, limit: usize) -> Result<Answer, SendError> {
+        let mut body = Vec::new();
+        let head = self.receive(request, limit, &mut body).await?;
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body: body.into(),
+            broken: head.broken.is_some(),
+        })
+    }
+
+    /// [`Client::send`] for bodies that are read into memory which is there already: `body` is emptied first.
+    pub async fn receive(&self, request: Request, limit: usize, body: &mut Vec<u8>) -> Result<Head, SendError> {
+        body.clear();
+        self.exchange(request, limit, body).await
+    }
+
+    async fn exchange(&self, request: Request, limit: usize, into: &mut Vec<u8>) -> Result<Head, SendError> {
         let Request {
             method,
             url,
@@ -106,7 +134,7 @@ impl Client {
                 headers.insert(AUTHORIZATION, value);
             }
             let http = self.transport.http().await;
-            exchange(http.request(method, url).headers(headers).body(body), limit).await
+            receive(http.request(method, url).headers(headers).body(body), limit, into).await
         };
         let answer = match tokio::time::timeout(timeout, exchange).await {
             Ok(answer) => answer?,
@@ -123,9 +151,19 @@ impl Client {
 
 /// Sends one request and reads the beginning of the answer.
 pub(crate) async fn exchange(request: reqwest::RequestBuilder, limit: usize) -> Result<Answer, SendError> {
-    let mut response = request.send().await.map_err(SendError::from_reqwest)?;
     let mut body = Vec::new();
-    let mut broken = false;
+    let head = receive(request, limit, &mut body).await?;
+    Ok(Answer {
+        status: head.status,
+        headers: head.headers,
+        body: body.into(),
+        broken: head.broken.is_some(),
+    })
+}
+
+async fn receive(request: reqwest::RequestBuilder, limit: usize, body: &mut Vec<u8>) -> Result<Head, SendError> {
+    let mut response = request.send().await.map_err(SendError::from_reqwest)?;
+    let mut broken = None;
     while body.len() < limit {
         match response.chunk().await {
             Ok(Some(chunk)) => {
@@ -134,16 +172,15 @@ pub(crate) async fn exchange(request: reqwest::RequestBuilder, limit: usize) -> 
             }
             Ok(None) => break,
             // The status is what counts for most; a body that breaks off does not change it.
-            Err(_) => {
-                broken = true;
+            Err(error) => {
+                broken = Some(SendError::from_reqwest(error));
                 break;
             }
         }
     }
-    Ok(Answer {
+    Ok(Head {
         status: response.status(),
         headers: std::mem::take(response.headers_mut()),
-        body: body.into(),
         broken,
     })
 }

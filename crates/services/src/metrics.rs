@@ -3,9 +3,11 @@
 mod config;
 mod flow;
 mod process;
+mod series;
 
 pub use config::ConfigMetrics;
 pub use process::Proc;
+pub use series::LabelService;
 
 use crate::logging::Logging;
 use flow::{BudgetMetrics, LedgerMetrics, LogMetrics, TaskMetrics};

@@ -19,6 +19,7 @@ mod format;
 mod layout;
 mod location;
 mod parse;
+mod prometheus;
 mod rfc3339;
 
 pub use bytes::{BytesError, format_bytes, parse_bytes};
@@ -28,6 +29,7 @@ pub use error::ParseError;
 pub use layout::{Layout, named};
 pub use location::{Location, LocationError};
 pub use parse::Parsed;
+pub use prometheus::{PrometheusDurationError, format_prometheus_duration, parse_prometheus_duration};
 pub use rfc3339::{format_rfc3339_nano, parse_rfc3339_nano};
 
 /// Go's layout constants.

@@ -22,7 +22,8 @@ struct Head {
 pub struct SeriesKey {
     /// See [`Series::id`].
     pub id: u32,
-    generation: u32,
+    /// Tells the series apart that have the number one after the other.
+    pub generation: u32,
 }
 
 impl Series {

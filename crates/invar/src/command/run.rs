@@ -10,10 +10,11 @@ use component::{CancellationToken, QueuePolicy, Stability};
 use runtime::registry::Allowed;
 use services::http::{Http, HttpOptions, HttpState};
 use services::logging::Logging;
-use services::metrics::{Build, ConfigMetrics, Proc};
+use services::metrics::{Build, ConfigMetrics, LabelService, Proc};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 use tracing_subscriber::layer::SubscriberExt;
 
 /// When what the start needed is given back.
@@ -83,6 +84,9 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         &process.budget,
         logging,
     )?;
+    let labels = LabelService::new(process.series.clone());
+    process.metrics.register(labels.clone())?.forever();
+    let _labels = AbortOnDropHandle::new(tokio::spawn(labels.run()));
     let config_metrics = ConfigMetrics::new(&process.metrics, &options.cluster.name)?;
     let deadline = options.shutdown_deadline;
     let app = App::with(

@@ -1,0 +1,145 @@
+//! What became of series: a table by their numbers.
+
+use prommodel::Series;
+
+/// What became of one series.
+#[derive(Clone, Default)]
+struct Slot {
+    generation: u32,
+    /// One more than when it was asked for last, in the unit of the clock of the caller; 0 if nothing is known.
+    seen: u32,
+    /// None if it is dropped.
+    after: Option<Series>,
+}
+
+/// Results by series. A series that is gone leaves its place to the one that gets its number.
+#[derive(Default)]
+pub(super) struct Cache {
+    slots: Vec<Slot>,
+    len: usize,
+}
+
+impl Cache {
+    /// Number of series whose result is remembered.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn slot(&mut self, before: &Series) -> Option<&mut Slot> {
+        let key = before.key();
+        let slot = self.slots.get_mut(key.id as usize)?;
+        (slot.seen != 0 && slot.generation == key.generation).then_some(slot)
+    }
+
+    /// The result for a series, if it is known: another series, or none if it is dropped.
+    #[inline]
+    pub(super) fn get(&mut self, before: &Series, now: u32) -> Option<&Option<Series>> {
+        let slot = self.slot(before)?;
+        let seen = now.saturating_add(1);
+        if slot.seen != seen {
+            slot.seen = seen;
+        }
+        Some(&slot.after)
+    }
+
+    /// Remembers a result, and returns it.
+    pub(super) fn insert(&mut self, before: &Series, after: Option<Series>, now: u32) -> &Option<Series> {
+        let key = before.key();
+        let at = key.id as usize;
+        if at >= self.slots.len() {
+            // Numbers are given out one after the other, so that the table is about as long as there are series.
+            let more = (at + 1 - self.slots.len()).max(self.slots.len() / 8);
+            self.slots.reserve_exact(more);
+            self.slots.resize(at + 1, Slot::default());
+        }
+        let slot = &mut self.slots[at];
+        self.len += usize::from(slot.seen == 0);
+        *slot = Slot {
+            generation: key.generation,
+            seen: now.saturating_add(1),
+            after,
+        };
+        &slot.after
+    }
+
+    /// Forgets a series.
+    pub(super) fn remove(&mut self, before: &Series) -> bool {
+        let Some(slot) = self.slot(before) else { return false };
+        *slot = Slot::default();
+        self.len -= 1;
+        true
+    }
+
+    /// Forgets series that were not asked for since `before`. How many.
+    pub(super) fn sweep(&mut self, before: u32) -> usize {
+        let mut gone = 0;
+        for slot in self
+            .slots
+            .iter_mut()
+            .filter(|slot| slot.seen != 0 && slot.seen <= before)
+        {
+            *slot = Slot::default();
+            gone += 1;
+        }
+        self.len -= gone;
+        if self.len == 0 {
+            self.slots = Vec::new();
+        }
+        gone
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Cache::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prommodel::Table;
+
+    #[test]
+    fn results_go_with_their_series() {
+        let (table, mut cache) = (Table::new(), Cache::default());
+        let series = |name: &str| table.intern([("__name__", name)]);
+        let (a, b, c) = (series("a"), series("b"), series("c"));
+        cache.insert(&a, Some(b.clone()), 1);
+        cache.insert(&b, None, 1);
+        assert_eq!(cache.get(&a, 2), Some(&Some(b.clone())));
+        assert_eq!(cache.get(&b, 1), Some(&None));
+        assert_eq!(cache.get(&c, 1), None);
+        assert_eq!(cache.sweep(2), 1, "a was asked for later");
+        assert_eq!(cache.get(&b, 2), None);
+        assert_eq!(cache.len(), 1);
+        assert!(cache.remove(&a) && !cache.remove(&a));
+        assert_eq!(cache.len(), 0);
+    }
+
+    #[test]
+    fn a_number_that_is_used_again_is_another_series() {
+        let (table, mut cache) = (Table::new(), Cache::default());
+        let first = table.intern([("__name__", "first")]);
+        let id = first.id();
+        cache.insert(&first, None, 1);
+        drop(first);
+        table.sweep();
+        let mut kept = Vec::new();
+        let second = loop {
+            let series = table.intern([("__name__", format!("m{}", kept.len()).as_str())]);
+            if series.id() == id {
+                break series;
+            }
+            kept.push(series);
+        };
+        assert_eq!(cache.get(&second, 1), None);
+        cache.insert(&second, Some(second.clone()), 1);
+        assert_eq!(cache.len(), 1);
+    }
+
+    #[test]
+    fn a_slot_is_small() {
+        assert_eq!(size_of::<Slot>(), 16);
+    }
+}

@@ -1,0 +1,209 @@
+//! From a target to the body of its answer.
+
+use super::args::Arguments;
+use super::collect::Scratch;
+use super::target::ScrapeTarget;
+use component::{EXPORTER_ADDRESS, Error, Exporters, Result};
+use flate2::bufread::MultiGzDecoder;
+use host::Host;
+use net::{Client, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use promscrape::Format;
+use std::fmt;
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+
+const USER_AGENT: &str = concat!("Invar/", env!("CARGO_PKG_VERSION"));
+/// Workspaces that are kept while nobody uses them, and bytes up to which one is worth keeping.
+const SPARE: usize = 4;
+const SPARE_BYTES: usize = 8 << 20;
+
+/// Memory for one scrape.
+#[derive(Default)]
+pub(super) struct Workspace {
+    /// As it came, where it was compressed.
+    raw: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    pub(super) scratch: Scratch,
+}
+
+/// Memory that scrapes share.
+#[derive(Default)]
+pub(super) struct Workspaces(Mutex<Vec<Workspace>>);
+
+impl Workspaces {
+    pub(super) fn take(&self) -> Workspace {
+        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_default()
+    }
+
+    pub(super) fn give_back(&self, workspace: Workspace) {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE && workspace.raw.capacity() + workspace.body.capacity() <= SPARE_BYTES {
+            spare.push(workspace);
+        }
+    }
+}
+
+/// Why there is no body.
+#[derive(Debug)]
+pub(super) enum FetchError {
+    /// No answer, or one that broke off.
+    Transport(String),
+    /// An answer that is no success.
+    Status(StatusCode),
+    /// The body is as large as the limit, or larger.
+    TooLarge(u64),
+    /// Its format is not known.
+    Format(String),
+    /// The configuration says that nothing is scraped.
+    Forced(String),
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FetchError::Transport(message) | FetchError::Format(message) | FetchError::Forced(message) => {
+                f.write_str(message)
+            }
+            FetchError::Status(status) => write!(f, "server returned HTTP status {status}"),
+            FetchError::TooLarge(limit) => write!(f, "body size limit exceeded ({limit} bytes)"),
+        }
+    }
+}
+
+/// Asks targets for their metrics.
+pub(super) struct Fetcher {
+    client: Client,
+    headers: HeaderMap,
+    /// Most bytes of a body.
+    limit: Option<u64>,
+    fallback: Option<Format>,
+    exporters: Option<Arc<Exporters>>,
+}
+
+impl Fetcher {
+    pub(super) fn new(args: &Arguments, host: &Host, exporters: Option<Arc<Exporters>>) -> Result<Self> {
+        let client = Client::new(&args.http, host.fs.clone())
+            .map_err(|error| Error::caused("cannot scrape with these arguments", error))?;
+        let mut headers = HeaderMap::new();
+        let agent = format!("{USER_AGENT} ({})", std::env::consts::OS);
+        let encoding = if args.enable_compression { "gzip" } else { "identity" };
+        for (name, value) in [
+            ("accept", args.accept().as_str()),
+            ("accept-encoding", encoding),
+            ("user-agent", agent.as_str()),
+        ] {
+            let value = HeaderValue::from_str(value).map_err(|error| Error::caused(name, error))?;
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        Ok(Fetcher {
+            client,
+            headers,
+            limit: Some(args.body_size_limit.0).filter(|&limit| limit > 0),
+            fallback: args.fallback(),
+            exporters,
+        })
+    }
+
+    /// Reads the metrics of a target into `workspace.body`, as text of the format that is returned.
+    pub(super) async fn fetch(
+        &self,
+        target: &ScrapeTarget,
+        workspace: &mut Workspace,
+    ) -> std::result::Result<Format, FetchError> {
+        if target
+            .labels
+            .get("__address__")
+            .is_some_and(|address| address == EXPORTER_ADDRESS)
+            && let Some(exporters) = &self.exporters
+        {
+            return self.ask(exporters, target, workspace).await;
+        }
+        let mut headers = self.headers.clone();
+        let seconds = promtext::format_float(target.timeout.as_secs_f64());
+        if let Ok(value) = HeaderValue::from_str(&seconds) {
+            headers.insert(HeaderName::from_static("x-prometheus-scrape-timeout-seconds"), value);
+        }
+        let request = net::Request {
+            method: Method::GET,
+            url: target.url.clone(),
+            headers,
+            body: Default::default(),
+            timeout: target.timeout,
+        };
+        let limit = self
+            .limit
+            .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let head = self
+            .client
+            .receive(request, limit, &mut workspace.raw)
+            .await
+            .map_err(|error| FetchError::Transport(error.to_string()))?;
+        if head.status != StatusCode::OK {
+            return Err(FetchError::Status(head.status));
+        }
+        if let Some(error) = head.broken {
+            return Err(FetchError::Transport(format!("the answer broke off: {error}")));
+        }
+        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        if header("content-encoding") == Some("gzip") {
+            gunzip(&workspace.raw, limit, &mut workspace.body)?;
+        } else {
+            std::mem::swap(&mut workspace.raw, &mut workspace.body);
+        }
+        self.check_size(workspace)?;
+        let content_type = header("content-type").unwrap_or_default();
+        Format::of(content_type).or(self.fallback).ok_or_else(|| {
+            FetchError::Format(format!(
+                "received Content-Type {content_type:?}, which is not known, and scrape_fallback_protocol names no other"
+            ))
+        })
+    }
+
+    fn check_size(&self, workspace: &Workspace) -> std::result::Result<(), FetchError> {
+        match self.limit {
+            Some(limit) if workspace.body.len() as u64 >= limit => Err(FetchError::TooLarge(limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks a component of this process.
+    async fn ask(
+        &self,
+        exporters: &Exporters,
+        target: &ScrapeTarget,
+        workspace: &mut Workspace,
+    ) -> std::result::Result<Format, FetchError> {
+        let path = target.url.path();
+        let exporter = exporters.at(path).ok_or_else(|| {
+            FetchError::Transport(format!("no component of this configuration exposes metrics at {path}"))
+        })?;
+        let query: Vec<(String, String)> = target.url.query_pairs().into_owned().collect();
+        let mut body = std::mem::take(&mut workspace.body);
+        let work = tokio::task::spawn_blocking(move || {
+            body.clear();
+            // It is empty, so it is text.
+            let mut text = String::from_utf8(body).unwrap_or_default();
+            promtext::encode_into(&exporter.gather(&query)?, promtext::Format::Text, &mut text);
+            Ok::<_, String>(text.into_bytes())
+        });
+        workspace.body = match tokio::time::timeout(target.timeout, work).await {
+            Ok(Ok(Ok(body))) => body,
+            Ok(Ok(Err(message))) => return Err(FetchError::Transport(message)),
+            Ok(Err(error)) => return Err(FetchError::Transport(format!("the exporter failed: {error}"))),
+            Err(_) => return Err(FetchError::Transport("the exporter did not answer in time".to_owned())),
+        };
+        self.check_size(workspace)?;
+        Ok(Format::Text)
+    }
+}
+
+/// Unpacks at most `limit` bytes, into memory that is there already.
+fn gunzip(raw: &[u8], limit: usize, body: &mut Vec<u8>) -> std::result::Result<(), FetchError> {
+    body.clear();
+    MultiGzDecoder::new(raw)
+        .take(limit as u64)
+        .read_to_end(body)
+        .map_err(|error| FetchError::Transport(format!("the answer is not gzip as it says: {error}")))?;
+    Ok(())
+}

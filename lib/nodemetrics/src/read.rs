@@ -96,7 +96,9 @@ pub(crate) fn dashed(dir: &Path) -> Vec<(PathBuf, String)> {
 pub(crate) fn optional<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(Failure::Read { error, .. }) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(Failure::Read { error, .. }) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(failure) => Err(failure),
     }
 }

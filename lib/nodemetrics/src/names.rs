@@ -54,13 +54,14 @@ pub(crate) const DEFAULT: [&str; 45] = [
 ];
 
 /// On Linux only where they are asked for.
-pub(crate) const OPTIONAL: [&str; 13] = [
+pub(crate) const OPTIONAL: [&str; 14] = [
     "buddyinfo",
     "cgroups",
     "interrupts",
     "kernel_hung",
     "ksmd",
     "meminfo_numa",
+    "mountstats",
     "processes",
     "slabinfo",
     "softirqs",
@@ -72,7 +73,7 @@ pub(crate) const OPTIONAL: [&str; 13] = [
 
 /// Collectors of node exporter that are not in this crate: those of other systems, and on Linux those that talk to services or need more
 /// than files. They can be named, and do nothing.
-const ELSEWHERE: [&str; 26] = [
+const ELSEWHERE: [&str; 25] = [
     "bcachefs",
     "boottime",
     "cpu_vulnerabilities",
@@ -84,7 +85,6 @@ const ELSEWHERE: [&str; 26] = [
     "exec",
     "lnstat",
     "logind",
-    "mountstats",
     "netisr",
     "network_route",
     "ntp",

@@ -1,27 +1,57 @@
 //! Btrfs file systems.
 
+use super::btrfs_devices::{self, Device};
+use super::mounts::mounts;
 use crate::error::Failure;
 use crate::paths::Paths;
 use crate::read;
 use crate::sink::Sink;
 use promtext::Kind::{Counter, Gauge};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 const SECTOR_BYTES: u64 = 512;
 
+const DEVICE_SIZE: (&str, &str) = (
+    "node_btrfs_device_size_bytes",
+    "Size of a device that is part of the filesystem.",
+);
+
 /// `btrfs`
 pub(super) fn btrfs(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
-    for (dir, name) in read::dashed(&paths.sys("fs/btrfs")) {
+    let found = read::dashed(&paths.sys("fs/btrfs"));
+    // Most machines have none, and need not be asked for their mounts.
+    if found.is_empty() {
+        return Ok(());
+    }
+    let devices = devices(paths);
+    for (dir, name) in found {
         let uuid = read::trimmed(&dir.join("metadata_uuid"))
             .ok()
             .filter(|uuid| !uuid.is_empty());
-        file_system(&dir, uuid.as_ref().unwrap_or(&name), sink)?;
+        let uuid = uuid.as_ref().unwrap_or(&name);
+        file_system(&dir, uuid, devices.get(&uuid.replace('-', "")), sink)?;
     }
     Ok(())
 }
 
-fn file_system(dir: &Path, uuid: &str, sink: &mut Sink) -> Result<(), Failure> {
+/// The devices of file systems that are mounted, by UUID without dashes. What cannot be asked is left out: sysfs knows the sizes at least.
+fn devices(paths: &Paths) -> HashMap<String, Vec<Device>> {
+    let mut found = HashMap::new();
+    let mut seen = HashSet::new();
+    for mount in mounts(paths).unwrap_or_default() {
+        // Subvolumes are mounted from the same device.
+        if mount.fs_type == "btrfs"
+            && seen.insert(mount.device)
+            && let Ok((uuid, devices)) = btrfs_devices::devices(&paths.root(&mount.point))
+        {
+            found.insert(uuid, devices);
+        }
+    }
+    found
+}
+
+fn file_system(dir: &Path, uuid: &str, asked: Option<&Vec<Device>>, sink: &mut Sink) -> Result<(), Failure> {
     let label = read::trimmed(&dir.join("label")).unwrap_or_default();
     sink.gauge(
         "node_btrfs_info",
@@ -38,19 +68,48 @@ fn file_system(dir: &Path, uuid: &str, sink: &mut Sink) -> Result<(), Failure> {
     );
     commits(dir, uuid, sink)?;
     let devices = read::names(&dir.join("devices"))?;
-    for device in &devices {
-        let sectors = read::u64(&dir.join("devices").join(device).join("size")).unwrap_or(0);
-        sink.gauge(
-            "node_btrfs_device_size_bytes",
-            "Size of a device that is part of the filesystem.",
-            &[("uuid", uuid), ("device", device)],
-            (sectors * SECTOR_BYTES) as f64,
-        );
+    match asked {
+        Some(asked) => asked.iter().for_each(|device| tell(sink, uuid, device)),
+        None => {
+            for device in &devices {
+                let sectors = read::u64(&dir.join("devices").join(device).join("size")).unwrap_or(0);
+                let labels = [("uuid", uuid), ("device", device.as_str())];
+                sink.gauge(DEVICE_SIZE.0, DEVICE_SIZE.1, &labels, (sectors * SECTOR_BYTES) as f64);
+            }
+        }
     }
     for kind in ["data", "metadata", "system"] {
         allocation(&dir.join("allocation").join(kind), uuid, kind, devices.len(), sink)?;
     }
     Ok(())
+}
+
+/// What a device says of itself.
+fn tell(sink: &mut Sink, uuid: &str, device: &Device) {
+    let labels = [
+        ("uuid", uuid),
+        ("device", device.name.as_str()),
+        ("btrfs_dev_uuid", &device.uuid),
+    ];
+    sink.gauge(DEVICE_SIZE.0, DEVICE_SIZE.1, &labels, device.size as f64);
+    sink.gauge(
+        "node_btrfs_device_unused_bytes",
+        "Unused bytes unused on a device that is part of the filesystem.",
+        &labels,
+        device.size.saturating_sub(device.used) as f64,
+    );
+    for (kind, errors) in ["write", "read", "flush", "corruption", "generation"]
+        .into_iter()
+        .zip(device.errors)
+    {
+        let [uuid, name, device_uuid] = labels;
+        sink.counter(
+            "node_btrfs_device_errors_total",
+            "Errors reported for the device",
+            &[uuid, name, device_uuid, ("type", kind)],
+            errors as f64,
+        );
+    }
 }
 
 /// How long commits took, as Linux 6.0 and later tell.

@@ -3,6 +3,7 @@
 mod address;
 mod bcache;
 mod btrfs;
+mod btrfs_devices;
 mod clock;
 mod cpu;
 mod disk;
@@ -15,6 +16,7 @@ mod kernel;
 mod mdadm;
 mod memory;
 mod mounts;
+mod mountstats;
 mod net;
 mod netclass;
 mod netstat;
@@ -88,6 +90,7 @@ pub(crate) fn build(name: &str, options: &Options, paths: &Arc<Paths>) -> Result
         "mdadm" => simple(mdadm::mdadm),
         "meminfo" => simple(memory::meminfo),
         "meminfo_numa" => simple(memory::meminfo_numa),
+        "mountstats" => simple(mountstats::mountstats),
         "netclass" => with!(netclass::Netclass::new(options)?),
         "netdev" => with!(net::Netdev::new(options)?),
         "netstat" => with!(netstat::Netstat::new(options)?),

@@ -270,3 +270,29 @@ fn nfs() {
     ]);
     expect_file!["expected/nfs.txt"].assert_eq(&machine.scrape(&["nfs", "nfsd"]));
 }
+
+#[test]
+fn mounts_of_nfs() {
+    let machine = Machine::new(&[
+        (
+            "proc/self/mountinfo",
+            "1 1 0:5 / / rw shared:8 - ext4 /dev/sda1 rw\n2 1 0:30 / /mnt/test rw - nfs4 192.168.1.1:/srv/test \
+             rw,vers=4.0,addr=192.168.1.1,local_lock=none\n3 1 0:30 / /mnt/again rw - nfs4 192.168.1.1:/srv/test rw,addr=192.168.1.1\n\
+             4 1 0:31 / /mnt/old rw - nfs 192.168.1.2:/old rw,addr=192.168.1.2\n",
+        ),
+        (
+            "proc/self/mountstats",
+            "device /dev/sda1 mounted on / with fstype ext4\n\
+             device 192.168.1.1:/srv/test mounted on /mnt/test with fstype nfs4 statvers=1.1\n\topts:\trw,vers=4.0\n\tage:\t13968\n\t\
+             caps:\tcaps=0xfff7\n\tevents:\t52 226 0 0 1 13 398 0 0 331 0 47 0 0 77 0 0 77 99 0 0 0 0 0 0 0 27\n\t\
+             bytes:\t1207640230 2 3 4 1210214218 6 295483 8\n\tRPC iostats version: 1.0  p/v: 100003/4 (nfs)\n\t\
+             xprt:\ttcp 832 1 2 3 11 6428 6429 4 12154 5 24 26 5726\n\tper-op statistics\n\t        NULL: 0 0 0 0 0 0 0 0\n\t        \
+             READ: 1298 1299 1 207680 1210292152 6 79386 79407 0\n\n\
+             device 192.168.1.1:/srv/test mounted on /mnt/again with fstype nfs4 statvers=1.1\n\tage:\t13968\n\txprt:\ttcp 832 1 2 3 11 \
+             6428 6429 4 12154 5 24 26 5726\n\tper-op statistics\n\t        NULL: 0 0 0 0 0 0 0 0\n\n\
+             device 192.168.1.2:/old mounted on /mnt/old with fstype nfs statvers=1.1\n\tage:\t1\n\txprt:\tudp 832 1 10 20 30 40 50 60 70 \
+             80\n\tper-op statistics\n\n",
+        ),
+    ]);
+    expect_file!["expected/mountstats.txt"].assert_eq(&machine.scrape(&["mountstats"]));
+}

@@ -10,7 +10,7 @@ use promtext::Kind::{Counter, Gauge};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-const SECTOR_BYTES: u64 = 512;
+const SECTOR_BYTES: f64 = 512.0;
 
 const DEVICE_SIZE: (&str, &str) = (
     "node_btrfs_device_size_bytes",
@@ -74,7 +74,7 @@ fn file_system(dir: &Path, uuid: &str, asked: Option<&Vec<Device>>, sink: &mut S
             for device in &devices {
                 let sectors = read::u64(&dir.join("devices").join(device).join("size")).unwrap_or(0);
                 let labels = [("uuid", uuid), ("device", device.as_str())];
-                sink.gauge(DEVICE_SIZE.0, DEVICE_SIZE.1, &labels, (sectors * SECTOR_BYTES) as f64);
+                sink.gauge(DEVICE_SIZE.0, DEVICE_SIZE.1, &labels, sectors as f64 * SECTOR_BYTES);
             }
         }
     }

@@ -94,7 +94,7 @@ impl Ipvs {
                     let key = self.labels.iter().map(|&index| backend.0[index].clone()).collect();
                     let sum = sums.entry(key).or_default();
                     for (sum, value) in sum.iter_mut().zip([active, inactive, weight]) {
-                        *sum += read::number::<u64>(path, value)?;
+                        *sum = sum.saturating_add(read::number(path, value)?);
                     }
                 }
                 _ => {}

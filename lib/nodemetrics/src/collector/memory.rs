@@ -15,17 +15,17 @@ pub(super) fn meminfo(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
     for line in read::text(&path)?.lines() {
         let (name, rest) = line.split_once(':').ok_or_else(|| Failure::parse(&path, line))?;
         let mut words = rest.split_ascii_whitespace();
-        let value: u64 = read::number(&path, words.next().unwrap_or_default())?;
+        let value: f64 = read::number(&path, words.next().unwrap_or_default())?;
         let field = name.replace('(', "_").replace(')', "");
         let (field, value) = match words.next() {
-            Some("kB") => (format!("{field}_bytes"), value * 1024),
+            Some("kB") => (format!("{field}_bytes"), value * 1024.0),
             _ => (field, value),
         };
         sink.gauge(
             &format!("node_memory_{field}"),
             &format!("Memory information field {field}."),
             &[],
-            value as f64,
+            value,
         );
     }
     Ok(())
@@ -35,10 +35,10 @@ pub(super) fn meminfo(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
 pub(super) fn meminfo_numa(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
     for (dir, node) in read::numbered(&paths.sys("devices/system/node"), "node") {
         let labels = [("node", node.as_str())];
-        let mut tell = |kind, field: &str, value: u64| {
+        let mut tell = |kind, field: &str, value: f64| {
             let name = format!("node_memory_numa_{field}");
             let help = format!("Memory information field {field}.");
-            sink.number(kind, &name, &help, &labels, value as f64);
+            sink.number(kind, &name, &help, &labels, value);
         };
         let path = dir.join("meminfo");
         for line in read::text(&path)?.lines().filter(|line| !line.trim().is_empty()) {
@@ -47,8 +47,8 @@ pub(super) fn meminfo_numa(paths: &Paths, sink: &mut Sink) -> Result<(), Failure
             let &[_, _, name, value, ref unit @ ..] = words.as_slice() else {
                 return Err(Failure::parse(&path, line));
             };
-            let value: u64 = read::number(&path, value)?;
-            let value = if unit == ["kB"] { value * 1024 } else { value };
+            let value: f64 = read::number(&path, value)?;
+            let value = if unit == ["kB"] { value * 1024.0 } else { value };
             let field = name.trim_end_matches(':').replace('(', "_").replace(')', "");
             tell(Gauge, &field, value);
         }

@@ -241,6 +241,12 @@ const OPERATION: [(&str, &str); 8] = [
 /// The first column of [`OPERATION`] that is a time.
 const TIMES: usize = 5;
 
+/// The column of [`TRANSPORT`] that is a time.
+const IDLE: usize = 4;
+
+/// Times wrap where a float would lose seconds; the kernel has counted some of them below zero.
+const WRAP: u64 = 1 << 53;
+
 /// What the kernel says of a mount.
 #[derive(Default)]
 struct Statistics<'t> {
@@ -337,7 +343,8 @@ fn tell(sink: &mut Sink, statistics: &Statistics<'_>, labels: &[(&str, &str); 3]
     for (index, (_, columns)) in statistics.transports.iter().enumerate() {
         let index = index.to_string();
         for (column, kind, name, help) in TRANSPORT {
-            let value = columns.get(column).copied().unwrap_or(0) as f64;
+            let value = columns.get(column).copied().unwrap_or(0);
+            let value = if column == IDLE { value % WRAP } else { value } as f64;
             counter(
                 name,
                 help,
@@ -352,7 +359,7 @@ fn tell(sink: &mut Sink, statistics: &Statistics<'_>, labels: &[(&str, &str); 3]
             let value = if index < TIMES {
                 *value as f64
             } else {
-                *value as f64 / 1000.0
+                (*value % WRAP) as f64 / 1000.0
             };
             counter(
                 name,

@@ -109,7 +109,7 @@ impl Netclass {
         {
             let (name, help) = named("speed_bytes");
             // Whole bytes, toward zero.
-            sink.gauge(&name, &help, &labels, (megabits * 1000 * 1000 / 8) as f64);
+            sink.gauge(&name, &help, &labels, (megabits.saturating_mul(1000 * 1000) / 8) as f64);
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn processes(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
             continue;
         };
         processes += 1;
-        all_threads += threads;
+        all_threads = all_threads.saturating_add(threads);
         *states.entry(state).or_default() += 1;
         for thread in numbered(&process.join("task")).unwrap_or_default() {
             if let Some((state, _)) = stat(&thread)? {

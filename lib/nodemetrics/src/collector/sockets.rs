@@ -153,14 +153,14 @@ pub(super) fn udp_queues(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> 
             continue;
         };
         found = true;
-        let sending: u64 = sockets.iter().map(|socket| socket.sending).sum();
-        let receiving: u64 = sockets.iter().map(|socket| socket.receiving).sum();
+        let sending: f64 = sockets.iter().map(|socket| socket.sending as f64).sum();
+        let receiving: f64 = sockets.iter().map(|socket| socket.receiving as f64).sum();
         for (queue, bytes) in [("tx", sending), ("rx", receiving)] {
             sink.gauge(
                 "node_udp_queues",
                 "Number of allocated memory in the kernel for UDP datagrams in bytes.",
                 &[("queue", queue), ("ip", ip)],
-                bytes as f64,
+                bytes,
             );
         }
     }
@@ -197,8 +197,8 @@ pub(super) fn tcpstat(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
         if let Some(count) = index.and_then(|index| counts.get_mut(index)) {
             *count += 1;
         }
-        sending += socket.sending;
-        receiving += socket.receiving;
+        sending = sending.saturating_add(socket.sending);
+        receiving = receiving.saturating_add(socket.receiving);
     }
     let mut tell = |state: &str, value: u64| {
         sink.gauge(

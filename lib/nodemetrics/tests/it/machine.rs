@@ -4,7 +4,7 @@ use nodemetrics::{NodeMetrics, Options, Selection};
 use promtext::Format;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A directory with `proc`, `sys`, `root` and `udev` in it.
@@ -60,7 +60,8 @@ impl Machine {
     /// The text of a scrape, without the families that every scrape has, then a line for each collector that failed. The directory is
     /// called `$DIR`.
     pub fn scrape_with(&self, options: Options) -> String {
-        let mut gathered = NodeMetrics::new(options).unwrap().gather_all();
+        let node = NodeMetrics::new(options).unwrap();
+        let mut gathered = node.gather_all();
         gathered.families.retain(|family| {
             !family.name.starts_with("node_scrape_collector_") && &*family.name != "node_exporter_build_info"
         });
@@ -68,12 +69,52 @@ impl Machine {
         for (collector, failure) in gathered.failures {
             text.push_str(&format!("# {collector} failed: {failure}\n"));
         }
+        self.damage(&node);
         text.replace(&*self.path().to_string_lossy(), "$DIR")
+    }
+
+    /// Whatever is in the files, nothing panics: gathers while one file after the other is cut, or has other bytes in it.
+    fn damage(&self, node: &NodeMetrics) {
+        const OTHER: &[u8] = b"\0 -9:/()[].%\n\xffkx";
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut files = Vec::new();
+        collect(self.path(), &mut files);
+        for file in files {
+            let whole = fs::read(&file).unwrap();
+            for _ in 0..12 {
+                let mut damaged = whole.clone();
+                damaged.truncate(random.usize(..=whole.len()));
+                for _ in 0..random.usize(..3) {
+                    if let Some(byte) = random.choice(&mut damaged) {
+                        *byte = OTHER[random.usize(..OTHER.len())];
+                    }
+                }
+                if random.bool() {
+                    damaged.extend([b"18446744073709551615\n".as_slice(), b" \n\n", b": : : : :\n"][random.usize(..3)]);
+                }
+                fs::write(&file, damaged).unwrap();
+                node.gather();
+            }
+            fs::write(&file, whole).unwrap();
+        }
     }
 
     /// The lines of a scrape that are series.
     pub fn series(&self, collectors: &[&str]) -> String {
         series(&self.scrape(collectors))
+    }
+}
+
+/// The files below a directory, without those behind links.
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            collect(&entry.path(), files);
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
     }
 }
 

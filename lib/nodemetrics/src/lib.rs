@@ -4,8 +4,8 @@
 //! [`NodeMetrics`] is made once from [`Options`] and gathered for every scrape. A collector that fails, or that finds nothing of its kind
 //! on the machine, is `0` in `node_scrape_collector_success` and disturbs no other.
 //!
-//! Gathering reads files and so blocks; only asking a file system for its size can block for long, and that is bounded by
-//! [`FilesystemOptions::mount_timeout`].
+//! Gathering reads files and so blocks. Files of the kernel answer at once; a file system that is asked for its size may not, and is waited
+//! for no longer than [`FilesystemOptions::mount_timeout`]. Directories of [`Options::textfile_directories`] should be on a local disk.
 //!
 //! ```
 //! # #[cfg(target_os = "linux")] {

@@ -54,18 +54,22 @@ pub(crate) const DEFAULT: [&str; 45] = [
 ];
 
 /// On Linux only where they are asked for.
-pub(crate) const OPTIONAL: [&str; 14] = [
+pub(crate) const OPTIONAL: [&str; 18] = [
     "buddyinfo",
     "cgroups",
+    "cpu_vulnerabilities",
+    "drbd",
     "interrupts",
     "kernel_hung",
     "ksmd",
+    "lnstat",
     "meminfo_numa",
     "mountstats",
     "processes",
     "slabinfo",
     "softirqs",
     "swap",
+    "sysctl",
     "tcpstat",
     "watchdog",
     "zoneinfo",
@@ -73,17 +77,14 @@ pub(crate) const OPTIONAL: [&str; 14] = [
 
 /// Collectors of node exporter that are not in this crate: those of other systems, and on Linux those that talk to services or need more
 /// than files. They can be named, and do nothing.
-const ELSEWHERE: [&str; 25] = [
+const ELSEWHERE: [&str; 21] = [
     "bcachefs",
     "boottime",
-    "cpu_vulnerabilities",
     "devstat",
     "dmmultipath",
-    "drbd",
     "drm",
     "ethtool",
     "exec",
-    "lnstat",
     "logind",
     "netisr",
     "network_route",
@@ -94,7 +95,6 @@ const ELSEWHERE: [&str; 25] = [
     "qdisc",
     "runit",
     "supervisord",
-    "sysctl",
     "systemd",
     "thermal",
     "wifi",

@@ -53,6 +53,10 @@ pub struct Options {
     pub slabs: Filter,
     /// Whether `stat` tells software interrupts by vector.
     pub stat_softirq: bool,
+    /// Settings whose numbers `sysctl` tells, as `kernel.threads-max`, or `fs.file-nr:total,current,max` with names for its numbers.
+    pub sysctl_include: Vec<String>,
+    /// Settings whose words `sysctl` tells.
+    pub sysctl_include_info: Vec<String>,
     /// Devices that `tapestats` leaves out.
     pub tape_ignored: String,
     /// Directories of `textfile`; file patterns.
@@ -120,6 +124,8 @@ impl Default for Options {
             rapl_zone_label: false,
             slabs: Filter::default(),
             stat_softirq: false,
+            sysctl_include: Vec::new(),
+            sysctl_include_info: Vec::new(),
             tape_ignored: "^$".to_owned(),
             textfile_directories: Vec::new(),
             vmstat_fields: Options::VMSTAT_FIELDS.to_owned(),

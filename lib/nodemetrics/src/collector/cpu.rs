@@ -331,6 +331,35 @@ pub(super) fn cpufreq(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
     Ok(())
 }
 
+/// `cpu_vulnerabilities`
+pub(super) fn vulnerabilities(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
+    let dir = paths.sys("devices/system/cpu/vulnerabilities");
+    for name in read::names(&dir).unwrap_or_default() {
+        let text = read::trimmed(&dir.join(&name))?;
+        let lower = text.to_ascii_lowercase();
+        let states = ["not affected", "vulnerable", "mitigation", "unknown"];
+        let state = states.into_iter().find(|state| lower.starts_with(state));
+        // "Mitigation: Retpolines, IBPB: conditional": what follows the first word.
+        let mitigation = match state {
+            Some("not affected") => String::new(),
+            Some(_) => text.split_ascii_whitespace().skip(1).collect::<Vec<_>>().join(" "),
+            None => text,
+        };
+        sink.gauge(
+            "node_cpu_vulnerabilities_info",
+            "Details of each CPU vulnerability reported by sysfs. The value of the series is an int encoded state of the vulnerability. The \
+             same state is stored as a string in the label",
+            &[
+                ("codename", &name),
+                ("state", state.unwrap_or("unknown")),
+                ("mitigation", &mitigation),
+            ],
+            1.0,
+        );
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

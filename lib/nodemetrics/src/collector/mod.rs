@@ -7,6 +7,7 @@ mod btrfs_devices;
 mod clock;
 mod cpu;
 mod disk;
+mod drbd;
 mod edac;
 mod filesystem;
 mod hwmon;
@@ -27,6 +28,7 @@ mod processes;
 mod sockets;
 mod stat;
 mod storage;
+mod sysctl;
 mod textfile;
 mod xfs;
 mod zfs;
@@ -72,9 +74,11 @@ pub(crate) fn build(name: &str, options: &Options, paths: &Arc<Paths>) -> Result
             options,
             names::resolve(&options.collectors)?.contains("cpufreq")
         )?),
+        "cpu_vulnerabilities" => simple(cpu::vulnerabilities),
         "cpufreq" => simple(cpu::cpufreq),
         "diskstats" => with!(disk::Disks::new(options)?),
         "dmi" => simple(os::dmi),
+        "drbd" => simple(drbd::drbd),
         "edac" => simple(edac::edac),
         "entropy" => simple(kernel::entropy),
         "fibrechannel" => simple(storage::fibrechannel),
@@ -86,6 +90,7 @@ pub(crate) fn build(name: &str, options: &Options, paths: &Arc<Paths>) -> Result
         "ipvs" => with!(ipvs::Ipvs::new(options)?),
         "kernel_hung" => simple(kernel::kernel_hung),
         "ksmd" => simple(memory::ksmd),
+        "lnstat" => simple(net::lnstat),
         "loadavg" => simple(kernel::loadavg),
         "mdadm" => simple(mdadm::mdadm),
         "meminfo" => simple(memory::meminfo),
@@ -116,6 +121,7 @@ pub(crate) fn build(name: &str, options: &Options, paths: &Arc<Paths>) -> Result
             Box::new(move |sink| stat::stat(&paths, softirq, sink))
         }
         "swap" => simple(memory::swap),
+        "sysctl" => with!(sysctl::Sysctl::new(options)),
         "tapestats" => with!(storage::Tapes::new(options)?),
         "tcpstat" => simple(sockets::tcpstat),
         "textfile" => {

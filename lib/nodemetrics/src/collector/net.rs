@@ -207,3 +207,26 @@ pub(super) fn bonding(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// `lnstat`: the statistics of network caches, a row for each CPU.
+pub(super) fn lnstat(paths: &Paths, sink: &mut Sink) -> Result<(), Failure> {
+    let dir = paths.proc("net/stat");
+    for subsystem in read::names(&dir)? {
+        let path = dir.join(&subsystem);
+        let text = read::text(&path)?;
+        let mut rows = text.lines();
+        let names: Vec<&str> = rows.next().unwrap_or_default().split_ascii_whitespace().collect();
+        for (cpu, row) in rows.enumerate() {
+            let cpu = cpu.to_string();
+            for (name, value) in names.iter().zip(row.split_ascii_whitespace()) {
+                sink.counter(
+                    &format!("node_lnstat_{name}_total"),
+                    "linux network cache stats",
+                    &[("subsystem", &subsystem), ("cpu", &cpu)],
+                    read::hex(&path, value)? as f64,
+                );
+            }
+        }
+    }
+    Ok(())
+}

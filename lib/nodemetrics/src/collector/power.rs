@@ -169,7 +169,7 @@ pub(super) fn rapl(paths: &Paths, zone_label: bool, sink: &mut Sink) -> Result<(
 }
 
 /// The text with one underscore for each run of what a metric's name cannot have and the underscores around it.
-fn part_of_a_name(text: &str) -> String {
+pub(super) fn part_of_a_name(text: &str) -> String {
     let mut name = String::new();
     let mut run = String::new();
     for letter in text.chars().map(Some).chain([None]) {

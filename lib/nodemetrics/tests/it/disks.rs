@@ -108,6 +108,17 @@ fn software_raid() {
 }
 
 #[test]
+fn mirrored_disks() {
+    let machine = Machine::new(&[(
+        "proc/drbd",
+        "version: 8.4.3 (api:1/proto:86-101)\nsrcversion: 1A9F77B1CA5FF92235C2213\n\n 1: cs:Connected ro:Primary/Secondary \
+         ds:UpToDate/Diskless C r-----\n    ns:17324442 nr:10961011 dw:28263521 dr:118696670 al:1100 bm:221 lo:12345 pe:12346 ua:12347 \
+         ap:12348 ep:1 wo:d oos:12349\n",
+    )]);
+    expect_file!["expected/drbd.txt"].assert_eq(&machine.scrape(&["drbd"]));
+}
+
+#[test]
 fn nvme_tapes_and_fibre_channel() {
     let machine = Machine::new(&[
         ("sys/class/nvme/nvme0/firmware_rev", "1B2QEXP7\n"),

@@ -184,6 +184,46 @@ fn lines_of_the_kernel() {
 }
 
 #[test]
+fn settings() {
+    let machine = Machine::new(&[
+        ("proc/sys/kernel/threads-max", "7801\n"),
+        ("proc/sys/fs/file-nr", "1024\t0\t1631329\n"),
+        ("proc/sys/kernel/seccomp/actions_avail", "kill_process log\n"),
+    ]);
+    let mut options = machine.options(&["sysctl"]);
+    options.sysctl_include = ["kernel.threads-max", "fs.file-nr", "fs.file-nr:total,current,max"]
+        .map(str::to_owned)
+        .to_vec();
+    options.sysctl_include_info = vec!["kernel.seccomp.actions_avail".to_owned()];
+    expect_file!["expected/sysctl.txt"].assert_eq(&machine.scrape_with(options.clone()));
+    for wrong in [
+        "fs.file-nr:total,current",
+        "kernel.threads-max:one",
+        "kernel.nothing",
+        "kernel.seccomp.actions_avail",
+    ] {
+        options.sysctl_include = vec![wrong.to_owned()];
+        options.sysctl_include_info.clear();
+        let text = machine.scrape_with(options.clone());
+        assert!(text.starts_with("# sysctl failed: "), "{wrong}: {text}");
+    }
+}
+
+#[test]
+fn vulnerabilities() {
+    let machine = Machine::new(&[
+        ("sys/devices/system/cpu/vulnerabilities/itlb_multihit", "Not affected\n"),
+        ("sys/devices/system/cpu/vulnerabilities/mds", "Vulnerable; SMT off\n"),
+        ("sys/devices/system/cpu/vulnerabilities/odd", "Processor vulnerable\n"),
+        (
+            "sys/devices/system/cpu/vulnerabilities/spectre_v2",
+            "Mitigation: Retpolines, IBPB: conditional\n",
+        ),
+    ]);
+    expect_file!["expected/vulnerabilities.txt"].assert_eq(&machine.scrape(&["cpu_vulnerabilities"]));
+}
+
+#[test]
 fn interrupts() {
     let machine = Machine::new(&[
         (

@@ -12,17 +12,27 @@ use std::time::{Duration, Instant};
 const BINARY: &str = "prometheus-node-exporter";
 
 /// On next to those that are on by default, at both.
-const ENABLED: [&str; 9] = [
+const ENABLED: [&str; 11] = [
     "buddyinfo",
     "cgroups",
     "interrupts",
     "ksmd",
+    "lnstat",
     "meminfo_numa",
     "processes",
     "slabinfo",
+    "sysctl",
     "tcpstat",
     "zoneinfo",
 ];
+
+/// What `sysctl` tells, at both.
+const SETTINGS: [&str; 3] = [
+    "kernel.threads-max",
+    "fs.file-nr:total,current,max",
+    "net.ipv4.tcp_rmem",
+];
+const SETTINGS_INFO: [&str; 1] = ["kernel.seccomp.actions_avail"];
 
 /// Families that the release on this machine (1.5.0) has not, and the releases that Alloy embeds have.
 const NEWER: [&str; 17] = [
@@ -68,7 +78,7 @@ const FLEETING: [&str; 4] = [
 ];
 
 /// Families whose values do not change while the test runs.
-const STEADY: [&str; 26] = [
+const STEADY: [&str; 28] = [
     "node_boot_time_seconds",
     "node_cooling_device_max_state",
     "node_cgroups_enabled",
@@ -76,7 +86,6 @@ const STEADY: [&str; 26] = [
     "node_entropy_pool_size_bits",
     "node_filefd_maximum",
     "node_filesystem_device_error",
-    "node_filesystem_files",
     "node_filesystem_readonly",
     "node_filesystem_size_bytes",
     "node_memory_Hugepagesize_bytes",
@@ -93,6 +102,9 @@ const STEADY: [&str; 26] = [
     "node_nf_conntrack_entries_limit",
     "node_os_info",
     "node_os_version",
+    "node_sysctl_info",
+    "node_sysctl_kernel_threads_max",
+    "node_sysctl_net_ipv4_tcp_rmem",
     "node_time_zone_offset_seconds",
     "node_uname_info",
 ];
@@ -130,6 +142,8 @@ impl Peer {
             "--collector.textfile.directory=",
             "--no-collector.systemd",
         ]);
+        command.args(SETTINGS.map(|setting| format!("--collector.sysctl.include={setting}")));
+        command.args(SETTINGS_INFO.map(|setting| format!("--collector.sysctl.include-info={setting}")));
         command.args(ENABLED.map(|name| format!("--collector.{name}")));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         let peer = Peer { process, port };
@@ -198,6 +212,8 @@ fn this_machine_looks_as_node_exporter_sees_it() {
     };
     let mut options = Options::default();
     options.collectors.enable = ENABLED.map(str::to_owned).to_vec();
+    options.sysctl_include = SETTINGS.map(str::to_owned).to_vec();
+    options.sysctl_include_info = SETTINGS_INFO.map(str::to_owned).to_vec();
     let node = NodeMetrics::new(options).unwrap();
     // Devices, mounts or processes may come and go between the two looks; what stays different over several looks is a difference.
     let mut differences = Vec::new();

@@ -54,11 +54,12 @@ pub(crate) const DEFAULT: [&str; 45] = [
 ];
 
 /// On Linux only where they are asked for.
-pub(crate) const OPTIONAL: [&str; 18] = [
+pub(crate) const OPTIONAL: [&str; 19] = [
     "buddyinfo",
     "cgroups",
     "cpu_vulnerabilities",
     "drbd",
+    "drm",
     "interrupts",
     "kernel_hung",
     "ksmd",
@@ -77,12 +78,11 @@ pub(crate) const OPTIONAL: [&str; 18] = [
 
 /// Collectors of node exporter that are not in this crate: those of other systems, and on Linux those that talk to services or need more
 /// than files. They can be named, and do nothing.
-const ELSEWHERE: [&str; 21] = [
+const ELSEWHERE: [&str; 20] = [
     "bcachefs",
     "boottime",
     "devstat",
     "dmmultipath",
-    "drm",
     "ethtool",
     "exec",
     "logind",

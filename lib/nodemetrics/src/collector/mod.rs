@@ -8,6 +8,7 @@ mod clock;
 mod cpu;
 mod disk;
 mod drbd;
+mod drm;
 mod edac;
 mod filesystem;
 mod hwmon;
@@ -79,6 +80,7 @@ pub(crate) fn build(name: &str, options: &Options, paths: &Arc<Paths>) -> Result
         "diskstats" => with!(disk::Disks::new(options)?),
         "dmi" => simple(os::dmi),
         "drbd" => simple(drbd::drbd),
+        "drm" => simple(drm::drm),
         "edac" => simple(edac::edac),
         "entropy" => simple(kernel::entropy),
         "fibrechannel" => simple(storage::fibrechannel),

@@ -125,6 +125,24 @@ fn power_and_heat() {
 }
 
 #[test]
+fn graphics_cards() {
+    let machine = Machine::new(&[
+        ("sys/class/drm/card0/device/uevent", "DRIVER=amdgpu\nPCI_CLASS=30000\n"),
+        ("sys/class/drm/card0/device/gpu_busy_percent", "4\n"),
+        ("sys/class/drm/card0/device/mem_info_gtt_total", "8573157376\n"),
+        ("sys/class/drm/card0/device/mem_info_vram_vendor", "samsung\n"),
+        (
+            "sys/class/drm/card0/device/power_dpm_force_performance_level",
+            "manual\n",
+        ),
+        ("sys/class/drm/card0/device/unique_id", "0123456789abcdef\n"),
+        ("sys/class/drm/card0-HDMI-A-1/device/uevent", "DRIVER=amdgpu\n"),
+        ("sys/class/drm/card1/device/uevent", "DRIVER=i915\n"),
+    ]);
+    expect_file!["expected/drm.txt"].assert_eq(&machine.scrape(&["drm"]));
+}
+
+#[test]
 fn errors_of_memory() {
     let machine = Machine::new(&[
         ("sys/devices/system/edac/mc/mc0/ce_count", "1\n"),

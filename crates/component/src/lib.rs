@@ -29,6 +29,7 @@ mod known;
 mod queue;
 mod registration;
 mod relabelling;
+mod target;
 mod wires;
 
 pub use caveat::{Caveat, Effect};
@@ -42,6 +43,7 @@ pub use queue::{QueuePolicy, QueueSync};
 pub use registration::{Registration, Stability};
 pub use relabel::Scratch as RelabelScratch;
 pub use relabelling::{RelabelAction, RelabelRule, RelabelRules};
+pub use target::Target;
 pub use wires::{LogsReceiver, is_receiver};
 
 pub use futures_util::future::BoxFuture;

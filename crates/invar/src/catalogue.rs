@@ -9,10 +9,13 @@ use value::Block;
 
 /// Components of every family.
 fn components() -> impl Iterator<Item = Registration> {
-    [local::COMPONENTS, loki::COMPONENTS, loki_source::COMPONENTS]
-        .into_iter()
-        .flatten()
-        .copied()
+    let families = [
+        discovery::COMPONENTS,
+        local::COMPONENTS,
+        loki::COMPONENTS,
+        loki_source::COMPONENTS,
+    ];
+    families.into_iter().flatten().copied()
 }
 
 /// What this program knows of a component or config block that it cannot run.

@@ -1,0 +1,8 @@
+//! Tests of the mechanisms, against peers that misbehave.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+mod file;
+mod http;
+mod kit;
+mod language;

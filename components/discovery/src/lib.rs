@@ -9,12 +9,30 @@ mod dns;
 mod file;
 mod group;
 mod http;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod metrics;
 mod refresh;
 mod relabel;
 mod runner;
 
-use component::Registration;
+use component::{Registration, Services};
+
+pub use runner::Pace;
 
 /// The components of the family.
-pub static COMPONENTS: &[Registration] = &[dns::COMPONENT, file::COMPONENT, http::COMPONENT, relabel::COMPONENT];
+pub static COMPONENTS: &[Registration] = &[
+    dns::COMPONENT,
+    file::COMPONENT,
+    http::COMPONENT,
+    #[cfg(feature = "kubernetes")]
+    kubernetes::COMPONENT,
+    relabel::COMPONENT,
+];
+
+/// The services that the components of the family share things through.
+pub fn services(services: Services) -> Services {
+    #[cfg(feature = "kubernetes")]
+    let services = services.with(std::sync::Arc::new(kubernetes::Clusters::default()));
+    services
+}

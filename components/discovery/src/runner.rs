@@ -12,6 +12,9 @@ use tokio::time::Instant;
 /// How often targets are exported at most. The first ones are exported at once.
 const EXPORT_EVERY: Duration = Duration::from_secs(5);
 
+/// How often targets are exported at most, instead of every 5 seconds. A service, for tests.
+pub struct Pace(pub Duration);
+
 /// What others may refer to.
 #[derive(Block, Clone, Debug, PartialEq)]
 pub struct Exports {
@@ -64,10 +67,11 @@ impl<M: Mechanism> Discovered<M> {
 
     /// Exports what the board holds, whenever that changes.
     async fn export(&self, board: &Board) {
+        let pace = self.cx.service::<Pace>().map_or(EXPORT_EVERY, |pace| pace.0);
         let mut last: Option<Instant> = None;
         loop {
             if let Some(last) = last {
-                tokio::time::sleep_until(last + EXPORT_EVERY).await;
+                tokio::time::sleep_until(last + pace).await;
             }
             let targets = board.changed().await;
             tracing::debug!(targets = targets.len(), "exporting targets");

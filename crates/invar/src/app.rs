@@ -89,7 +89,7 @@ impl AppOptions {
             budget: process.budget.clone(),
             ledger: process.ledger.clone(),
             metrics: process.metrics.clone(),
-            services: Services::default().with(Arc::new(self.queue)),
+            services: discovery::services(Services::default().with(Arc::new(self.queue))),
             storage: self.storage,
             module_path: module_path(&self.config),
             workers: std::thread::available_parallelism().map_or(1, usize::from),

@@ -5,4 +5,8 @@
 mod file;
 mod http;
 mod kit;
+#[cfg(feature = "kubernetes")]
+mod kube_api;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod language;

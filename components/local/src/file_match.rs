@@ -1,9 +1,9 @@
 //! `local.file_match`
 
+use component::Target;
 use component::prelude::*;
 use glob::Pattern;
 use host::{FileKind, Host};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -25,7 +25,7 @@ const EXCLUDE: &str = "__path_exclude__";
 pub struct Arguments {
     /// Targets whose `__path__` is a pattern.
     #[arg]
-    pub path_targets: Vec<BTreeMap<String, String>>,
+    pub path_targets: Vec<Target>,
     /// How often to look for files.
     #[arg(default = GoDuration::seconds(10))]
     pub sync_period: GoDuration,
@@ -39,7 +39,7 @@ pub struct Arguments {
 pub struct Exports {
     /// One target for each file that was found.
     #[arg]
-    pub targets: Vec<BTreeMap<String, String>>,
+    pub targets: Vec<Target>,
 }
 
 fn check(args: &Arguments) -> Result<(), value::Invalid> {
@@ -53,8 +53,8 @@ fn check_period(args: &Arguments) -> Result<()> {
     Ok(())
 }
 
-struct Target {
-    labels: BTreeMap<String, String>,
+struct Wanted {
+    labels: Target,
     include: Pattern,
     exclude: Option<Pattern>,
 }
@@ -68,11 +68,11 @@ pub struct FileMatch {
 
 struct State {
     args: Arguments,
-    targets: Vec<Target>,
+    targets: Vec<Wanted>,
 }
 
 /// Compiles the patterns of a target; `None` if it has no path.
-fn target(number: usize, labels: &BTreeMap<String, String>) -> Result<Option<Target>> {
+fn target(number: usize, labels: &Target) -> Result<Option<Wanted>> {
     let pattern = |name: &str| match labels.get(name) {
         Some(text) if !text.is_empty() => Pattern::new(text).map(Some).map_err(|error| {
             let at = [Seg::Index(number), Seg::Field(name.to_owned())];
@@ -81,7 +81,7 @@ fn target(number: usize, labels: &BTreeMap<String, String>) -> Result<Option<Tar
         _ => Ok(None),
     };
     let Some(include) = pattern(PATH)? else { return Ok(None) };
-    Ok(Some(Target {
+    Ok(Some(Wanted {
         include,
         exclude: pattern(EXCLUDE)?,
         labels: labels.clone(),
@@ -89,17 +89,17 @@ fn target(number: usize, labels: &BTreeMap<String, String>) -> Result<Option<Tar
 }
 
 /// The targets that have a path. A pattern that cannot be understood is an error of the configuration.
-fn targets(args: &Arguments) -> impl Iterator<Item = Result<Target>> {
+fn targets(args: &Arguments) -> impl Iterator<Item = Result<Wanted>> {
     let targets = args.path_targets.iter().enumerate();
     targets.filter_map(|(number, labels)| target(number, labels).transpose())
 }
 
-fn compile(args: &Arguments) -> Result<Vec<Target>> {
+fn compile(args: &Arguments) -> Result<Vec<Wanted>> {
     targets(args).collect()
 }
 
 /// The files that match now, in the order of the targets.
-fn find(host: &Host, targets: &[Target], ignore_older_than: GoDuration) -> Vec<BTreeMap<String, String>> {
+fn find(host: &Host, targets: &[Wanted], ignore_older_than: GoDuration) -> Vec<Target> {
     let oldest = host.clock.now().saturating_sub(ignore_older_than.0);
     let mut found = Vec::new();
     for target in targets {
@@ -115,9 +115,9 @@ fn find(host: &Host, targets: &[Target], ignore_older_than: GoDuration) -> Vec<B
                 Ok(meta) if meta.kind == FileKind::Dir => {}
                 Ok(meta) if ignore_older_than.0 != 0 && meta.modified < oldest => {}
                 Ok(_) => {
-                    let mut labels = target.labels.clone();
-                    labels.insert(PATH.to_owned(), path.to_string_lossy().into_owned());
-                    found.push(labels);
+                    let mut labels = target.labels.edit();
+                    labels.set(PATH, path.to_string_lossy());
+                    found.push(target.labels.edited(labels));
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => tracing::error!(path = %path.display(), err = %error, "cannot read a file's metadata"),
@@ -193,17 +193,19 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect()
+    fn labels(pairs: &[(&str, &str)]) -> Target {
+        let pairs = pairs.iter().map(|(name, value)| (*name, Value::string(value)));
+        let object: value::Object = pairs.collect();
+        value::FromValue::from_value(&Value::object(object)).unwrap()
     }
 
     fn names(args: &Arguments) -> Vec<String> {
         find(&Host::real(), &compile(args).unwrap(), args.ignore_older_than)
             .iter()
-            .map(|target| format!("{}:{}", target["job"], target[PATH].rsplit('/').next().unwrap()))
+            .map(|target| {
+                let path = target.get(PATH).unwrap();
+                format!("{}:{}", target.get("job").unwrap(), path.rsplit('/').next().unwrap())
+            })
             .collect()
     }
 

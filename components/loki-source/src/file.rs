@@ -8,6 +8,7 @@ mod tailer;
 
 pub use args::{Arguments, OnPositionsError};
 
+use component::Target;
 use component::prelude::*;
 use glob::Pattern;
 use host::FileKind;
@@ -55,24 +56,19 @@ struct Wanted {
     labels: Labels,
 }
 
-fn wanted(path: &str, target: &BTreeMap<String, String>) -> Wanted {
-    let public = target
-        .iter()
-        .filter(|(name, _)| !name.starts_with("__") && *name != "filename");
-    let plain = Labels::from_pairs(target.iter().filter(|(name, _)| !name.starts_with("__")).map(owned));
-    let labels = Labels::from_pairs(public.map(owned).chain([("filename".to_owned(), path.to_owned())]));
+fn wanted(path: &str, target: &Target) -> Wanted {
+    let mut labels = target.edit();
+    labels.retain(|name, _| !name.starts_with("__"));
+    let plain = labels.clone().build();
+    labels.set("filename", path);
     Wanted {
         key: Key {
             path: path.to_owned(),
             // Without the file's name, as Alloy has it.
             labels: plain.to_string(),
         },
-        labels,
+        labels: labels.build(),
     }
-}
-
-fn owned((name, value): (&String, &String)) -> (String, String) {
-    (name.clone(), value.clone())
 }
 
 /// The files that the targets stand for now.

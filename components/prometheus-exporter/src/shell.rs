@@ -1,7 +1,7 @@
 //! What all exporters have in common.
 
-use component::{Context, EXPORTER_ADDRESS, Exported, Exporter, Exporters, HostName};
-use std::collections::BTreeMap;
+use component::{Context, EXPORTER_ADDRESS, Exported, Exporter, Exporters, HostName, Target};
+use signals::Labels;
 use std::sync::Arc;
 use value::Block;
 
@@ -10,24 +10,23 @@ use value::Block;
 pub struct Exports {
     /// The targets under which `prometheus.scrape` finds the metrics.
     #[arg]
-    pub targets: Vec<BTreeMap<String, String>>,
+    pub targets: Vec<Target>,
 }
 
 /// The target of an exporter: `name` is what comes after `prometheus.exporter.`, `instance` what it is about.
-pub(crate) fn target(cx: &Context<Exports>, name: &str, instance: &str) -> BTreeMap<String, String> {
+pub(crate) fn target(cx: &Context<Exports>, name: &str, instance: &str) -> Target {
     let job = format!("integrations/{name}");
     let path = Exporters::path(cx.id());
-    [
+    let name = format!("prometheus.exporter.{name}");
+    Target::from(Labels::from_pairs([
         ("__address__", EXPORTER_ADDRESS),
         ("__scheme__", "http"),
-        ("__metrics_path__", path.as_str()),
-        ("job", job.as_str()),
+        ("__metrics_path__", &path),
+        ("job", &job),
         ("instance", instance),
-        ("__meta_component_name", format!("prometheus.exporter.{name}").as_str()),
-        ("__meta_component_id", &**cx.id()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+        ("__meta_component_name", &name),
+        ("__meta_component_id", cx.id()),
+    ]))
 }
 
 /// The name of this machine, as the instance of exporters that are about it: `$HOSTNAME`, or what the system says.

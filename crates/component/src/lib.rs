@@ -30,6 +30,7 @@ mod known;
 mod queue;
 mod registration;
 mod relabelling;
+mod target;
 mod wires;
 
 pub use caveat::{Caveat, Effect};
@@ -44,6 +45,7 @@ pub use queue::{QueuePolicy, QueueSync};
 pub use registration::{Registration, Stability};
 pub use relabel::Scratch as RelabelScratch;
 pub use relabelling::{RelabelAction, RelabelRule, RelabelRules};
+pub use target::Target;
 pub use wires::{LogsReceiver, MetricsReceiver, is_receiver};
 
 pub use futures_util::future::BoxFuture;

@@ -186,11 +186,24 @@ impl RelabelRules {
     /// # Errors
     /// The first one that makes no sense; blocks that were decoded have been checked already.
     pub fn new(blocks: Vec<RelabelRule>) -> crate::Result<Self> {
+        RelabelRules::compile(blocks, NAMES)
+    }
+
+    /// Compiles rules for targets, whose labels may have any text as a name, as in Alloy's `discovery.relabel`. Not to be given to other
+    /// components: what they relabel has names of letters, digits and `_`.
+    ///
+    /// # Errors
+    /// As for [`RelabelRules::new`].
+    pub fn for_targets(blocks: Vec<RelabelRule>) -> crate::Result<Self> {
+        RelabelRules::compile(blocks, Names::Utf8)
+    }
+
+    fn compile(blocks: Vec<RelabelRule>, names: Names) -> crate::Result<Self> {
         let configs: Vec<Config> = blocks.iter().map(RelabelRule::config).collect();
         for (number, rule) in blocks.iter().enumerate() {
             rule.check().map_err(|error| error.inside("rule", number))?;
         }
-        let compiled = Rules::compile(&configs, NAMES).map_err(|error| Error::about(error.field(), error.message()))?;
+        let compiled = Rules::compile(&configs, names).map_err(|error| Error::about(error.field(), error.message()))?;
         Ok(RelabelRules {
             blocks: Arc::new(blocks),
             compiled: Arc::new(compiled),

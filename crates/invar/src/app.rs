@@ -96,12 +96,14 @@ impl AppOptions {
             budget: process.budget.clone(),
             ledger: process.ledger.clone(),
             metrics: process.metrics.clone(),
-            services: Services::default()
-                .with(Arc::new(self.queue))
-                .with(Arc::new(process.series.clone()))
-                .with(process.exporters.clone())
-                .with(Arc::new(ProcessMetrics(process.metrics.clone())))
-                .with(Arc::new(HostName(hostname()))),
+            services: discovery::services(
+                Services::default()
+                    .with(Arc::new(self.queue))
+                    .with(Arc::new(process.series.clone()))
+                    .with(process.exporters.clone())
+                    .with(Arc::new(ProcessMetrics(process.metrics.clone())))
+                    .with(Arc::new(HostName(hostname()))),
+            ),
             storage: self.storage,
             module_path: module_path(&self.config),
             workers: std::thread::available_parallelism().map_or(1, usize::from),

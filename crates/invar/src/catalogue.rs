@@ -9,16 +9,15 @@ use value::Block;
 
 /// Components of every family.
 fn components() -> impl Iterator<Item = Registration> {
-    [
+    let families = [
+        discovery::COMPONENTS,
         local::COMPONENTS,
         loki::COMPONENTS,
         loki_source::COMPONENTS,
         prometheus::COMPONENTS,
         prometheus_exporter::COMPONENTS,
-    ]
-    .into_iter()
-    .flatten()
-    .copied()
+    ];
+    families.into_iter().flatten().copied()
 }
 
 /// What this program knows of a component or config block that it cannot run.

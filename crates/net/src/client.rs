@@ -107,16 +107,40 @@ impl Client {
     /// [`Client::send`] for bodies that are read into memory which is there already: `body` is emptied first.
     pub async fn receive(&self, request: Request, limit: usize, body: &mut Vec<u8>) -> Result<Head, SendError> {
         body.clear();
-        self.exchange(request, limit, body).await
+        let timeout = request.timeout;
+        let exchange = async { receive(self.prepared(request).await?, limit, body).await };
+        let head = match tokio::time::timeout(timeout, exchange).await {
+            Ok(head) => head?,
+            Err(_) => return Err(SendError::timeout()),
+        };
+        self.look_at(head.status).await;
+        Ok(head)
     }
 
-    async fn exchange(&self, request: Request, limit: usize, into: &mut Vec<u8>) -> Result<Head, SendError> {
+    /// Sends a request and gives the answer as soon as its headers are there; the request's timeout is for these. Its body is read
+    /// with [`Opened::chunk`], for as long as that takes.
+    pub async fn open(&self, request: Request) -> Result<Opened, SendError> {
+        let timeout = request.timeout;
+        let headers = async {
+            let request = self.prepared(request).await?;
+            request.send().await.map_err(SendError::from_reqwest)
+        };
+        let response = match tokio::time::timeout(timeout, headers).await {
+            Ok(response) => response?,
+            Err(_) => return Err(SendError::timeout()),
+        };
+        self.look_at(response.status()).await;
+        Ok(Opened(response))
+    }
+
+    /// The request with the headers and credentials of the configuration.
+    async fn prepared(&self, request: Request) -> Result<reqwest::RequestBuilder, SendError> {
         let Request {
             method,
             url,
             mut headers,
             body,
-            timeout,
+            ..
         } = request;
         // The request knows better, but several values of one configured header all go.
         let configured: Vec<_> = self
@@ -127,25 +151,42 @@ impl Client {
         for (name, value) in configured {
             headers.append(name, value.clone());
         }
-        let exchange = async {
-            if !headers.contains_key(AUTHORIZATION)
-                && let Some(value) = self.auth.header(&self.fs).await?
-            {
-                headers.insert(AUTHORIZATION, value);
-            }
-            let http = self.transport.http().await;
-            receive(http.request(method, url).headers(headers).body(body), limit, into).await
-        };
-        let answer = match tokio::time::timeout(timeout, exchange).await {
-            Ok(answer) => answer?,
-            Err(_) => return Err(SendError::timeout()),
-        };
-        if answer.status == StatusCode::UNAUTHORIZED
+        if !headers.contains_key(AUTHORIZATION)
+            && let Some(value) = self.auth.header(&self.fs).await?
+        {
+            headers.insert(AUTHORIZATION, value);
+        }
+        let http = self.transport.http().await;
+        Ok(http.request(method, url).headers(headers).body(body))
+    }
+
+    /// A token that was refused is fetched anew for the next request.
+    async fn look_at(&self, status: StatusCode) {
+        if status == StatusCode::UNAUTHORIZED
             && let Auth::Token(source) = &self.auth
         {
             source.forget().await;
         }
-        Ok(answer)
+    }
+}
+
+/// An answer whose body is read while it arrives.
+pub struct Opened(reqwest::Response);
+
+impl Opened {
+    /// Status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    /// Headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+
+    /// The next part of the body; `None` at its end. It may be cancelled and asked again.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, SendError> {
+        self.0.chunk().await.map_err(SendError::from_reqwest)
     }
 }
 

@@ -15,7 +15,7 @@ pub mod server;
 mod tls;
 mod transport;
 
-pub use client::{Answer, Client, Head, Request};
+pub use client::{Answer, Client, Head, Opened, Request};
 pub use config::{Authorization, BasicAuth, HttpClientConfig, OAuth2, ProxyConfig, TlsConfig};
 pub use error::{ConfigError, SendError};
 pub use retry::{Backoff, retry_after};

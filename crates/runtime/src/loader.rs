@@ -404,6 +404,10 @@ impl<'a> Loader<'a> {
         if template.is_none() {
             self.error(source, block.span(), "missing required block \"template\"".to_owned());
         }
+        if let Some(label) = template.and_then(|template| template.label_span) {
+            let message = "block \"template\" does not support specifying labels".to_owned();
+            self.error(source, label, message);
+        }
         let template = Arc::new(match template {
             Some(template) => Module::of_block(Place::Template, source, template),
             None => Module::new(Place::Template, Vec::new()),

@@ -6,6 +6,9 @@ use std::fmt;
 /// Message of the attempt to make a plain string of a secret.
 pub const SECRET_TO_STRING: &str = "secrets may not be converted into strings";
 
+/// Message of the attempt to make a label of a target of a secret.
+pub const SECRET_TO_TARGET: &str = "cannot use a secret as a target value";
+
 /// A step from a value to one inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seg {

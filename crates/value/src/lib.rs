@@ -26,7 +26,7 @@ pub use capsule::{Capsule, CapsuleValue};
 pub use convert::FromValue;
 pub use decode::{DecodeError, Problem, check, decode, decode_named};
 pub use encode::{encode, encode_object, encode_variants};
-pub use error::{SECRET_TO_STRING, Seg, ValueError};
+pub use error::{SECRET_TO_STRING, SECRET_TO_TARGET, Seg, ValueError};
 pub use from_object::{decode_object, decode_objects, decode_variants};
 pub use json::{body_json, to_json};
 pub use number::Number;

@@ -1,7 +1,7 @@
 //! Types of arguments and exports, as documentation and checks see them; and host types with a text form of their own.
 
 use crate::convert::FromValue;
-use crate::error::ValueError;
+use crate::error::{SECRET_TO_TARGET, ValueError};
 use crate::schema::Schema;
 use crate::secret::{OptionalSecret, Secret};
 use crate::value::{Str, Value};
@@ -20,6 +20,8 @@ pub enum Type {
     Number,
     /// A string.
     String,
+    /// What can be written as a string: anything but secrets and `null`. Labels of targets.
+    Text,
     /// A string such as `1h30m`.
     Duration,
     /// A string such as `10MiB`.
@@ -49,7 +51,7 @@ impl Type {
             Type::Any => "any",
             Type::Bool => "bool",
             Type::Number => "number",
-            Type::String | Type::Duration | Type::ByteSize | Type::Choice(_) => "string",
+            Type::String | Type::Text | Type::Duration | Type::ByteSize | Type::Choice(_) => "string",
             Type::Bytes | Type::List(_) => "array",
             Type::Map(_) | Type::Object(_) => "object",
             Type::Secret | Type::OptionalSecret | Type::Capsule(_) => "capsule",
@@ -66,6 +68,7 @@ impl Type {
             Type::Bool => bool::from_value(value).map(drop),
             Type::Number => f64::from_value(value).map(drop),
             Type::String => Str::from_value(value).map(drop),
+            Type::Text => text(value),
             Type::Duration => GoDuration::from_value(value).map(drop),
             Type::ByteSize => ByteSize::from_value(value).map(drop),
             Type::Bytes => Bytes::from_value(value).map(drop),
@@ -83,6 +86,22 @@ impl Type {
     }
 }
 
+/// Whether a value can be a label of a target.
+fn text(value: &Value) -> Result<(), ValueError> {
+    let secret = match value {
+        Value::Null => return Err(ValueError::new("cannot convert a nil value to a target value")),
+        Value::Capsule(capsule) => {
+            let optional = capsule.downcast_ref::<OptionalSecret>();
+            capsule.downcast_ref::<Secret>().is_some() || optional.is_some_and(|optional| optional.is_secret)
+        }
+        _ => false,
+    };
+    match secret {
+        true => Err(ValueError::new(SECRET_TO_TARGET)),
+        false => Ok(()),
+    }
+}
+
 impl fmt::Display for Type {
     /// As documentation writes it: `list(string)`, `duration`, `"a" | "b"`, `loki.LogsReceiver`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,7 +109,7 @@ impl fmt::Display for Type {
             Type::Any => f.write_str("any"),
             Type::Bool => f.write_str("bool"),
             Type::Number => f.write_str("number"),
-            Type::String => f.write_str("string"),
+            Type::String | Type::Text => f.write_str("string"),
             Type::Duration => f.write_str("duration"),
             Type::ByteSize => f.write_str("bytes_size"),
             Type::Bytes => f.write_str("bytes"),

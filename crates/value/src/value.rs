@@ -151,6 +151,7 @@ impl Value {
             (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.same(b)),
             (Value::Array(_), Value::Bytes(_)) | (Value::Bytes(_), Value::Array(_)) => false,
             (Value::Object(a), Value::Object(b)) => a.same(b),
+            (Value::Object(_), Value::Capsule(_)) | (Value::Capsule(_), Value::Object(_)) => false,
             (Value::Function(a), Value::Function(b)) => Arc::ptr_eq(&a.call, &b.call),
             _ => self == other,
         }
@@ -167,7 +168,8 @@ impl Value {
     }
 }
 
-/// Values of different kinds differ; numbers compare after promotion; functions equal nothing; capsules decide themselves.
+/// Values of different kinds differ; numbers compare after promotion; functions equal nothing; capsules decide themselves. A capsule
+/// that can be used as an object equals the object that it is used as.
 impl PartialEq for Value {
     fn eq(&self, other: &Value) -> bool {
         match (self, other) {
@@ -180,6 +182,9 @@ impl PartialEq for Value {
             (Value::Array(_), Value::Bytes(_)) | (Value::Bytes(_), Value::Array(_)) => self.items() == other.items(),
             (Value::Object(a), Value::Object(b)) => a == b,
             (Value::Capsule(a), Value::Capsule(b)) => a == b,
+            (Value::Capsule(a), Value::Object(b)) | (Value::Object(b), Value::Capsule(a)) => {
+                a.as_object().is_some_and(|a| a == **b)
+            }
             _ => false,
         }
     }

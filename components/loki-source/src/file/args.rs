@@ -1,7 +1,7 @@
 //! Arguments.
 
+use component::Target;
 use component::prelude::*;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tail::{Encoding, Format};
 use value::{Choice, GoDuration};
@@ -15,7 +15,7 @@ use value::{Choice, GoDuration};
 pub struct Arguments {
     /// Files to read: `__path__` is the path; labels that do not begin with `__` become labels of the lines.
     #[arg]
-    pub targets: Vec<BTreeMap<String, String>>,
+    pub targets: Vec<Target>,
     /// Where lines go.
     #[arg]
     pub forward_to: Vec<LogsReceiver>,

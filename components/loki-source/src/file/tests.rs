@@ -96,16 +96,13 @@ impl Rig {
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    fn target(&self, name: &str, labels: &[(&str, &str)]) -> BTreeMap<String, String> {
-        let path = (PATH.to_owned(), self.path(name));
-        labels
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .chain([path])
-            .collect()
+    fn target(&self, name: &str, labels: &[(&str, &str)]) -> Target {
+        let path = self.path(name);
+        let labels = labels.iter().copied().chain([(PATH, path.as_str())]);
+        Target::from(Labels::from_pairs(labels))
     }
 
-    fn args(&self, targets: Vec<BTreeMap<String, String>>) -> Arguments {
+    fn args(&self, targets: Vec<Target>) -> Arguments {
         let receiver = Receiver {
             owner: Arc::from("test.sink"),
             sink: self.sink.clone(),

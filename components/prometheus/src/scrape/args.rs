@@ -3,7 +3,7 @@
 use super::collect::SampleRules;
 use super::labels::LabelRules;
 use super::target::{Defaults, ScrapeTarget};
-use component::{Error, MetricsReceiver};
+use component::{Error, MetricsReceiver, Target};
 use net::HttpClientConfig;
 use prommodel::schema_of_factor;
 use promscrape::{Format, Options};
@@ -17,7 +17,7 @@ use value::{Block, ByteSize, GoDuration};
 pub struct Arguments {
     /// What to scrape.
     #[arg]
-    pub targets: Vec<BTreeMap<String, String>>,
+    pub targets: Vec<Target>,
     /// Where samples go: each receiver gets all of them.
     #[arg]
     pub forward_to: Vec<MetricsReceiver>,

@@ -1,7 +1,7 @@
 //! Whether a value of which not everything is known can become what is wanted.
 
 use super::kind::Static;
-use value::{SECRET_TO_STRING, Seg, Type, Value, ValueError};
+use value::{SECRET_TO_STRING, SECRET_TO_TARGET, Seg, Type, Value, ValueError};
 
 /// A part of a value that can never become what is wanted of it.
 pub(crate) struct Misfit {
@@ -84,6 +84,8 @@ fn wrong(value: &Static, ty: &Type) -> Option<String> {
         return ty.accepts(value).err().map(|error| error.message);
     }
     match (value, ty) {
+        (Static::Secret, Type::Text) => Some(SECRET_TO_TARGET.to_owned()),
+        (_, Type::Text) => None,
         // What is unknown of a string may be right, and what is in a list or object that has no elements.
         (Static::String | Static::Number, Type::Number | Type::String) => None,
         (Static::String, Type::Bytes | Type::Secret | Type::OptionalSecret) => None,

@@ -113,7 +113,7 @@ impl Static {
             Type::Any | Type::Bytes => Static::Unknown,
             Type::Bool => Static::Bool,
             Type::Number => Static::Number,
-            Type::String | Type::Duration | Type::ByteSize | Type::Choice(_) => Static::String,
+            Type::String | Type::Text | Type::Duration | Type::ByteSize | Type::Choice(_) => Static::String,
             Type::List(inner) => Static::List(Box::new(Static::of(inner))),
             Type::Map(inner) => Static::Map(Box::new(Static::of(inner))),
             Type::Object(_) => Static::Map(Box::new(Static::Unknown)),

@@ -1,0 +1,646 @@
+//! `discovery.kubernetes`
+
+use crate::kit::{Rig, build};
+use crate::kube_api::Api;
+use component::Services;
+use discovery::Pace;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn services() -> Services {
+    discovery::services(Services::default()).with(Arc::new(Pace(Duration::from_millis(20))))
+}
+
+fn start(api: &Api, arguments: &str) -> Rig {
+    start_with(api, arguments, &services())
+}
+
+fn start_with(api: &Api, arguments: &str, services: &Services) -> Rig {
+    let arguments = format!("api_server = \"{}\"\n{arguments}", api.url);
+    Rig::start_with("discovery.kubernetes", &arguments, services)
+}
+
+fn pod(name: &str, ip: &str) -> Json {
+    json!({
+        "metadata": {
+            "name": name, "namespace": "ns", "uid": format!("uid-{name}"),
+            "labels": {"app.kubernetes.io/name": "web"}, "annotations": {"a/b": "c"},
+            "managedFields": [{"manager": "x", "operation": "Update", "fieldsV1": {"f:metadata": {}}}],
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "1", "controller": true}],
+        },
+        "spec": {
+            "nodeName": "n1",
+            "containers": [
+                {"name": "main", "image": "web:1", "ports": [
+                    {"name": "http", "containerPort": 80, "protocol": "TCP"},
+                    {"name": "metrics", "containerPort": 90, "protocol": "TCP"},
+                ]},
+                {"name": "side", "image": "side:1"},
+            ],
+            "initContainers": [{"name": "init", "image": "init:1"}],
+        },
+        "status": {
+            "phase": "Running", "podIP": ip, "hostIP": "10.1.0.1",
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "main", "containerID": "containerd://m"}],
+        },
+    })
+}
+
+fn node(name: &str) -> Json {
+    json!({
+        "metadata": {"name": name, "labels": {"zone": "z1"}, "annotations": {"n/a": "x"}},
+        "spec": {"providerID": "cloud://1"},
+        "status": {
+            "addresses": [
+                {"type": "Hostname", "address": "host"},
+                {"type": "InternalIP", "address": "10.1.0.1"},
+                {"type": "InternalIP", "address": "fd00::1"},
+            ],
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+        },
+    })
+}
+
+fn service(kind: &str) -> Json {
+    json!({
+        "metadata": {"name": "web", "namespace": "ns", "labels": {"team": "a"}, "annotations": {"s": "t"}},
+        "spec": {
+            "type": kind, "clusterIP": "10.2.0.1", "externalName": "elsewhere", "loadBalancerIP": "1.2.3.4",
+            "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        },
+    })
+}
+
+fn namespace() -> Json {
+    json!({"metadata": {"name": "ns", "labels": {"env": "prod"}, "annotations": {"owner": "me"}}})
+}
+
+/// Every label of the target at a number, without the prefix of the names.
+fn labels(rig: &Rig, number: usize) -> Vec<String> {
+    let fields = rig.targets()[number].fields().unwrap();
+    let label = |(name, value): (&_, &value::Value)| {
+        let name: &smol_str::SmolStr = name;
+        let value::Value::String(value) = value else {
+            panic!("no string")
+        };
+        format!(
+            "{}={}",
+            name.trim_start_matches("__meta_kubernetes_"),
+            value.to_str_lossy()
+        )
+    };
+    fields.iter().map(label).collect()
+}
+
+const POD: &[&str] = &[
+    "namespace=ns",
+    "pod_annotation_a_b=c",
+    "pod_annotationpresent_a_b=true",
+    "pod_controller_kind=ReplicaSet",
+    "pod_controller_name=web-1",
+    "pod_host_ip=10.1.0.1",
+    "pod_ip=10.0.0.1",
+    "pod_label_app_kubernetes_io_name=web",
+    "pod_labelpresent_app_kubernetes_io_name=true",
+    "pod_name=a",
+    "pod_node_name=n1",
+    "pod_phase=Running",
+    "pod_ready=true",
+    "pod_uid=uid-a",
+];
+
+const NODE: &[&str] = &[
+    "node_annotation_n_a=x",
+    "node_annotationpresent_n_a=true",
+    "node_label_zone=z1",
+    "node_labelpresent_zone=true",
+    "node_name=n1",
+];
+
+const NAMESPACE: &[&str] = &[
+    "namespace_annotation_owner=me",
+    "namespace_annotationpresent_owner=true",
+    "namespace_label_env=prod",
+    "namespace_labelpresent_env=true",
+];
+
+const SERVICE: &[&str] = &[
+    "service_annotation_s=t",
+    "service_annotationpresent_s=true",
+    "service_label_team=a",
+    "service_labelpresent_team=true",
+    "service_name=web",
+];
+
+fn expect(rig: &Rig, number: usize, parts: &[&[&str]]) {
+    let mut expected: Vec<&str> = parts.concat();
+    expected.sort_unstable();
+    let mut found = labels(rig, number);
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+const ADDRESS: &[&str] = &["__address__"];
+
+#[tokio::test]
+async fn pods_become_targets_for_each_port_with_what_is_attached() {
+    let api = Api::start().await;
+    api.put("pods", pod("a", "10.0.0.1"));
+    api.put("pods", pod("pending", ""));
+    api.put("nodes", node("n1"));
+    api.put("namespaces", namespace());
+    let rig = start(
+        &api,
+        "role = \"pod\"\nattach_metadata {\nnode = true\nnamespace = true\n}",
+    );
+    rig.until_lines(ADDRESS, &["10.0.0.1:80", "10.0.0.1:90", "10.0.0.1", "10.0.0.1"])
+        .await;
+    expect(
+        &rig,
+        0,
+        &[
+            POD,
+            NODE,
+            NAMESPACE,
+            &[
+                "__address__=10.0.0.1:80",
+                "pod_container_id=containerd://m",
+                "pod_container_image=web:1",
+                "pod_container_init=false",
+                "pod_container_name=main",
+                "pod_container_port_name=http",
+                "pod_container_port_number=80",
+                "pod_container_port_protocol=TCP",
+            ],
+        ],
+    );
+    expect(
+        &rig,
+        3,
+        &[
+            POD,
+            NODE,
+            NAMESPACE,
+            &[
+                "__address__=10.0.0.1",
+                "pod_container_id=",
+                "pod_container_image=init:1",
+                "pod_container_init=true",
+                "pod_container_name=init",
+            ],
+        ],
+    );
+    // Of a node only what is read counts.
+    let exported = rig.exported.load(std::sync::atomic::Ordering::SeqCst);
+    let mut heartbeat = node("n1");
+    heartbeat["status"]["images"] = json!([{"names": ["x"]}]);
+    api.put("nodes", heartbeat);
+    let mut changed = node("n1");
+    changed["metadata"]["labels"]["zone"] = json!("z2");
+    api.put("nodes", changed);
+    let zone = ["__meta_kubernetes_node_label_zone"];
+    rig.until_lines(&zone, &["z2", "z2", "z2", "z2"]).await;
+    assert_eq!(rig.exported.load(std::sync::atomic::Ordering::SeqCst), exported + 1);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn changes_bookmarks_disconnects_and_a_forgotten_past_are_followed() {
+    let api = Api::start().await;
+    api.page(1);
+    for (name, ip) in [("a", "1"), ("b", "2"), ("c", "3")] {
+        let mut pod = pod(name, ip);
+        pod["spec"] = json!({"containers": [{"name": "x"}]});
+        api.put("pods", pod);
+    }
+    let rig = start(&api, "role = \"pod\"");
+    rig.until_lines(ADDRESS, &["1", "2", "3"]).await;
+    assert_eq!(api.requests("continue=").len(), 2);
+    let bare = |name: &str, ip: &str| {
+        let mut pod = pod(name, ip);
+        pod["spec"] = json!({"containers": [{"name": "x"}]});
+        pod
+    };
+    api.put("pods", bare("d", "4"));
+    api.put("pods", bare("a", "9"));
+    api.delete("pods", "ns", "b");
+    rig.until_lines(ADDRESS, &["9", "3", "4"]).await;
+    let event = |event: &str| {
+        rig.metric(
+            "prometheus_sd_kubernetes_events_total",
+            &[("role", "pod"), ("event", event)],
+        )
+    };
+    assert_eq!(
+        (event("add"), event("update"), event("delete")),
+        (Some(4.0), Some(1.0), Some(1.0))
+    );
+
+    // A watch that ends goes on where the bookmark was, without a list.
+    let lists = api.requests("limit=").len();
+    api.bookmark("pods", "Pod");
+    api.put("services", service("ClusterIP"));
+    api.disconnect();
+    api.put("pods", bare("e", "5"));
+    rig.until_lines(ADDRESS, &["9", "3", "4", "5"]).await;
+    assert_eq!(api.requests("limit=").len(), lists);
+
+    // What was missed in between shows in a new list.
+    api.lose("pods", "ns", "c");
+    api.put("services", service("LoadBalancer"));
+    api.forget();
+    api.disconnect();
+    rig.until_lines(ADDRESS, &["9", "4", "5"]).await;
+    assert!(api.requests("limit=").len() > lists);
+    assert!(rig.instance.health().is_none());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn what_was_found_stays_while_the_server_refuses() {
+    let api = Api::start().await;
+    api.put("services", service("ClusterIP"));
+    api.fail(Some(403));
+    let rig = start(&api, "role = \"service\"");
+    rig.until_unhealthy(
+        "cannot list services in all namespaces: the test says no (403): the role of the service account",
+    )
+    .await;
+    assert_eq!(rig.exported.load(std::sync::atomic::Ordering::SeqCst), 0);
+    api.fail(None);
+    rig.until_lines(ADDRESS, &["web.ns.svc:8080"]).await;
+    rig.until_healthy().await;
+    api.fail(Some(500));
+    rig.until_unhealthy("cannot watch services").await;
+    assert_eq!(rig.lines(ADDRESS), ["web.ns.svc:8080"]);
+    assert!(rig.metric("prometheus_sd_kubernetes_failures_total", &[]).unwrap() >= 2.0);
+    api.fail(None);
+    let mut second = service("ClusterIP");
+    second["metadata"]["name"] = json!("more");
+    api.put("services", second);
+    rig.until_lines(ADDRESS, &["more.ns.svc:8080", "web.ns.svc:8080"]).await;
+    rig.until_healthy().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn nothing_is_exported_before_everything_was_listed() {
+    let api = Api::start().await;
+    api.hold(true);
+    api.put("pods", pod("a", "10.0.0.1"));
+    api.put("nodes", node("n1"));
+    let rig = start(&api, "role = \"pod\"\nattach_metadata {\nnode = true\n}");
+    while api.requests("/api/v1/").len() < 2 {
+        crate::kit::moment().await;
+    }
+    for _ in 0..20 {
+        crate::kit::moment().await;
+    }
+    assert_eq!(rig.exported.load(std::sync::atomic::Ordering::SeqCst), 0);
+    api.hold(false);
+    rig.until_lines(&["__meta_kubernetes_node_name"], &["n1"; 4]).await;
+    assert_eq!(rig.exported.load(std::sync::atomic::Ordering::SeqCst), 1);
+    rig.end().await;
+}
+
+fn endpoints() -> Json {
+    json!({
+        "metadata": {"name": "web", "namespace": "ns", "labels": {"e": "f"}},
+        "subsets": [{
+            "addresses": [
+                {"ip": "10.0.0.1", "nodeName": "n1", "hostname": "h",
+                    "targetRef": {"kind": "Pod", "namespace": "ns", "name": "a"}},
+                {"ip": "10.9.0.1"},
+            ],
+            "notReadyAddresses": [{"ip": "10.9.0.2"}],
+            "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
+        }],
+    })
+}
+
+#[tokio::test]
+async fn endpoints_get_the_labels_of_their_service_pods_and_nodes() {
+    let api = Api::start().await;
+    api.put("endpoints", endpoints());
+    api.put("services", service("ClusterIP"));
+    api.put("pods", pod("a", "10.0.0.1"));
+    api.put("nodes", node("n1"));
+    api.put("namespaces", namespace());
+    let rig = start(
+        &api,
+        "role = \"endpoints\"\nattach_metadata {\nnode = true\nnamespace = true\n}",
+    );
+    let shown = [
+        "__address__",
+        "__meta_kubernetes_endpoint_ready",
+        "__meta_kubernetes_pod_name",
+    ];
+    rig.until_lines(
+        &shown,
+        &[
+            "10.0.0.1:80 true a",
+            "10.9.0.1:80 true -",
+            "10.9.0.2:80 false -",
+            "10.0.0.1:90 - a",
+        ],
+    )
+    .await;
+    let group: &[&str] = &[
+        "endpoints_label_e=f",
+        "endpoints_labelpresent_e=true",
+        "endpoints_name=web",
+    ];
+    let container: &[&str] = &[
+        "pod_container_image=web:1",
+        "pod_container_init=false",
+        "pod_container_name=main",
+    ];
+    expect(
+        &rig,
+        0,
+        &[
+            POD,
+            NODE,
+            NAMESPACE,
+            SERVICE,
+            group,
+            container,
+            &[
+                "__address__=10.0.0.1:80",
+                "endpoint_address_target_kind=Pod",
+                "endpoint_address_target_name=a",
+                "endpoint_hostname=h",
+                "endpoint_node_name=n1",
+                "endpoint_port_name=http",
+                "endpoint_port_protocol=TCP",
+                "endpoint_ready=true",
+                "pod_container_port_name=http",
+                "pod_container_port_number=80",
+                "pod_container_port_protocol=TCP",
+            ],
+        ],
+    );
+    expect(
+        &rig,
+        1,
+        &[
+            &["namespace=ns"],
+            NAMESPACE,
+            SERVICE,
+            group,
+            &[
+                "__address__=10.9.0.1:80",
+                "endpoint_port_name=http",
+                "endpoint_port_protocol=TCP",
+                "endpoint_ready=true",
+            ],
+        ],
+    );
+    // A change of the pod is one of the endpoints, and so is one of the service.
+    let mut moved = pod("a", "10.0.0.1");
+    moved["status"]["phase"] = json!("Failed");
+    api.put("pods", moved);
+    rig.until_lines(&["__meta_kubernetes_pod_phase"], &["Failed", "-", "-", "Failed"])
+        .await;
+    api.delete("services", "ns", "web");
+    rig.until_lines(&["__meta_kubernetes_service_name"], &["-"; 4]).await;
+    api.delete("endpoints", "ns", "web");
+    rig.until_lines(ADDRESS, &[]).await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn slices_get_the_labels_of_their_service_and_pods() {
+    let api = Api::start().await;
+    api.put(
+        "endpointslices",
+        json!({
+            "metadata": {"name": "web-1", "namespace": "ns", "labels": {"kubernetes.io/service-name": "web"}},
+            "addressType": "IPv4",
+            "endpoints": [{
+                "addresses": ["10.0.0.1"], "conditions": {"ready": true, "serving": true, "terminating": false},
+                "hostname": "h", "nodeName": "n1", "zone": "z",
+                "targetRef": {"kind": "Pod", "namespace": "ns", "name": "a"},
+                "deprecatedTopology": {"kubernetes.io/hostname": "t"},
+            }],
+            "ports": [{"name": "http", "port": 80, "protocol": "TCP", "appProtocol": "h2c"}, {"name": "all"}],
+        }),
+    );
+    api.put("services", service("ClusterIP"));
+    api.put("pods", pod("a", "10.0.0.1"));
+    let rig = start(&api, "role = \"endpointslice\"");
+    rig.until_lines(ADDRESS, &["10.0.0.1:80", "10.0.0.1", "10.0.0.1:90"])
+        .await;
+    expect(
+        &rig,
+        0,
+        &[
+            POD,
+            SERVICE,
+            &[
+                "__address__=10.0.0.1:80",
+                "endpointslice_address_target_kind=Pod",
+                "endpointslice_address_target_name=a",
+                "endpointslice_address_type=IPv4",
+                "endpointslice_endpoint_conditions_ready=true",
+                "endpointslice_endpoint_conditions_serving=true",
+                "endpointslice_endpoint_conditions_terminating=false",
+                "endpointslice_endpoint_hostname=h",
+                "endpointslice_endpoint_node_name=n1",
+                "endpointslice_endpoint_topology_kubernetes_io_hostname=t",
+                "endpointslice_endpoint_topology_present_kubernetes_io_hostname=true",
+                "endpointslice_endpoint_zone=z",
+                "endpointslice_label_kubernetes_io_service_name=web",
+                "endpointslice_labelpresent_kubernetes_io_service_name=true",
+                "endpointslice_name=web-1",
+                "endpointslice_port=80",
+                "endpointslice_port_app_protocol=h2c",
+                "endpointslice_port_name=http",
+                "endpointslice_port_protocol=TCP",
+                "pod_container_image=web:1",
+                "pod_container_init=false",
+                "pod_container_name=main",
+                "pod_container_port_name=http",
+                "pod_container_port_number=80",
+                "pod_container_port_protocol=TCP",
+            ],
+        ],
+    );
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn nodes_services_and_ingresses_become_targets() {
+    let api = Api::start().await;
+    api.put("nodes", node("n1"));
+    let rig = start(&api, "role = \"node\"");
+    rig.until_lines(ADDRESS, &["10.1.0.1:10250"]).await;
+    expect(
+        &rig,
+        0,
+        &[
+            NODE,
+            &[
+                "__address__=10.1.0.1:10250",
+                "instance=n1",
+                "node_address_Hostname=host",
+                "node_address_InternalIP=10.1.0.1",
+                "node_condition_Ready=true",
+                "node_provider_id=cloud://1",
+            ],
+        ],
+    );
+    rig.end().await;
+
+    api.put("services", service("LoadBalancer"));
+    api.put("namespaces", namespace());
+    let rig = start(&api, "role = \"service\"\nattach_metadata {\nnamespace = true\n}");
+    rig.until_lines(ADDRESS, &["web.ns.svc:8080"]).await;
+    let common: &[&str] = &[
+        "__address__=web.ns.svc:8080",
+        "namespace=ns",
+        "service_port_name=http",
+        "service_port_number=8080",
+        "service_port_protocol=TCP",
+    ];
+    let balanced: &[&str] = &[
+        "service_cluster_ip=10.2.0.1",
+        "service_loadbalancer_ip=1.2.3.4",
+        "service_type=LoadBalancer",
+    ];
+    expect(&rig, 0, &[SERVICE, NAMESPACE, common, balanced]);
+    api.put("services", service("ExternalName"));
+    rig.until_lines(&["__meta_kubernetes_service_type"], &["ExternalName"])
+        .await;
+    let external: &[&str] = &["service_external_name=elsewhere", "service_type=ExternalName"];
+    expect(&rig, 0, &[SERVICE, NAMESPACE, common, external]);
+    rig.end().await;
+
+    api.put(
+        "ingresses",
+        json!({
+            "metadata": {"name": "i", "namespace": "ns", "labels": {"l": "v"}},
+            "spec": {
+                "ingressClassName": "nginx",
+                "tls": [{"hosts": ["*.test"]}],
+                "rules": [
+                    {"host": "a.test", "http": {"paths": [{"path": "/x"}, {}]}},
+                    {"host": "other"},
+                ],
+            },
+        }),
+    );
+    let rig = start(&api, "role = \"ingress\"");
+    let shown = [
+        "__address__",
+        "__meta_kubernetes_ingress_scheme",
+        "__meta_kubernetes_ingress_path",
+    ];
+    rig.until_lines(&shown, &["a.test https /x", "a.test https /", "other http /"])
+        .await;
+    expect(
+        &rig,
+        2,
+        &[&[
+            "__address__=other",
+            "ingress_class_name=nginx",
+            "ingress_host=other",
+            "ingress_label_l=v",
+            "ingress_labelpresent_l=true",
+            "ingress_name=i",
+            "ingress_path=/",
+            "ingress_scheme=http",
+            "namespace=ns",
+        ]],
+    );
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn namespaces_and_selectors_are_asked_for() {
+    let api = Api::start().await;
+    api.put("pods", pod("a", "10.0.0.1"));
+    let mut elsewhere = pod("b", "10.0.0.2");
+    elsewhere["metadata"]["namespace"] = json!("other");
+    api.put("pods", elsewhere);
+    let mut third = pod("c", "10.0.0.3");
+    third["metadata"]["labels"] = json!({"app": "c"});
+    third["spec"]["nodeName"] = json!("n2");
+    third["metadata"]["namespace"] = json!("third");
+    api.put("pods", third);
+    let rig = start(&api, "role = \"pod\"\nnamespaces {\nnames = [\"other\", \"ns\"]\n}");
+    let name = ["__meta_kubernetes_pod_name"];
+    rig.until_lines(&name, &["a", "a", "a", "a", "b", "b", "b", "b"]).await;
+    rig.end().await;
+    let selectors = "selectors {\nrole = \"pod\"\nlabel = \"app=c\"\nfield = \"spec.nodeName=n2\"\n}";
+    let rig = start(&api, &format!("role = \"pod\"\n{selectors}"));
+    rig.until_lines(&name, &["c"; 4]).await;
+    let asked = api.requests("labelSelector");
+    assert!(
+        asked
+            .iter()
+            .all(|request| request.contains("app%3Dc") && request.contains("spec.nodeName%3Dn2")),
+        "{asked:?}"
+    );
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn components_share_their_watches() {
+    let api = Api::start().await;
+    api.put("pods", pod("a", "10.0.0.1"));
+    api.put("endpoints", endpoints());
+    let services = services();
+    let first = start_with(&api, "role = \"pod\"", &services);
+    let name = ["__meta_kubernetes_pod_name"];
+    first.until_lines(&name, &["a"; 4]).await;
+    let second = start_with(&api, "role = \"pod\"", &services);
+    let third = start_with(&api, "role = \"endpoints\"", &services);
+    second.until_lines(&name, &["a"; 4]).await;
+    third.until_lines(&name, &["a", "-", "-", "a"]).await;
+    let lists = |api: &Api| {
+        api.requests("/api/v1/pods?")
+            .iter()
+            .filter(|one| one.contains("limit="))
+            .count()
+    };
+    assert_eq!(lists(&api), 1);
+    // Whoever began it may go.
+    first.end().await;
+    api.put("pods", pod("b", "10.0.0.2"));
+    second
+        .until_lines(&name, &["a", "a", "a", "a", "b", "b", "b", "b"])
+        .await;
+    second.end().await;
+    third.end().await;
+    // Nobody watches any more.
+    let fourth = start_with(&api, "role = \"pod\"", &services);
+    fourth
+        .until_lines(&name, &["a", "a", "a", "a", "b", "b", "b", "b"])
+        .await;
+    assert_eq!(lists(&api), 2);
+    fourth.end().await;
+}
+
+#[tokio::test]
+async fn arguments_that_make_no_sense_are_refused() {
+    for (arguments, expected) in [
+        ("role = \"pods\"", "should be one of"),
+        ("role = \"pod\"\napi_server = \"x\"", "is no URL"),
+        (
+            "role = \"pod\"\napi_server = \"http://x\"\nkubeconfig_file = \"/x\"",
+            "together with",
+        ),
+        (
+            "role = \"pod\"\nkubeconfig_file = \"/does/not/exist\"",
+            "cannot be read",
+        ),
+        ("role = \"pod\"", "KUBERNETES_SERVICE_HOST"),
+    ] {
+        let error = build("discovery.kubernetes", arguments).unwrap_err();
+        assert!(error.contains(expected), "{arguments}: {error}");
+    }
+}

@@ -14,6 +14,7 @@ fn components() -> impl Iterator<Item = Registration> {
         local::COMPONENTS,
         loki::COMPONENTS,
         loki_source::COMPONENTS,
+        remote::COMPONENTS,
     ];
     families.into_iter().flatten().copied()
 }

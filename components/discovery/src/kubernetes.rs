@@ -1,22 +1,18 @@
 //! `discovery.kubernetes`: targets from the objects of a Kubernetes cluster.
 
-mod access;
 mod object;
 mod roles;
 mod watch;
 mod wire;
 
 use crate::board::Board;
-use crate::http::client_problems;
 use crate::runner::{Discovered, Exports, Mechanism};
-use access::Access;
 use component::prelude::*;
 use host::Host;
-use net::HttpClientConfig;
+use kubernetes::{Access, ClientArguments};
 use object::{Kind, Which};
 use promtext::{Counter, CounterVec, RegisterError, Registry};
 use roles::{Objects, Role, Set};
-use std::path::PathBuf;
 use std::time::Duration;
 use watch::{Cluster, Inbox, News, Selection};
 
@@ -42,18 +38,12 @@ const RETRY: Duration = Duration::from_secs(10);
 #[derive(Block, Clone, Debug, PartialEq)]
 #[block(validate = validate)]
 pub struct Arguments {
-    /// URL of the API server. Without it and `kubeconfig_file`, the one of the cluster in which Invar runs, as the service account of its pod.
-    #[arg(default)]
-    pub api_server: String,
     /// What targets are made from: `node`, `pod`, `service`, `endpoints`, `endpointslice` or `ingress`.
     #[arg]
     pub role: Role,
-    /// File with the API server and the credentials, of which the current context counts.
-    #[arg(default)]
-    pub kubeconfig_file: PathBuf,
     #[arg(flatten)]
-    /// How requests to `api_server` are made.
-    pub client: HttpClientConfig,
+    /// Which API server to ask.
+    pub client: ClientArguments,
     /// Namespaces in which to look; all, if there is none.
     #[arg(block)]
     pub namespaces: Option<Namespaces>,
@@ -102,24 +92,7 @@ pub struct AttachMetadata {
 }
 
 fn validate(args: &Arguments) -> Result<(), value::Invalid> {
-    args.client.validate()?;
-    match problems(args).into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
-}
-
-fn problems(args: &Arguments) -> Vec<Error> {
-    let mut found = Vec::new();
-    let file = !args.kubeconfig_file.as_os_str().is_empty();
-    if file && !args.api_server.is_empty() {
-        let message = "cannot be used together with \"kubeconfig_file\", which names the server";
-        found.push(Error::about("api_server", message).with("kubeconfig_file"));
-    }
-    if !args.api_server.is_empty() {
-        found.extend(Access::server(&args.api_server, HttpClientConfig::default()).err());
-    }
-    found
+    args.client.validate()
 }
 
 /// Metrics.
@@ -265,17 +238,11 @@ impl Mechanism for Kubernetes {
 
     fn new(cx: &Context<Exports>, args: Arguments, metrics: &Metrics) -> Result<Self> {
         let fs = &*cx.host().fs;
-        let access = if !args.kubeconfig_file.as_os_str().is_empty() {
-            Access::kubeconfig(&args.kubeconfig_file, fs)?
-        } else if !args.api_server.is_empty() {
-            Access::server(&args.api_server, args.client.clone())?
-        } else {
-            Access::in_cluster(|name| std::env::var(name).ok())?
-        };
+        let access = args.client.access(fs)?;
         let wanted = args.namespaces.clone().unwrap_or_default();
         let mut namespaces: Vec<Option<String>> = wanted.names.into_iter().map(Some).collect();
         if wanted.own_namespace {
-            namespaces.push(Some(access::own_namespace(fs)?));
+            namespaces.push(Some(kubernetes::own_namespace(fs)?));
         }
         namespaces.sort();
         namespaces.dedup();
@@ -293,10 +260,7 @@ impl Mechanism for Kubernetes {
     }
 
     fn check(args: &Arguments, _: &Known<'_>) -> Vec<Error> {
-        problems(args)
-            .into_iter()
-            .chain(client_problems(&args.client))
-            .collect()
+        args.client.problems()
     }
 
     async fn run(self: Arc<Self>, board: Board) -> Result<()> {

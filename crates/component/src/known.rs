@@ -2,7 +2,8 @@
 
 use crate::Component;
 use crate::error::Error;
-use value::{Block, Body, DecodeError, Item, Place, Problem, Schema, Seg};
+use value::shape::Shape;
+use value::{Block, Body, DecodeError, Item, Place, Problem, Schema, Seg, Type, Value};
 
 /// Parts of values that are not known: the attribute, and the steps from its value to the part.
 pub type Unknown = (Place, Vec<Seg>);
@@ -170,10 +171,58 @@ fn without_rules(body: &mut Body, schema: Option<&'static Schema>, unknown: &[Un
     }
 }
 
+/// Parts that are not known are `null`, which is no label of a target: they become empty there, as strings that are not known are.
+fn fill_labels(body: &mut Body, shape: &Shape, unknown: &[Unknown]) {
+    for item in &mut body.items {
+        match item {
+            Item::Block { name, body, .. } => {
+                if let Some(inner) = shape.block(name) {
+                    fill_labels(body, inner.shape(), unknown);
+                }
+            }
+            Item::Attr {
+                name,
+                value: Ok(Some(value)),
+                place,
+            } => {
+                let Some(attribute) = shape.attribute(name) else { continue };
+                for (_, path) in unknown.iter().filter(|(at, _)| at == place) {
+                    if let Some(filled) = filled(value, &attribute.ty, path) {
+                        *value = filled;
+                    }
+                }
+            }
+            Item::Attr { .. } => {}
+        }
+    }
+}
+
+/// The value with an empty text at the end of a path, if there is a label of a target and it is `null`.
+fn filled(value: &Value, ty: &Type, path: &[Seg]) -> Option<Value> {
+    match (path.split_first(), ty) {
+        (None, Type::Text) => matches!(value, Value::Null).then(|| Value::string("")),
+        (Some((Seg::Index(i), rest)), Type::List(inner)) => {
+            let mut items = value.items()?.into_owned();
+            *items.get_mut(*i)? = filled(items.get(*i)?, inner, rest)?;
+            Some(Value::array(items))
+        }
+        (Some((Seg::Field(name), rest)), Type::Map(inner)) => {
+            let mut object = (*value.fields()?).clone();
+            let inside = filled(object.get(name)?, inner, rest)?;
+            object.insert(name.as_str(), inside);
+            Some(Value::object(object))
+        }
+        _ => None,
+    }
+}
+
 /// What is wrong with a block as far as it is known: what does not decode, and what the component finds in the rest.
 pub(crate) fn check<C: Component>(body: &Body, unknown: &[Unknown]) -> Vec<DecodeError> {
     let mut body = body.clone();
     without_rules(&mut body, Some(C::Arguments::schema()), unknown);
+    if !unknown.is_empty() {
+        fill_labels(&mut body, &Shape::of(C::Arguments::schema()), unknown);
+    }
     let mut found = Vec::new();
     let whole = body.clone();
     for _ in 0..ATTEMPTS {
@@ -203,7 +252,7 @@ mod tests {
     use super::*;
     use crate::{CancellationToken, Change, Context, Result};
     use std::sync::Arc;
-    use value::{Invalid, Value};
+    use value::Invalid;
 
     #[derive(Block, Clone, Debug, PartialEq)]
     struct Arguments {

@@ -16,6 +16,7 @@ fn components() -> impl Iterator<Item = Registration> {
         loki_source::COMPONENTS,
         prometheus::COMPONENTS,
         prometheus_exporter::COMPONENTS,
+        remote::COMPONENTS,
     ];
     families.into_iter().flatten().copied()
 }

@@ -1,9 +1,9 @@
 //! Objects as they are kept: labels ready to be those of targets, shared by all components, and what targets are made from.
 
 use super::wire;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
-use kube::core::DynamicResourceScope;
+use kubernetes::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kubernetes::kube::Resource;
+use kubernetes::kube::core::DynamicResourceScope;
 use serde::de::DeserializeOwned;
 use signals::{Labels, LabelsBuilder};
 use smol_str::SmolStr;

@@ -1,11 +1,11 @@
 //! Watches of the API server, each shared by all components that need the same objects.
 
-use super::access::{Access, connect};
 use super::object::{Key, Kind, Names, Which};
 use futures_util::StreamExt;
 use host::Random;
-use kube::runtime::watcher;
-use kube::{Api, Client, Resource};
+use kubernetes::kube::runtime::watcher;
+use kubernetes::kube::{Api, Client, Resource};
+use kubernetes::{Access, HEADERS, connect, explain};
 use net::Backoff;
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 /// After this time without an error a request has begun well.
-const QUIET: Duration = Duration::from_secs(super::access::HEADERS.as_secs() + 5);
+const QUIET: Duration = Duration::from_secs(HEADERS.as_secs() + 5);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -255,7 +255,7 @@ impl<K: Kind> State<K> {
 
 /// Lists and watches, without end.
 async fn follow<K: Kind>(client: Client, random: Arc<dyn Random>, selection: Selection, state: Arc<Mutex<State<K>>>) {
-    let plural = <K::Wire as kube::Resource>::plural(&()).into_owned();
+    let plural = <K::Wire as Resource>::plural(&()).into_owned();
     let place = match &selection.namespace {
         Some(namespace) => format!("namespace {namespace:?}"),
         None => "all namespaces".to_owned(),
@@ -291,7 +291,7 @@ async fn follow<K: Kind>(client: Client, random: Arc<dyn Random>, selection: Sel
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                let error = explain(&error, &plural, &place);
+                let error = trouble(&error, &plural, &place);
                 match error {
                     // A list begins; that the server has forgotten the past is no failure.
                     None => tracing::debug!(objects = %plural, "the watch is too old, listing again"),
@@ -338,31 +338,15 @@ async fn follow<K: Kind>(client: Client, random: Arc<dyn Random>, selection: Sel
 }
 
 /// What went wrong and what to do; nothing for what is no failure.
-fn explain(error: &watcher::Error, plural: &str, place: &str) -> Option<String> {
-    let (verb, error) = match error {
-        watcher::Error::InitialListFailed(error) => ("list", error),
-        watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => ("watch", error),
+fn trouble(error: &watcher::Error, plural: &str, place: &str) -> Option<String> {
+    let (verb, message) = match error {
+        watcher::Error::InitialListFailed(error) => ("list", explain(error, &["list", "watch"])),
+        watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
+            ("watch", explain(error, &["list", "watch"]))
+        }
         watcher::Error::WatchError(status) if status.code == 410 => return None,
-        watcher::Error::WatchError(status) => {
-            return Some(format!("cannot watch {plural} in {place}: {}", status.message));
-        }
-        watcher::Error::NoResourceVersion => {
-            return Some(format!(
-                "cannot list {plural} in {place}: the answer has no resourceVersion"
-            ));
-        }
-    };
-    let message = match error {
-        kube::Error::Api(status) => {
-            let hint = match status.code {
-                401 => ": check the token, or the other credentials",
-                403 => ": the role of the service account has to allow \"list\" and \"watch\"",
-                _ => "",
-            };
-            format!("{} ({}){hint}", status.message, status.code)
-        }
-        kube::Error::Service(error) => error.to_string(),
-        other => other.to_string(),
+        watcher::Error::WatchError(status) => ("watch", status.message.clone()),
+        watcher::Error::NoResourceVersion => ("list", "the answer has no resourceVersion".to_owned()),
     };
     Some(format!("cannot {verb} {plural} in {place}: {message}"))
 }

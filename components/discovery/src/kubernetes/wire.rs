@@ -1,8 +1,8 @@
 //! Objects as the API server sends them: the fields that are read, and no others.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
-use kube::core::DynamicResourceScope;
+use kubernetes::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kubernetes::kube::Resource;
+use kubernetes::kube::core::DynamicResourceScope;
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;

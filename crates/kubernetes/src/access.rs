@@ -1,4 +1,4 @@
-//! How the API server is reached: requests of kube over the client that all components use.
+//! How the API server is reached.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +21,7 @@ use tower::{BoxError, ServiceBuilder, service_fn};
 use value::Secret;
 
 /// How long the server may take until it begins to answer.
-pub(super) const HEADERS: Duration = Duration::from_secs(30);
+pub const HEADERS: Duration = Duration::from_secs(30);
 /// A watch that ends is not started anew more often than this.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Where a pod finds the identity of its service account.
@@ -29,7 +29,7 @@ const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// An API server, and an identity.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Access {
+pub struct Access {
     server: Url,
     http: HttpClientConfig,
     /// A kubeconfig whose user is known only to a program that it names.
@@ -38,7 +38,10 @@ pub(super) struct Access {
 
 impl Access {
     /// A server that was named.
-    pub(super) fn server(server: &str, http: HttpClientConfig) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// It is no URL of HTTP.
+    pub fn server(server: &str, http: HttpClientConfig) -> Result<Self, Error> {
         let server = Url::parse(server).map_err(|error| Error::about("api_server", format!("is no URL: {error}")))?;
         if !matches!(server.scheme(), "http" | "https") {
             return Err(Error::about("api_server", "must have the scheme http or https"));
@@ -50,8 +53,11 @@ impl Access {
         })
     }
 
-    /// The server of the cluster that this program runs in.
-    pub(super) fn in_cluster(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    /// The server of the cluster that this program runs in, which its environment tells.
+    ///
+    /// # Errors
+    /// It runs in none.
+    pub fn in_cluster(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let found = |name: &str| variable(name).filter(|value| !value.is_empty());
         let (Some(host), Some(port)) = (found("KUBERNETES_SERVICE_HOST"), found("KUBERNETES_SERVICE_PORT")) else {
             return Err(Error::new(
@@ -67,11 +73,14 @@ impl Access {
             }),
             ..HttpClientConfig::default()
         };
-        Access::server(&format!("https://{}", crate::group::host_port(&host, port)), http)
+        Access::server(&format!("https://{}", host_port(&host, &port)), http)
     }
 
     /// The server and user of the current context of a kubeconfig file.
-    pub(super) fn kubeconfig(path: &Path, fs: &dyn Fs) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// It cannot be read or understood.
+    pub fn kubeconfig(path: &Path, fs: &dyn Fs) -> Result<Self, Error> {
         let wrong = |message: String| Error::about("kubeconfig_file", message);
         let text = fs
             .read(path)
@@ -114,8 +123,7 @@ impl Access {
             None => Ok(String::new()),
         };
         let exposed = |secret: &Option<SecretString>| secret.as_ref().map(|secret| secret.expose_secret().to_owned());
-        let mut http = HttpClientConfig::default();
-        http.tls_config = Some(TlsConfig {
+        let tls = TlsConfig {
             ca_pem: data(cluster.certificate_authority_data.as_deref())?,
             ca_file: match cluster.certificate_authority_data {
                 Some(_) => String::new(),
@@ -134,7 +142,11 @@ impl Access {
                 None => file(&user.client_key),
             },
             ..TlsConfig::default()
-        });
+        };
+        let mut http = HttpClientConfig {
+            tls_config: Some(tls),
+            ..HttpClientConfig::default()
+        };
         http.proxy.proxy_url = cluster.proxy_url.clone().unwrap_or_default();
         if let Some(path) = &user.token_file {
             http.bearer_token_file = file(&Some(path.clone()));
@@ -158,16 +170,27 @@ impl Access {
     }
 }
 
+/// A host and a port; the host in brackets if it is an IPv6 address.
+fn host_port(host: &str, port: &str) -> String {
+    match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    }
+}
+
 /// The namespace of the pod that this program runs in.
-pub(super) fn own_namespace(fs: &dyn Fs) -> Result<String, Error> {
+pub fn own_namespace(fs: &dyn Fs) -> Result<String, Error> {
     let path = format!("{ACCOUNT}/namespace");
     let text = fs.read(Path::new(&path));
     let text = text.map_err(|error| Error::caused(format!("cannot read this pod's namespace from {path:?}"), error))?;
     Ok(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
-/// A client for the server.
-pub(super) async fn connect(access: &Access, host: &Host) -> Result<kube::Client, String> {
+/// A client for the server. Has to be called within the runtime that it will be used in.
+///
+/// # Errors
+/// Certificates that cannot be read; a program for credentials that fails.
+pub async fn connect(access: &Access, host: &Host) -> Result<kube::Client, String> {
     let http = net::Client::new(&access.http, host.fs.clone()).map_err(|error| error.to_string())?;
     let transport = Arc::new(Transport {
         http,

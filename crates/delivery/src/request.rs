@@ -1,123 +1,152 @@
-//! Push requests: collected by stream, encoded when they are cut.
+//! Requests: collected by stream, encoded when they are cut.
 
-use super::streams::Stream;
-use super::ticket::{Offer, Part, Ticket, size};
+use crate::protocol::{EntryRef, Protocol, Slice, StreamKey};
+use crate::spec::Target;
+use crate::ticket::{Offer, Part, Ticket};
 use bytes::Bytes;
 use hashbrown::HashMap;
-use lokipush::{Compressor, Encoder, Limits, PushRequest};
-use signals::{Edge, Entry, Fate, Labels, LogBatch, LogStream, Metadata, Permit};
-use std::borrow::Cow;
+use signals::{Amount, Batch, Edge, Fate, Permit};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Bytes of a decoded request; more does not fit into a record of the queue.
-const LARGEST: usize = 1 << 30;
-
 /// A part and the stream that it belongs to.
-pub(super) struct Item {
-    pub(super) stream: Arc<Stream>,
-    pub(super) part: Part,
+pub(crate) struct Item<P: Protocol> {
+    pub(crate) stream: P::Stream,
+    pub(crate) part: Part<P>,
 }
 
 /// Entries that go to one tenant in one request.
-pub(super) struct Request {
-    pub(super) tenant: Arc<str>,
-    groups: Vec<Group>,
+pub struct Request<P: Protocol> {
+    pub(crate) tenant: Arc<str>,
+    groups: Vec<Group<P>>,
     /// Place in `groups` by the stream's hash.
     index: HashMap<u64, usize>,
-    bytes: u64,
-    entries: usize,
+    amount: Amount,
     oldest: Instant,
 }
 
-struct Group {
-    stream: Arc<Stream>,
-    parts: Vec<Part>,
+struct Group<P: Protocol> {
+    stream: P::Stream,
+    parts: Vec<Part<P>>,
+}
+
+/// How much a request may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Size of entries.
+    pub(crate) bytes: u64,
+    /// Number of entries.
+    pub(crate) entries: u64,
+    /// Number of streams.
+    pub(crate) streams: usize,
 }
 
 /// What did not fit.
-pub(super) enum Added {
+pub(crate) enum Added<P: Protocol> {
     /// Nothing.
     All,
     /// These entries: the request is full.
-    Full(Item),
+    Full(Item<P>),
 }
 
-impl Request {
+impl<P: Protocol> Request<P> {
     /// A request without entries; `oldest` is when the first one came.
-    pub(super) fn new(tenant: Arc<str>, oldest: Instant) -> Self {
+    pub(crate) fn new(tenant: Arc<str>, oldest: Instant) -> Self {
         Request {
             tenant,
             groups: Vec::new(),
             index: HashMap::new(),
-            bytes: 0,
-            entries: 0,
+            amount: Amount::default(),
             oldest,
         }
     }
 
-    /// Size of lines and structured metadata.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Whose entries these are; empty if nobody's in particular.
+    pub fn tenant(&self) -> &Arc<str> {
+        &self.tenant
+    }
+
+    /// Size of the entries in bytes, as [`Protocol::entries`] gives it.
+    pub fn bytes(&self) -> u64 {
+        self.amount.bytes
     }
 
     /// Number of entries.
-    pub(super) fn entries(&self) -> usize {
-        self.entries
+    pub fn entries(&self) -> u64 {
+        self.amount.items
+    }
+
+    /// Number and size of the entries.
+    pub fn amount(&self) -> Amount {
+        self.amount
+    }
+
+    /// The entries, by stream; those of one stream in their order.
+    pub fn groups(&self) -> impl Iterator<Item = (&P::Stream, impl Iterator<Item = Slice<'_, P>>)> {
+        self.groups
+            .iter()
+            .map(|group| (&group.stream, group.parts.iter().map(Part::slice)))
     }
 
     /// When the first entry came.
-    pub(super) fn oldest(&self) -> Instant {
+    pub(crate) fn oldest(&self) -> Instant {
         self.oldest
     }
 
-    /// Adds as many entries as fit into `max_bytes` and `max_streams`; the first one always does.
-    pub(super) fn add(&mut self, item: Item, max_bytes: u64, max_streams: usize) -> Added {
+    /// Whether no other entry fits.
+    pub(crate) fn is_full(&self, limits: Limits) -> bool {
+        self.amount.bytes >= limits.bytes || self.amount.items >= limits.entries
+    }
+
+    /// Adds as many entries as fit into the limits; the first one always does.
+    pub(crate) fn add(&mut self, item: Item<P>, limits: Limits) -> Added<P> {
         let Item { stream, part } = item;
         let place = self.place(&stream);
-        if place.is_none() && self.groups.len() >= max_streams {
+        if place.is_none() && self.groups.len() >= limits.streams {
             return Added::Full(Item { stream, part });
         }
-        if self.bytes + part.bytes() <= max_bytes {
+        let whole = self.amount + part.amount();
+        if whole.bytes <= limits.bytes && whole.items <= limits.entries {
             self.push(place, stream, part);
             return Added::All;
         }
-        let mut room = max_bytes.saturating_sub(self.bytes);
-        let mut fitting = 0;
-        for entry in part.entries() {
-            let size = size(entry);
-            if size > room && !(self.entries == 0 && fitting == 0) {
+        let mut room = limits.bytes.saturating_sub(self.amount.bytes);
+        let mut fitting = Amount::default();
+        let mut end = None;
+        for (index, size) in P::entries(part.slice()) {
+            let entries = self.amount.items + fitting.items;
+            if (size > room || entries >= limits.entries) && entries > 0 {
+                end = Some(index);
                 break;
             }
             room = room.saturating_sub(size);
-            fitting += 1;
+            fitting += Amount::one(size);
         }
-        if fitting == 0 {
-            return Added::Full(Item { stream, part });
-        }
-        if fitting == part.len() {
+        let Some(end) = end else {
             self.push(place, stream, part);
             return Added::All;
+        };
+        if fitting.items == 0 {
+            return Added::Full(Item { stream, part });
         }
-        let (part, rest) = part.split_at(fitting);
+        let (part, rest) = part.split_at(end, fitting);
         self.push(place, stream.clone(), part);
         Added::Full(Item { stream, part: rest })
     }
 
-    fn place(&self, stream: &Arc<Stream>) -> Option<usize> {
-        let place = *self.index.get(&stream.hash)?;
-        // Of two streams with one hash the second makes a group for each of its parts, which Loki joins.
-        (self.groups[place].stream.text == stream.text).then_some(place)
+    fn place(&self, stream: &P::Stream) -> Option<usize> {
+        let place = *self.index.get(&stream.hash())?;
+        // Of two streams with one hash the second makes a group for each of its parts, which receivers join.
+        self.groups[place].stream.same(stream).then_some(place)
     }
 
-    fn push(&mut self, place: Option<usize>, stream: Arc<Stream>, part: Part) {
-        self.bytes += part.bytes();
-        self.entries += part.len();
+    fn push(&mut self, place: Option<usize>, stream: P::Stream, part: Part<P>) {
+        self.amount += part.amount();
         self.oldest = self.oldest.min(part.arrived);
         match place {
             Some(place) => self.groups[place].parts.push(part),
             None => {
-                self.index.insert(stream.hash, self.groups.len());
+                self.index.insert(stream.hash(), self.groups.len());
                 self.groups.push(Group {
                     stream,
                     parts: vec![part],
@@ -127,12 +156,12 @@ impl Request {
     }
 
     /// Whether there are entries that nobody waits for any more.
-    pub(super) fn has_unwanted(&self) -> bool {
+    pub(crate) fn has_unwanted(&self) -> bool {
         !self.groups.iter().flat_map(|group| &group.parts).all(Part::is_wanted)
     }
 
     /// Forgets entries that nobody waits for any more.
-    pub(super) fn forget_unwanted(&mut self) {
+    pub(crate) fn forget_unwanted(&mut self) {
         let mut forgotten = false;
         for group in &mut self.groups {
             group.parts.retain(|part| {
@@ -154,8 +183,8 @@ impl Request {
     }
 
     /// Two requests with the entries of this one, which has more than one: first by stream, then in the middle of one.
-    pub(super) fn split(self) -> (Request, Request) {
-        let half = self.entries / 2;
+    pub(crate) fn split(self) -> (Self, Self) {
+        let half = self.amount.items / 2;
         let mut first = Request::new(self.tenant.clone(), self.oldest);
         let mut second = Request::new(self.tenant, self.oldest);
         let by_stream = self.groups.len() > 1;
@@ -164,17 +193,17 @@ impl Request {
             for part in group.parts {
                 // A whole stream goes to the side that has room; the first and the last one keep both sides filled.
                 let to_first = if by_stream {
-                    i == 0 || (i < last && first.entries < half)
+                    i == 0 || (i < last && first.amount.items < half)
                 } else {
-                    first.entries < half
+                    first.amount.items < half
                 };
                 let stream = group.stream.clone();
                 if !to_first {
                     second.push(second.place(&stream), stream, part);
-                } else if by_stream || first.entries + part.len() <= half {
+                } else if by_stream || first.amount.items + part.len() <= half {
                     first.push(first.place(&stream), stream, part);
                 } else {
-                    let (part, rest) = part.split_at(half - first.entries);
+                    let (part, rest) = part.split_after(half - first.amount.items);
                     first.push(first.place(&stream), stream.clone(), part);
                     second.push(second.place(&stream), stream, rest);
                 }
@@ -184,7 +213,7 @@ impl Request {
     }
 
     /// The endpoint has the entries. Tells when each part came.
-    pub(super) fn delivered(self, mut arrived: impl FnMut(Instant)) {
+    pub(crate) fn delivered(self, mut arrived: impl FnMut(Instant)) {
         for part in self.groups.into_iter().flat_map(|group| group.parts) {
             arrived(part.arrived);
             part.delivered();
@@ -192,26 +221,26 @@ impl Request {
     }
 
     /// The endpoint will never have the entries.
-    pub(super) fn rejected(self, fate: Fate, reason: &'static str) {
+    pub(crate) fn rejected(self, fate: Fate, reason: &'static str) {
         for part in self.groups.into_iter().flat_map(|group| group.parts) {
             part.rejected(fate, reason);
         }
     }
 
     /// The entries are in the queue on disk.
-    pub(super) fn stored(self) {
+    pub(crate) fn stored(self) {
         for part in self.groups.into_iter().flat_map(|group| group.parts) {
             part.stored();
         }
     }
 
     /// Hashes of its streams.
-    pub(super) fn streams(&self) -> impl Iterator<Item = u64> {
-        self.groups.iter().map(|group| group.stream.hash)
+    pub(crate) fn streams(&self) -> impl Iterator<Item = u64> {
+        self.groups.iter().map(|group| group.stream.hash())
     }
 
     /// The entries of the streams that `chosen` says, and the others.
-    pub(super) fn partition(self, chosen: impl Fn(u64) -> bool) -> (Option<Request>, Option<Request>) {
+    pub(crate) fn partition(self, chosen: impl Fn(u64) -> bool) -> (Option<Self>, Option<Self>) {
         let picked: Vec<bool> = self.streams().map(chosen).collect();
         if picked.iter().all(|&picked| picked) {
             return (Some(self), None);
@@ -231,7 +260,7 @@ impl Request {
     }
 
     /// Adds all entries of another request, whatever its size.
-    pub(super) fn append(&mut self, other: Request) {
+    pub(crate) fn append(&mut self, other: Self) {
         for group in other.groups {
             for part in group.parts {
                 self.push(self.place(&group.stream), group.stream.clone(), part);
@@ -239,63 +268,44 @@ impl Request {
         }
     }
 
-    /// Calls `each` with the label text of each entry.
-    pub(super) fn each_entry(&self, mut each: impl FnMut(&str, &Entry)) {
-        for group in &self.groups {
-            for entry in group.parts.iter().flat_map(Part::entries) {
-                each(&group.stream.text, entry);
-            }
-        }
+    /// The entries one by one.
+    pub(crate) fn each_entry(&self) -> impl Iterator<Item = EntryRef<'_, P>> {
+        self.groups().flat_map(|(stream, slices)| {
+            slices.flat_map(move |slice| {
+                let (payload, selection) = (slice.payload, slice.selection);
+                P::entries(slice).map(move |(index, _)| EntryRef {
+                    stream,
+                    payload,
+                    selection,
+                    index,
+                })
+            })
+        })
     }
 
-    /// A request of what [`Encoding::encode`] made, whose entries are on `edge` already. The ticket is done when all entries have
+    /// A request of what [`Protocol::encode`] made, whose entries are on `edge` already. The ticket is done when all entries have
     /// their fate.
-    pub(super) fn decode(
-        body: &[u8],
+    pub(crate) fn decode(
+        target: &Target<P>,
+        body: &Bytes,
         tenant: &Arc<str>,
         edge: &Arc<Edge>,
-    ) -> Result<(Request, Offer), lokipush::Error> {
-        let message = Bytes::from(lokipush::decompress(body, LARGEST)?);
-        let limits = Limits {
-            max_bytes: LARGEST,
-            max_entries: usize::MAX,
-        };
-        let decoded = PushRequest::from_protobuf(&message, limits)?;
-        let mut texts = Vec::new();
-        let mut streams = Vec::new();
-        for stream in decoded.streams {
-            texts.push(Arc::new(Stream::new(
-                stream.labels.text().into_owned(),
-                Some(tenant.clone()),
-            )));
-            let entries = stream.entries.into_iter().map(|entry| Entry {
-                timestamp: entry.timestamp,
-                line: match entry.line {
-                    Cow::Borrowed(line) => message.slice_ref(line),
-                    Cow::Owned(line) => line.into(),
-                },
-                metadata: Metadata::from_pairs(entry.metadata),
-            });
-            streams.push(LogStream {
-                labels: Labels::empty(),
-                entries: entries.collect(),
-            });
-        }
-        let (streams, custody) = LogBatch::new(streams, Permit::none()).into_shared_parts();
-        let (ticket, offer) = Ticket::new(streams.clone(), custody);
+    ) -> Result<(Self, Offer<P>), P::Error> {
+        let decoded = P::decode(target, body, tenant)?;
+        let (payload, custody) = Batch::new(decoded.payload, Permit::none()).into_shared_parts();
+        let (ticket, offer) = Ticket::new(payload, custody);
         let now = Instant::now();
         let mut request = Request::new(tenant.clone(), now);
-        for (number, (stream, text)) in streams.iter().zip(texts).enumerate() {
-            let bytes = stream.entries.iter().map(size).sum();
-            let part = ticket.part_on(number, bytes, now, edge);
-            request.push(request.place(&text), text, part);
+        for piece in decoded.pieces {
+            let (stream, part) = ticket.part_on(piece, now, edge);
+            request.push(request.place(&stream), stream, part);
         }
         ticket.complete();
         Ok((request, offer))
     }
 
     /// The entries for someone else to send.
-    pub(super) fn into_items(self) -> impl Iterator<Item = Item> {
+    pub(crate) fn into_items(self) -> impl Iterator<Item = Item<P>> {
         self.groups.into_iter().flat_map(|Group { stream, parts }| {
             parts.into_iter().map(move |part| Item {
                 stream: stream.clone(),
@@ -305,49 +315,14 @@ impl Request {
     }
 }
 
-/// Buffers for encoding, reused.
-#[derive(Default)]
-pub(super) struct Encoding {
-    encoder: Encoder,
-    compressor: Compressor,
-}
-
-impl Encoding {
-    /// The body of a request: a snappy block of protobuf. Fails beyond 4 GiB.
-    pub(super) fn encode(&mut self, request: &Request) -> Result<Bytes, lokipush::Error> {
-        self.encoder.clear();
-        for group in &request.groups {
-            self.encoder.begin_stream(&group.stream.text);
-            for entry in group.parts.iter().flat_map(Part::entries) {
-                let pairs = entry.metadata.pairs();
-                if pairs.is_empty() {
-                    self.encoder.plain_entry(entry.timestamp, &entry.line);
-                } else {
-                    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                    self.encoder.entry(entry.timestamp, &entry.line, pairs);
-                }
-            }
-        }
-        let body = self.compressor.compress(self.encoder.finish())?;
-        Ok(Bytes::copy_from_slice(body))
-    }
-
-    /// Gives memory back, all of it or what an unusually large request took.
-    pub(super) fn shrink(&mut self, keep: usize) {
-        if self.encoder.len() > keep || keep == 0 {
-            *self = Encoding::default();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::streams::StreamCache;
     use super::*;
-    use std::collections::BTreeMap;
+    use crate::testing::{Lines, piece};
+    use signals::{Entry, Labels, LogBatch, LogStream};
 
     /// Items of one batch: `(stream, lines)`.
-    fn items(streams: &[(&str, &[&str])]) -> (Vec<Item>, Offer) {
+    fn items(streams: &[(&str, &[&str])]) -> (Vec<Item<Lines>>, Offer<Lines>) {
         let streams: Vec<LogStream> = streams
             .iter()
             .map(|(name, lines)| LogStream {
@@ -359,32 +334,25 @@ mod tests {
             })
             .collect();
         let (streams, custody) = LogBatch::new(streams, Permit::none()).into_shared_parts();
-        let mut cache = StreamCache::new(BTreeMap::new());
         let (ticket, offer) = Ticket::new(streams.clone(), custody);
         let edge = signals::Ledger::default().edge("a", "b");
-        let items = streams
-            .iter()
-            .enumerate()
-            .map(|(i, stream)| Item {
-                stream: cache.get(&stream.labels),
-                part: ticket.part(i, stream.amount().bytes, Instant::now(), &edge),
+        let items = (0..streams.len())
+            .map(|i| {
+                let (stream, part) = ticket.part(piece(&streams, i), Instant::now(), &edge);
+                Item { stream, part }
             })
             .collect();
         ticket.complete();
         (items, offer)
     }
 
-    fn lines(request: &Request) -> Vec<(String, String)> {
+    fn lines(request: &Request<Lines>) -> Vec<(String, String)> {
         let mut lines = Vec::new();
-        for group in &request.groups {
-            for entry in group.parts.iter().flat_map(Part::entries) {
-                lines.push((
-                    group.stream.text.clone(),
-                    String::from_utf8_lossy(&entry.line).into_owned(),
-                ));
-            }
+        for entry in request.each_entry() {
+            let line = &entry.payload[*entry.selection].entries[entry.index].line;
+            lines.push((entry.stream.0.to_string(), String::from_utf8_lossy(line).into_owned()));
         }
-        assert_eq!(lines.len(), request.entries());
+        assert_eq!(lines.len() as u64, request.entries());
         assert_eq!(
             lines.iter().map(|(_, line)| line.len() as u64).sum::<u64>(),
             request.bytes()
@@ -392,7 +360,15 @@ mod tests {
         lines
     }
 
-    fn request() -> Request {
+    fn bounds(bytes: u64, streams: usize) -> Limits {
+        Limits {
+            bytes,
+            entries: u64::MAX,
+            streams,
+        }
+    }
+
+    fn request() -> Request<Lines> {
         Request::new(Arc::from(""), Instant::now())
     }
 
@@ -401,7 +377,11 @@ mod tests {
         let (items, _offer) = items(&[("a", &["12345", "123", "1234567890123", "1"])]);
         let mut requests = vec![request()];
         for mut item in items {
-            while let Added::Full(rest) = requests.last_mut().expect("there is one").add(item, 10, usize::MAX) {
+            while let Added::Full(rest) = requests
+                .last_mut()
+                .expect("there is one")
+                .add(item, bounds(10, usize::MAX))
+            {
                 requests.push(request());
                 item = rest;
             }
@@ -421,7 +401,7 @@ mod tests {
         let mut one = request();
         let mut full = 0;
         for item in items {
-            if let Added::Full(_) = one.add(item, 1000, 2) {
+            if let Added::Full(_) = one.add(item, bounds(1000, 2)) {
                 full += 1;
             }
         }
@@ -442,7 +422,7 @@ mod tests {
         ]);
         let mut one = request();
         for item in items {
-            assert!(matches!(one.add(item, 1000, 100), Added::All));
+            assert!(matches!(one.add(item, bounds(1000, 100)), Added::All));
         }
         let whole = lines(&one);
         let mut singles = Vec::new();
@@ -466,10 +446,33 @@ mod tests {
         let (unwanted, offer) = items(&[("a", &["2"]), ("b", &["3"])]);
         let mut one = request();
         for item in wanted.into_iter().chain(unwanted) {
-            assert!(matches!(one.add(item, 1000, 100), Added::All));
+            assert!(matches!(one.add(item, bounds(1000, 100)), Added::All));
         }
         drop(offer);
         one.forget_unwanted();
         assert_eq!(lines(&one), [("{name=\"a\"}".to_owned(), "1".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_request_has_no_more_entries_than_allowed() {
+        let (items, _offer) = items(&[("a", &["1", "2", "3"]), ("b", &["4", "5"])]);
+        let limits = Limits {
+            entries: 2,
+            ..bounds(1000, 100)
+        };
+        let mut requests = vec![request()];
+        for mut item in items {
+            while let Added::Full(rest) = requests.last_mut().expect("there is one").add(item, limits) {
+                requests.push(request());
+                item = rest;
+            }
+        }
+        let filled: Vec<_> = requests
+            .iter()
+            .map(|one| (one.entries(), one.is_full(limits)))
+            .collect();
+        assert_eq!(filled, [(2, true), (2, true), (1, false)]);
+        let order: Vec<String> = requests.iter().flat_map(lines).map(|(_, line)| line).collect();
+        assert_eq!(order, ["1", "2", "3", "4", "5"]);
     }
 }

@@ -1,0 +1,1 @@
+//! Delivery by a protocol of the test.

@@ -1,9 +1,9 @@
 //! What one endpoint has in the queue on disk.
 //!
-//! A request that is not delivered within `worker::attempt::SPILL_AFTER` is appended to the queue and accepted from there. From then on what comes of
-//! the same streams goes behind it into the queue, so that the order within a stream is kept; other streams go straight to the
-//! endpoint as before. The [lane](crate::lane) sends the records of the queue, several at a time as long as the endpoint keeps up, never two of one
-//! stream at once.
+//! A request that is not delivered within `worker::attempt::SPILL_AFTER` is appended to the queue and accepted from there. From then on
+//! what comes of the same streams goes behind it into the queue, so that the order within a stream is kept; other streams go straight to
+//! the endpoint as before. The [lane](crate::lane) sends the records of the queue, several at a time as long as the endpoint keeps up,
+//! never two of one stream at once.
 
 use crate::endpoint::Endpoint;
 use crate::lane::Lane;

@@ -19,8 +19,8 @@ const USER_AGENT: &str = concat!("Invar/", env!("CARGO_PKG_VERSION"));
 pub struct HttpSettings<'a> {
     /// Where to.
     pub url: &'a str,
-    /// Headers without which a request would not be understood, such as `content-type`, by their names in lower case. The configuration cannot replace
-    /// them. `user-agent` is there without being named.
+    /// Headers without which a request would not be understood, such as `content-type`, by their names in lower case. The
+    /// configuration cannot replace them. `user-agent` is there without being named.
     pub fixed: &'a [(&'static str, &'a str)],
     /// Headers that the configuration adds.
     pub custom: &'a BTreeMap<String, String>,
@@ -34,11 +34,12 @@ pub struct HttpSettings<'a> {
     pub retry_on_429: bool,
     /// What a status means; [`default_verdict`] unless a protocol has rules of its own. `Retry-After` and `retry_on_429` come on top of it.
     pub verdict: fn(StatusCode) -> Verdict,
-    /// What an answer means whose status stands for success, if it is more than that. Sees the beginning of the body, [`answer_limit`](HttpSettings::answer_limit).
+    /// What an answer means whose status stands for success, if it is more than that. Sees the beginning of the body,
+    /// [`answer_limit`](HttpSettings::answer_limit).
     pub judge: Option<fn(StatusCode, &HeaderMap, &Bytes) -> Option<Outcome>>,
-    /// Takes a body apart into headers, which win over the fixed ones, and what is sent: for protocols whose bodies are written in several ways, because what waits in the
-    /// queue may be of another one than the configuration asks for now.
-    pub unwrap: Option<fn(Bytes) -> (HeaderMap, Bytes)>,
+    /// Takes a body apart into headers, which win over the fixed ones, and what is sent: for protocols whose bodies are written in
+    /// several ways, because what waits in the queue may be of another one than the configuration asks for now.
+    pub unpack: Option<fn(Bytes) -> (HeaderMap, Bytes)>,
     /// Bytes of an answer's body that are read; at least as many as messages show.
     pub answer_limit: usize,
     /// The endpoint's name in errors.
@@ -58,7 +59,7 @@ impl<'a> HttpSettings<'a> {
             retry_on_429: true,
             verdict: default_verdict,
             judge: None,
-            unwrap: None,
+            unpack: None,
             answer_limit: ANSWER_LIMIT,
             title,
         }
@@ -76,7 +77,7 @@ pub struct HttpTransport {
     retry_on_429: bool,
     verdict: fn(StatusCode) -> Verdict,
     judge: Option<fn(StatusCode, &HeaderMap, &Bytes) -> Option<Outcome>>,
-    unwrap: Option<fn(Bytes) -> (HeaderMap, Bytes)>,
+    unpack: Option<fn(Bytes) -> (HeaderMap, Bytes)>,
     answer_limit: usize,
     clock: Arc<dyn Clock>,
 }
@@ -112,7 +113,7 @@ impl HttpTransport {
             retry_on_429: settings.retry_on_429,
             verdict: settings.verdict,
             judge: settings.judge,
-            unwrap: settings.unwrap,
+            unpack: settings.unpack,
             answer_limit: settings.answer_limit,
             clock: host.clock.clone(),
         })
@@ -120,8 +121,8 @@ impl HttpTransport {
 
     async fn attempt(&self, tenant: &str, body: Bytes) -> Outcome {
         let mut headers = self.fixed.clone();
-        let (own, body) = match self.unwrap {
-            Some(unwrap) => unwrap(body),
+        let (own, body) = match self.unpack {
+            Some(unpack) => unpack(body),
             None => (HeaderMap::new(), body),
         };
         for (name, value) in &own {

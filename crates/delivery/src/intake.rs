@@ -75,15 +75,16 @@ impl<P: Protocol> Intake<P> {
             return Err(Refused::retry("the component is stopping"));
         }
         let (payload, custody) = batch.into_shared_parts();
-        let (ticket, offer) = Ticket::new(payload.clone(), custody);
+        let (ticket, mut offer) = Ticket::new(payload.clone(), custody);
         let now = Instant::now();
-        topology.protocol.cut(&payload, &topology.targets, |number, piece| {
+        let filtered = topology.protocol.cut(&payload, &topology.targets, |number, piece| {
             if piece.amount.items > 0 {
                 let endpoint = &topology.endpoints[number];
                 let (stream, part) = ticket.part(piece, now, endpoint.edge());
                 endpoint.take(Item { stream, part });
             }
         });
+        offer.filtered(filtered);
         ticket.complete();
         Ok(offer)
     }

@@ -4,7 +4,7 @@ use crate::RATE_LIMITED;
 use crate::backlog::{Backlog, TROUBLE, blocking};
 use crate::endpoint::Endpoint;
 use crate::protocol::{Meter, Protocol};
-use crate::queue::{PUSH, Parts, open_payload};
+use crate::queue::{PUSH, Parts, Rest, open_payload};
 use crate::request::Request;
 use crate::shard::Order;
 use crate::transport::{Outcome, Verdict};
@@ -67,8 +67,6 @@ pub(crate) struct Lane<P: Protocol> {
     sorting: HashSet<u64>,
     /// What an earlier lane has left of such records.
     parts: Parts,
-    /// It was before the start of the program.
-    earlier: bool,
 }
 
 impl<P: Protocol> Lane<P> {
@@ -76,7 +74,7 @@ impl<P: Protocol> Lane<P> {
         backlog: Arc<Backlog>,
         endpoint: Arc<Endpoint<P>>,
         cursor: String,
-        (reader, (parts, earlier)): (Reader, (Parts, bool)),
+        (reader, parts): (Reader, Parts),
         orders: watch::Receiver<Order>,
     ) -> Self {
         let spec = endpoint.spec();
@@ -93,7 +91,6 @@ impl<P: Protocol> Lane<P> {
             cursor,
             sorting: HashSet::new(),
             parts,
-            earlier,
             endpoint,
         }
     }
@@ -149,11 +146,16 @@ impl<P: Protocol> Lane<P> {
                 self.landed(number, landed, started).await;
             }
         }
-        let parts: Parts = self
-            .window
-            .iter_mut()
-            .filter_map(|slot| Some((slot.record.entry.seq, slot.rest.take()?)))
-            .collect();
+        // What an earlier lane has left of records that were not read again is still what is left of them.
+        let mut parts = std::mem::take(&mut self.parts);
+        let interrupted = self.window.iter_mut().filter_map(|slot| {
+            let rest = Rest {
+                bodies: slot.rest.take()?,
+                counted: true,
+            };
+            Some((slot.record.entry.seq, rest))
+        });
+        parts.extend(interrupted);
         if !parts.is_empty() {
             let (queue, cursor) = (self.backlog.queue().clone(), self.cursor.clone());
             blocking(move || queue.save_parts(&cursor, parts)).await;
@@ -162,11 +164,13 @@ impl<P: Protocol> Lane<P> {
 
     /// What an earlier lane has left of a record.
     fn rest_of(&mut self, record: &Record, tenant: &Arc<str>) -> Option<Vec<Bytes>> {
-        let rest = self.parts.remove(&record.entry.seq)?;
-        if self.earlier {
+        // Those before it left the queue without being read.
+        self.parts.retain(|number, _| *number >= record.entry.seq);
+        let Rest { bodies, counted } = self.parts.remove(&record.entry.seq)?;
+        if !counted {
             // The whole record came into the ledger with the start, but some of its entries had their fate before.
             let mut left = Amount::default();
-            for body in &rest {
+            for body in &bodies {
                 if let Ok((request, offer)) = Request::decode(self.endpoint.target(), body, tenant, self.backlog.edge())
                 {
                     left += request.amount();
@@ -176,7 +180,7 @@ impl<P: Protocol> Lane<P> {
             }
             self.backlog.edge().deliver(amount(record) - left);
         }
-        Some(rest)
+        Some(bodies)
     }
 
     /// Whether more is to be read: as many records as may be sent at a time, and one more; or all up to `until`.
@@ -214,6 +218,7 @@ impl<P: Protocol> Lane<P> {
                 },
                 Ok(None) => {
                     self.more = false;
+                    self.parts.clear();
                     if self.window.is_empty() {
                         self.backlog.drained(stored);
                     }
@@ -304,6 +309,23 @@ impl<P: Protocol> Lane<P> {
                 let slot = &self.window[at];
                 meter.delivered(u64::from(slot.record.entry.items), slot.body.len() as u64, None);
                 self.take_out(at, Edge::deliver).await;
+                self.endpoint.troubles().over(&name, number);
+                self.success();
+            }
+            Verdict::Partly { rejected } => {
+                let whole = amount(&self.window[at].record);
+                let gone = share(whole, rejected);
+                let kept = whole - gone;
+                meter.delivered(kept.items, self.window[at].body.len() as u64, None);
+                if gone.items > 0 {
+                    meter.dropped(P::WORDS.refused, gone.items, gone.bytes, None);
+                    self.endpoint.troubles().rejected(&name, &outcome.message, gone.items);
+                }
+                let settle = |edge: &Edge, _| {
+                    edge.settle(Fate::Rejected, P::WORDS.refused, gone);
+                    edge.deliver(kept);
+                };
+                self.take_out(at, settle).await;
                 self.endpoint.troubles().over(&name, number);
                 self.success();
             }
@@ -425,5 +447,15 @@ fn amount(record: &Record) -> Amount {
     Amount {
         items: u64::from(record.entry.items),
         bytes: record.entry.bytes,
+    }
+}
+
+/// So many entries of a record, at most all of them, with their share of its size.
+fn share(whole: Amount, items: u64) -> Amount {
+    let items = items.min(whole.items);
+    let bytes = u128::from(whole.bytes) * u128::from(items) / u128::from(whole.items.max(1));
+    Amount {
+        items,
+        bytes: u64::try_from(bytes).unwrap_or(whole.bytes),
     }
 }

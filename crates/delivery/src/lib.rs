@@ -25,6 +25,7 @@
 //! - Delivered: the endpoint's answer says so.
 //! - Later (no connection, 429, 5xx): tried again with growing pauses, honouring `Retry-After`; after a second from the queue.
 //! - Hold (401, 403, 404): the same, and the component is unhealthy until someone has corrected a configuration.
+//! - Partly: the endpoint has thrown some of the entries away without saying which; so many are counted, nothing is sent again.
 //! - Refused (400): the request is halved until the entries at fault are alone; those go to the dead-letter log, the others arrive.
 
 mod backlog;

@@ -26,8 +26,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     type Stream: StreamKey;
     /// Which entries of a payload belong to a piece, apart from its range.
     type Selection: Clone + Send + Sync + 'static;
-    /// What the protocol wants to know of one endpoint beyond its [`Spec`](crate::Spec). When it changes the endpoint is replaced, so the arguments of the transport
-    /// are part of it.
+    /// What the protocol wants to know of one endpoint beyond its [`Spec`](crate::Spec). When it changes the endpoint is replaced, so
+    /// the arguments of the transport are part of it.
     type Settings: PartialEq + Send + Sync + 'static;
     /// Reused buffers of an encoder.
     type Encoding: Default + Send + 'static;
@@ -41,14 +41,23 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// How messages for people call things.
     const WORDS: Words;
 
-    /// Cuts a batch: calls `give` with the number of a target and a piece for it, for each target in the order in which its entries are to go. An
-    /// entry that no piece of a target has is not for that target. Works without waiting: this is where a batch takes its place in the order.
-    fn cut(&self, payload: &Self::Payload, targets: &[Arc<Target<Self>>], give: impl FnMut(usize, Piece<Self>));
+    /// Cuts a batch: calls `give` with the number of a target and a piece for it, for each target in the order in which its entries
+    /// are to go. An entry that no piece of a target has is not for that target. Works without waiting: this is where a batch takes
+    /// its place in the order.
+    ///
+    /// Returns what is for no target at all, by the rule that says so; those entries count as filtered. None, for most protocols.
+    fn cut(
+        &self,
+        payload: &Self::Payload,
+        targets: &[Arc<Target<Self>>],
+        give: impl FnMut(usize, Piece<Self>),
+    ) -> Vec<(&'static str, Amount)>;
 
     /// Gives up caches; see [`signals::Cache`].
     fn shrink(&self) {}
 
-    /// The indices within the slice's range that its selection has, from first to last, each with the size in bytes by which requests are filled.
+    /// The indices within the slice's range that its selection has, from first to last, each with the size in bytes by which requests
+    /// are filled.
     fn entries<'a>(slice: Slice<'a, Self>) -> impl Iterator<Item = (usize, u64)> + 'a;
 
     /// Number and size of the entries of a slice.
@@ -68,8 +77,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     fn size(payload: &Self::Payload, list: usize, index: usize) -> u64;
 
     /// The body of a request, as a transport takes it and the queue keeps it. It may be sent much later, when the target's
-    /// arguments are others: what a receiver has to know to read it must be in it (see [`HttpSettings::unwrap`](crate::HttpSettings::unwrap)).
-    /// An error is taken for a request that is too large.
+    /// arguments are others: what a receiver has to know to read it must be in it (see
+    /// [`HttpSettings::unpack`](crate::HttpSettings::unpack)). An error is taken for a request that is too large.
     fn encode(
         target: &Target<Self>,
         encoding: &mut Self::Encoding,
@@ -83,8 +92,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// refuses.
     fn decode(target: &Target<Self>, body: &Bytes, tenant: &Arc<str>) -> Result<Decoded<Self>, Self::Error>;
 
-    /// What a dead letter says of an entry: names and values that stand behind those of every dead letter (`at`, `endpoint`, `tenant`, `status`,
-    /// `message`).
+    /// What a dead letter says of an entry: names and values that stand behind those of every dead letter (`at`, `endpoint`,
+    /// `tenant`, `status`, `message`).
     fn letter(entry: EntryRef<'_, Self>) -> Map<String, Value>;
 
     /// Labels and text of an entry, as an example in the ledger.
@@ -127,7 +136,8 @@ pub trait Meter<P: Protocol>: Send + Sync + 'static {
     fn retried(&self);
     /// The endpoint has so many entries, in a body of so many bytes. The request is at hand if it did not come from the queue on disk.
     fn delivered(&self, entries: u64, body_bytes: u64, request: Option<&Request<P>>);
-    /// So many entries, of so many bytes as requests are filled by, were given up. The request is at hand if there is one that is not on disk.
+    /// So many entries, of so many bytes as requests are filled by, were given up. The request is at hand if there is one that is not
+    /// on disk.
     fn dropped(&self, reason: &str, entries: u64, bytes: u64, request: Option<&Request<P>>);
     /// A request was encoded.
     fn request_size(&self, bytes: u64);

@@ -44,8 +44,17 @@ struct State {
     closed: bool,
 }
 
-/// Bodies that are left of records, by their number.
-pub(crate) type Parts = HashMap<u64, Vec<Bytes>>;
+/// What is left of records that were settled in part, by their number.
+pub(crate) type Parts = HashMap<u64, Rest>;
+
+/// What is left of a record.
+#[derive(Default)]
+pub(crate) struct Rest {
+    /// Requests that have its entries without those that have their fate.
+    pub(crate) bodies: Vec<Bytes>,
+    /// The ledger knows that the others have their fate. After a start it does not: the whole record came into it.
+    pub(crate) counted: bool,
+}
 
 /// A request to store.
 pub(crate) struct Stored<'a> {
@@ -212,28 +221,28 @@ impl Queue {
         self.lock().parts.insert(cursor.to_owned(), parts);
     }
 
-    /// What [`save_parts`](Queue::save_parts) has noted, once; and whether that was before the last start.
-    pub(crate) fn take_parts(&self, cursor: &str) -> (Parts, bool) {
+    /// What [`save_parts`](Queue::save_parts) has noted, once.
+    pub(crate) fn take_parts(&self, cursor: &str) -> Parts {
         if let Some(parts) = self.lock().parts.remove(cursor) {
-            return (parts, false);
+            return parts;
         }
         let path = self.parts_path(cursor);
         let Ok(content) = RealFs.read(&path) else {
-            return (Parts::new(), true);
+            return Parts::new();
         };
         // What cannot be removed would be taken for the rest of another record after the next start.
         if RealFs.remove_file(&path).is_err() {
-            return (Parts::new(), true);
+            return Parts::new();
         }
-        (read_parts(content.into()), true)
+        read_parts(content.into())
     }
 
     /// Writes what is left of interrupted records for the next start.
     fn write_parts(&self, parts: BTreeMap<String, Parts>) {
         for (cursor, parts) in parts {
             let mut content = Vec::new();
-            for (number, bodies) in parts {
-                for body in bodies {
+            for (number, rest) in parts {
+                for body in rest.bodies {
                     content.extend_from_slice(&number.to_le_bytes());
                     content.extend_from_slice(&(body.len() as u64).to_le_bytes());
                     content.extend_from_slice(&body);
@@ -314,7 +323,8 @@ fn read_parts(mut content: Bytes) -> Parts {
         && let Some(length) = number(&mut content).and_then(|length| usize::try_from(length).ok())
         && length <= content.len()
     {
-        parts.entry(record).or_default().push(content.split_to(length));
+        let rest = parts.entry(record).or_default();
+        rest.bodies.push(content.split_to(length));
     }
     parts
 }

@@ -185,28 +185,40 @@ impl<P: Protocol> Request<P> {
     /// Two requests with the entries of this one, which has more than one: first by stream, then in the middle of one.
     pub(crate) fn split(self) -> (Self, Self) {
         let half = self.amount.items / 2;
+        if self.groups.len() <= 1 {
+            return self.divide(half);
+        }
         let mut first = Request::new(self.tenant.clone(), self.oldest);
         let mut second = Request::new(self.tenant, self.oldest);
-        let by_stream = self.groups.len() > 1;
         let last = self.groups.len() - 1;
         for (i, group) in self.groups.into_iter().enumerate() {
             for part in group.parts {
                 // A whole stream goes to the side that has room; the first and the last one keep both sides filled.
-                let to_first = if by_stream {
-                    i == 0 || (i < last && first.amount.items < half)
+                let side = if i == 0 || (i < last && first.amount.items < half) {
+                    &mut first
                 } else {
-                    first.amount.items < half
+                    &mut second
                 };
-                let stream = group.stream.clone();
-                if !to_first {
-                    second.push(second.place(&stream), stream, part);
-                } else if by_stream || first.amount.items + part.len() <= half {
-                    first.push(first.place(&stream), stream, part);
-                } else {
-                    let (part, rest) = part.split_after(half - first.amount.items);
-                    first.push(first.place(&stream), stream.clone(), part);
-                    second.push(second.place(&stream), stream, rest);
-                }
+                side.push(side.place(&group.stream), group.stream.clone(), part);
+            }
+        }
+        (first, second)
+    }
+
+    /// The first so many entries as a request, and the others.
+    pub(crate) fn divide(self, entries: u64) -> (Self, Self) {
+        let mut first = Request::new(self.tenant.clone(), self.oldest);
+        let mut second = Request::new(self.tenant.clone(), self.oldest);
+        for Item { stream, part } in self.into_items() {
+            let room = entries - first.amount.items;
+            if part.len() <= room {
+                first.push(first.place(&stream), stream, part);
+            } else if room == 0 {
+                second.push(second.place(&stream), stream, part);
+            } else {
+                let (part, rest) = part.split_after(room);
+                first.push(first.place(&stream), stream.clone(), part);
+                second.push(second.place(&stream), stream, rest);
             }
         }
         (first, second)

@@ -67,8 +67,9 @@ pub struct Sender<P: Protocol> {
 pub struct Plan<P: Protocol>(Vec<Arc<Endpoint<P>>>);
 
 impl<P: Protocol> Sender<P> {
-    /// A sender to these destinations. Nothing is sent, and nothing on disk looked at, before [`run`](Sender::run); what is accepted waits. Fails if a
-    /// destination cannot be connected or the metrics are registered already. Caches of `protocol` are given up when memory runs short.
+    /// A sender to these destinations. Nothing is sent, and nothing on disk looked at, before [`run`](Sender::run); what is accepted
+    /// waits. Fails if a destination cannot be connected or the metrics are registered already. Caches of `protocol` are given up
+    /// when memory runs short.
     pub fn new(
         surroundings: Surroundings,
         metrics: Arc<P::Metrics>,
@@ -124,19 +125,20 @@ impl<P: Protocol> Sender<P> {
         }
     }
 
-    /// When the queue on disk is full, entries that wait for longer than this make room for others; without it, which is how it begins, sources wait.
+    /// When the queue on disk is full, entries that wait for longer than this make room for others; without it, which is how it
+    /// begins, sources wait.
     pub fn set_give_up(&self, after: Option<Duration>) {
         self.environment.queue.set_give_up(after);
     }
 
-    /// Prepares other destinations. Endpoints whose [`Target`] stays as it is are kept, with all that they hold. Has no effect yet; fails if a
-    /// destination cannot be connected.
+    /// Prepares other destinations. Endpoints whose [`Target`] stays as it is are kept, with all that they hold. Has no effect yet;
+    /// fails if a destination cannot be connected.
     pub fn plan(&self, destinations: Vec<Destination<P>>) -> Result<Plan<P>> {
         endpoints(destinations, &self.environment, &self.intake.endpoints()).map(Plan)
     }
 
-    /// Goes over to other destinations, between two batches. What is left for an endpoint that goes is taken over by its successor: a new one of the same
-    /// name, or else address, or else any; if there is none it is sent within the drain time.
+    /// Goes over to other destinations, between two batches. What is left for an endpoint that goes is taken over by its successor: a
+    /// new one of the same name, or else address, or else any; if there is none it is sent within the drain time.
     pub fn replace(&self, plan: Plan<P>, protocol: P) {
         for command in self.intake.replace(plan.0, protocol) {
             // After the end of `run` nobody is there to follow, and nothing to be done.
@@ -144,8 +146,8 @@ impl<P: Protocol> Sender<P> {
         }
     }
 
-    /// Sends until `stop`; then goes on for each endpoint's drain time, leaves the rest in the queue on disk, or with its sources, and refuses what comes. Fails
-    /// if it was called before.
+    /// Sends until `stop`; then goes on for each endpoint's drain time, leaves the rest in the queue on disk, or with its sources,
+    /// and refuses what comes. Fails if it was called before.
     pub async fn run(&self, stop: CancellationToken) -> Result<()> {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
         let orders = orders.ok_or_else(|| Error::new("it was run before"))?;
@@ -154,7 +156,8 @@ impl<P: Protocol> Sender<P> {
         Ok(())
     }
 
-    /// What is wrong with the endpoints; `None` if there is nothing to say. What only time can mend is healthy, what a person has to mend is not.
+    /// What is wrong with the endpoints; `None` if there is nothing to say. What only time can mend is healthy, what a person has to
+    /// mend is not.
     pub fn health(&self) -> Option<Health> {
         trouble::health(&self.intake.endpoints())
     }

@@ -10,7 +10,8 @@ use std::time::Duration;
 /// How an endpoint is treated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
-    /// What it is called in the queue, in the ledger and to people who look at them. Of two endpoints with one key the second becomes `key (2)`.
+    /// What it is called in the queue, in the ledger and to people who look at them. Of two endpoints with one key the second becomes
+    /// `key (2)`.
     pub key: String,
     /// The name that the configuration gives it; may be empty. A new endpoint of the same name takes over from an old one.
     pub name: String,
@@ -46,8 +47,8 @@ pub struct Spec {
     pub max_retries: Option<u64>,
 }
 
-/// Everything that is known of an endpoint without asking it. An endpoint whose target is equal after a change of the arguments stays, with all
-/// that it holds.
+/// Everything that is known of an endpoint without asking it. An endpoint whose target is equal after a change of the arguments stays,
+/// with all that it holds.
 pub struct Target<P: Protocol> {
     /// How it is treated.
     pub spec: Spec,
@@ -65,7 +66,7 @@ impl<P: Protocol> PartialEq for Target<P> {
 pub struct Destination<P: Protocol> {
     /// What it is.
     pub target: Target<P>,
-    /// Makes the way to it. Called only if there is no endpoint with an equal target. Has no effect outside; fails if the arguments ask for what is not
-    /// there, an unreadable certificate for example.
+    /// Makes the way to it. Called only if there is no endpoint with an equal target. Has no effect outside; fails if the arguments
+    /// ask for what is not there, an unreadable certificate for example.
     pub connect: Box<dyn FnOnce(&Host) -> Result<Arc<dyn Transport>> + Send>,
 }

@@ -71,12 +71,18 @@ impl Protocol for Lines {
         max_retries: "max_retries",
     };
 
-    fn cut(&self, payload: &Logs, targets: &[Arc<Target<Self>>], mut give: impl FnMut(usize, Piece<Self>)) {
+    fn cut(
+        &self,
+        payload: &Logs,
+        targets: &[Arc<Target<Self>>],
+        mut give: impl FnMut(usize, Piece<Self>),
+    ) -> Vec<(&'static str, Amount)> {
         for number in 0..payload.len() {
             for target in 0..targets.len() {
                 give(target, piece(payload, number));
             }
         }
+        Vec::new()
     }
 
     fn entries<'a>(slice: Slice<'a, Self>) -> impl Iterator<Item = (usize, u64)> + 'a {

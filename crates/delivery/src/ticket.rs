@@ -46,6 +46,7 @@ pub(crate) struct Offer<P: Protocol> {
     ticket: Arc<Ticket<P>>,
     done: oneshot::Receiver<Result<(), Refused>>,
     custody: Custody,
+    filtered: Vec<(&'static str, Amount)>,
 }
 
 impl<P: Protocol> Ticket<P> {
@@ -66,6 +67,7 @@ impl<P: Protocol> Ticket<P> {
             ticket: ticket.clone(),
             done,
             custody,
+            filtered: Vec::new(),
         };
         (ticket, offer)
     }
@@ -234,6 +236,11 @@ impl<P: Protocol> Drop for Part<P> {
 }
 
 impl<P: Protocol> Offer<P> {
+    /// These entries are for no endpoint, by a rule each.
+    pub(crate) fn filtered(&mut self, filtered: Vec<(&'static str, Amount)>) {
+        self.filtered = filtered;
+    }
+
     /// Waits until all endpoints have the batch or refused it.
     pub(crate) async fn settled(mut self) -> Result<(), Refused> {
         match (&mut self.done).await {
@@ -248,6 +255,9 @@ impl<P: Protocol> Offer<P> {
         }
         for ((fate, reason), amount) in amounts {
             self.custody.settle(fate, reason, amount);
+        }
+        for (rule, amount) in std::mem::take(&mut self.filtered) {
+            self.custody.filter(rule, amount);
         }
         self.custody.deliver_rest();
         Ok(())

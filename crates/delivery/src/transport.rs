@@ -7,8 +7,8 @@ use std::time::Duration;
 
 /// Takes requests to one endpoint.
 pub trait Transport: Send + Sync + 'static {
-    /// One attempt to deliver a body, which [`Protocol::encode`](crate::Protocol::encode) made, for a tenant (empty for none). It bounds its own time, and may be dropped
-    /// at any point.
+    /// One attempt to deliver a body, which [`Protocol::encode`](crate::Protocol::encode) made, for a tenant (empty for none). It
+    /// bounds its own time, and may be dropped at any point.
     fn push<'a>(&'a self, tenant: &'a str, body: Bytes) -> BoxFuture<'a, Outcome>;
 }
 
@@ -28,6 +28,11 @@ pub struct Outcome {
 pub enum Verdict {
     /// It has the entries.
     Delivered,
+    /// It has the request, and has thrown so many of its entries away without saying which. None of them is to be sent again.
+    Partly {
+        /// How many.
+        rejected: u64,
+    },
     /// The same request may succeed later, not before this time.
     Later(Option<Duration>),
     /// The same request will succeed when someone has corrected a configuration, here or there.

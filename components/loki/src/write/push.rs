@@ -82,7 +82,12 @@ impl Protocol for Push {
         max_retries: "max_backoff_retries",
     };
 
-    fn cut(&self, payload: &Logs, targets: &[Arc<Target<Self>>], mut give: impl FnMut(usize, Piece<Self>)) {
+    fn cut(
+        &self,
+        payload: &Logs,
+        targets: &[Arc<Target<Self>>],
+        mut give: impl FnMut(usize, Piece<Self>),
+    ) -> Vec<(&'static str, Amount)> {
         for (number, stream) in payload.iter().enumerate() {
             if stream.entries.is_empty() {
                 continue;
@@ -92,6 +97,7 @@ impl Protocol for Push {
                 give(target, whole.clone());
             }
         }
+        Vec::new()
     }
 
     fn shrink(&self) {

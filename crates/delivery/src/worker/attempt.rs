@@ -76,6 +76,10 @@ impl<P: Protocol> Worker<P> {
                     self.delivered(request, body.len() as u64);
                     return Attempted::Settled;
                 }
+                Verdict::Partly { rejected } => {
+                    self.partly(request, body.len() as u64, rejected, &outcome);
+                    return Attempted::Settled;
+                }
                 Verdict::Refused { too_large } => {
                     self.endpoint.troubles().over(self.endpoint.title(), self.number);
                     return Attempted::Refused {

@@ -89,6 +89,24 @@ impl<P: Protocol> Worker<P> {
         self.endpoint.troubles().over(self.endpoint.title(), self.number);
     }
 
+    /// The endpoint has thrown away so many entries of a request, which it does not name: the last ones are counted, and there is neither
+    /// a dead letter nor an example.
+    pub(super) fn partly(&mut self, request: Request<P>, size: u64, rejected: u64, outcome: &Outcome) {
+        let kept = request.entries().saturating_sub(rejected);
+        let (kept, gone) = request.divide(kept);
+        if gone.entries() > 0 {
+            self.settle_pending(gone.amount());
+            let (entries, reason) = (gone.entries(), P::WORDS.refused);
+            self.meter(&gone.tenant)
+                .dropped(reason, entries, gone.bytes(), Some(&gone));
+            self.endpoint
+                .troubles()
+                .rejected(self.endpoint.title(), &outcome.message, entries);
+            gone.rejected(Fate::Rejected, reason);
+        }
+        self.delivered(kept, size);
+    }
+
     /// The endpoint refuses the entries of a request for what they are: they go to the dead-letter log.
     pub(super) async fn bury(&mut self, request: Request<P>, outcome: &Outcome) {
         let fate = match self.endpoint.bury(&request, outcome).await {

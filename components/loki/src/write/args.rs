@@ -28,7 +28,7 @@ impl Arguments {
         let mut found = Vec::new();
         for (n, endpoint) in self.endpoints.iter().enumerate() {
             let block = format!("endpoint#{n}");
-            let name = super::push::name(endpoint);
+            let name = endpoint.title();
             if let Some(attempts) = endpoint.max_backoff_retries.filter(|attempts| *attempts > 0) {
                 let text = format!("gives up after {attempts} attempts at {name}, by max_backoff_retries");
                 found.push(Caveat::best_effort(text).at(&block, "max_backoff_retries"));
@@ -102,6 +102,42 @@ pub struct EndpointArgs {
 }
 
 impl EndpointArgs {
+    /// The name of the endpoint in messages.
+    pub(super) fn title(&self) -> String {
+        if self.name.is_empty() {
+            self.host()
+        } else {
+            self.name.clone()
+        }
+    }
+
+    /// Host and port, as metrics name the endpoint.
+    pub(super) fn host(&self) -> String {
+        Url::parse(&self.url).map_or_else(|_| "?".to_owned(), |url| delivery::host_of(&url))
+    }
+
+    /// What the endpoint is called in the queue and in the ledger: its name, or its address without credentials.
+    pub(super) fn key(&self) -> String {
+        if !self.name.is_empty() {
+            return self.name.clone();
+        }
+        let mut key = match Url::parse(&self.url) {
+            Ok(mut url) => {
+                // Only addresses without a host refuse this, and they have no credentials.
+                let _ = url.set_username("");
+                let _ = url.set_password(None);
+                url.set_query(None);
+                url.to_string()
+            }
+            Err(_) => "?".to_owned(),
+        };
+        if !self.tenant_id.is_empty() {
+            key.push_str(" as ");
+            key.push_str(&self.tenant_id);
+        }
+        key
+    }
+
     fn validate(&self) -> Result<(), Invalid> {
         match self.problems().into_iter().next() {
             Some(error) => Err(error.into()),

@@ -1,16 +1,12 @@
 //! Metrics, with the names that Alloy's dashboards use.
 
+use super::push::Push;
+use delivery::{Meter, QUEUE_IS_FULL, RATE_LIMITED, Request};
 use promtext::{Counter, CounterVec, Histogram, HistogramVec, RegisterError, Registry, exponential_buckets};
 use std::sync::Arc;
 
 /// The endpoint refused entries for good.
 pub(super) const INGESTER_ERROR: &str = "ingester_error";
-/// Status 429 and no further attempts.
-pub(super) const RATE_LIMITED: &str = "rate_limited";
-/// A shard is full and `block_on_overflow` is off.
-pub(super) const QUEUE_IS_FULL: &str = "queue_is_full";
-/// The endpoint is gone from the configuration and did not take what was left for it.
-pub(super) const ENDPOINT_REMOVED: &str = "endpoint_removed";
 
 /// Reasons that have a series from the beginning; the two that never count are there because dashboards know them.
 const REASONS: [&str; 5] = [
@@ -38,11 +34,11 @@ pub(super) struct TenantMetrics {
     metrics: Arc<Metrics>,
     host: String,
     tenant: String,
-    pub(super) sent_bytes: Counter,
-    pub(super) sent_entries: Counter,
-    pub(super) batch_retries: Counter,
-    pub(super) request_size: Histogram,
-    pub(super) latency: Histogram,
+    sent_bytes: Counter,
+    sent_entries: Counter,
+    batch_retries: Counter,
+    request_size: Histogram,
+    latency: Histogram,
 }
 
 impl Metrics {
@@ -113,20 +109,35 @@ impl Metrics {
     }
 }
 
-impl TenantMetrics {
-    /// Counts entries that were given up.
-    pub(super) fn dropped(&self, reason: &str, entries: u64, bytes: u64) {
-        let labels = &[self.host.as_str(), &self.tenant, reason];
-        self.metrics.dropped_entries.with(labels).add(entries);
-        self.metrics.dropped_bytes.with(labels).add(bytes);
-    }
-
-    /// Counts an attempt.
-    pub(super) fn attempted(&self, status: Option<u16>, seconds: f64) {
+impl Meter<Push> for TenantMetrics {
+    fn attempted(&self, status: Option<u16>, seconds: f64) {
         let status = status.map_or_else(|| "-1".to_owned(), |status| status.to_string());
         self.metrics
             .request_duration
             .with(&[&status, &self.host, &self.tenant])
             .observe(seconds);
+    }
+
+    fn retried(&self) {
+        self.batch_retries.inc();
+    }
+
+    fn delivered(&self, entries: u64, body_bytes: u64, _: Option<&Request<Push>>) {
+        self.sent_bytes.add(body_bytes);
+        self.sent_entries.add(entries);
+    }
+
+    fn dropped(&self, reason: &str, entries: u64, bytes: u64, _: Option<&Request<Push>>) {
+        let labels = &[self.host.as_str(), &self.tenant, reason];
+        self.metrics.dropped_entries.with(labels).add(entries);
+        self.metrics.dropped_bytes.with(labels).add(bytes);
+    }
+
+    fn request_size(&self, bytes: u64) {
+        self.request_size.observe(bytes as f64);
+    }
+
+    fn latency(&self, seconds: f64) {
+        self.latency.observe(seconds);
     }
 }

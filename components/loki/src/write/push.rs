@@ -1,204 +1,205 @@
-//! One attempt to push, and what its answer means.
+//! Entries as Loki takes them: by stream, in push requests.
 
 use super::args::EndpointArgs;
+use super::metrics::{INGESTER_ERROR, Metrics, TenantMetrics};
+use super::streams::{Stream, StreamCache};
 use bytes::Bytes;
-use component::{Error, Result};
-use host::{Clock, Host};
-use net::{Client, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Url, retry_after};
-use std::time::Duration;
+use delivery::{Decoded, EntryRef, Piece, Protocol, Request, Slice, Target, Words};
+use lokipush::{Compressor, Encoder, Limits, PushRequest};
+use serde_json::{Map, Value};
+use signals::{Amount, Entry, Labels, LogStream, Logs, Metadata};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes of an answer that are kept for messages.
-const ANSWER_LIMIT: usize = 4096;
-/// Characters of an answer in messages.
-const TEXT_LIMIT: usize = 300;
-const USER_AGENT: &str = concat!("Invar/", env!("CARGO_PKG_VERSION"));
+/// Bytes of a decoded request; more does not fit into a record of the queue.
+const LARGEST: usize = 1 << 30;
 
-/// Sends requests to one endpoint.
-pub(super) struct Pusher {
-    client: Client,
-    url: Url,
-    fixed: HeaderMap,
-    custom: HeaderMap,
-    timeout: Duration,
-    retry_on_429: bool,
+/// Loki's push protocol, with the labels that all entries get.
+pub(super) struct Push {
+    streams: Mutex<StreamCache>,
 }
 
-/// What became of an attempt.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    /// Status of the answer, if there was one.
-    pub(super) status: Option<StatusCode>,
-    /// For people: `answers 503 Service Unavailable: text`, `cannot be reached: connection refused`.
-    pub(super) message: String,
-    /// What to do.
-    pub(super) verdict: Verdict,
-}
-
-/// What an answer asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It has the entries.
-    Delivered,
-    /// The same request may succeed later, not before this time.
-    Later(Option<Duration>),
-    /// The same request will succeed when someone has corrected a configuration, here or there.
-    Hold,
-    /// At least one of the entries is not acceptable.
-    Refused {
-        /// There are too many of them, or one is too large.
-        too_large: bool,
-    },
-    /// All of the entries are to be dropped: rate limited, and the configuration says not to try again.
-    Limited,
-}
-
-impl Pusher {
-    pub(super) fn new(args: &EndpointArgs, host: &Host) -> Result<Self> {
-        let client = Client::pushing(&args.http, host.fs.clone())
-            .map_err(|error| Error::caused(format!("endpoint {:?}", name(args)), error))?;
-        let url = Url::parse(&args.url).map_err(|error| Error::caused("url", error))?;
-        let mut fixed = HeaderMap::new();
-        let agent = format!("{USER_AGENT} ({})", std::env::consts::OS);
-        for (name, value) in [
-            ("content-type", "application/x-protobuf"),
-            ("content-encoding", "snappy"),
-            ("user-agent", agent.as_str()),
-        ] {
-            let value = HeaderValue::from_str(value).map_err(|error| Error::caused(name, error))?;
-            fixed.insert(HeaderName::from_static(name), value);
+impl Push {
+    /// The protocol with labels for entries that do not have them.
+    pub(super) fn new(external_labels: BTreeMap<String, String>) -> Self {
+        Push {
+            streams: Mutex::new(StreamCache::new(external_labels)),
         }
-        let mut custom = HeaderMap::new();
-        for (name, value) in &args.headers {
-            let key = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|error| Error::caused(format!("header {name:?}"), error))?;
-            let mut value =
-                HeaderValue::from_str(value).map_err(|error| Error::caused(format!("header {name:?}"), error))?;
-            value.set_sensitive(true);
-            custom.append(key, value);
-        }
-        Ok(Pusher {
-            client,
-            url,
-            fixed,
-            custom,
-            timeout: args.remote_timeout.as_std(),
-            retry_on_429: args.retry_on_http_429,
-        })
     }
 
-    /// Host and port, as metrics name the endpoint.
-    pub(super) fn host(&self) -> String {
-        host_of(&self.url)
+    fn stream(&self, labels: &Labels) -> Arc<Stream> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).get(labels)
+    }
+}
+
+/// Buffers for encoding, reused.
+#[derive(Default)]
+pub(super) struct Encoding {
+    encoder: Encoder,
+    compressor: Compressor,
+}
+
+/// Size of an entry as `batch_size` counts it.
+fn size(entry: &Entry) -> u64 {
+    let pairs = entry.metadata.pairs();
+    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    lokipush::entry::size(&entry.line, pairs) as u64
+}
+
+/// All entries of a stream of a batch.
+fn piece(stream: Arc<Stream>, number: usize, entries: &[Entry]) -> Piece<Push> {
+    Piece {
+        stream,
+        selection: number,
+        range: 0..entries.len(),
+        amount: Amount {
+            items: entries.len() as u64,
+            bytes: entries.iter().map(size).sum(),
+        },
+    }
+}
+
+fn entries(slice: Slice<'_, Push>) -> &[Entry] {
+    &slice.payload[*slice.selection].entries[slice.range]
+}
+
+impl Protocol for Push {
+    type Payload = Logs;
+    type Stream = Arc<Stream>;
+    /// Number of a stream of the batch.
+    type Selection = usize;
+    type Settings = EndpointArgs;
+    type Encoding = Encoding;
+    type Metrics = Metrics;
+    type Meter = TenantMetrics;
+    type Error = lokipush::Error;
+
+    const WORDS: Words = Words {
+        entries: "entries",
+        refused: INGESTER_ERROR,
+        batch_bytes: "batch_size",
+        max_retries: "max_backoff_retries",
+    };
+
+    fn cut(
+        &self,
+        payload: &Logs,
+        targets: &[Arc<Target<Self>>],
+        mut give: impl FnMut(usize, Piece<Self>),
+    ) -> Vec<(&'static str, Amount)> {
+        for (number, stream) in payload.iter().enumerate() {
+            if stream.entries.is_empty() {
+                continue;
+            }
+            let whole = piece(self.stream(&stream.labels), number, &stream.entries);
+            for target in 0..targets.len() {
+                give(target, whole.clone());
+            }
+        }
+        Vec::new()
     }
 
-    /// Sends a body for a tenant.
-    pub(super) async fn push(&self, tenant: &str, body: Bytes, clock: &dyn Clock) -> Outcome {
-        let mut headers = self.fixed.clone();
-        if !tenant.is_empty() {
-            match HeaderValue::from_bytes(tenant.as_bytes()) {
-                Ok(value) => {
-                    headers.insert(HeaderName::from_static("x-scope-orgid"), value);
-                }
-                Err(_) => {
-                    return Outcome {
-                        status: None,
-                        message: format!("cannot be asked for tenant {tenant:?}, which is not the text of a header"),
-                        verdict: Verdict::Refused { too_large: false },
-                    };
+    fn shrink(&self) {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn entries<'a>(slice: Slice<'a, Self>) -> impl Iterator<Item = (usize, u64)> + 'a {
+        let start = slice.range.start;
+        let sizes = entries(slice).iter().map(size);
+        sizes.enumerate().map(move |(at, size)| (start + at, size))
+    }
+
+    fn list(selection: &usize) -> usize {
+        *selection
+    }
+
+    fn size(payload: &Logs, list: usize, index: usize) -> u64 {
+        payload[list].entries[index].size()
+    }
+
+    /// A snappy block of protobuf. Fails beyond 4 GiB.
+    fn encode(_: &Target<Self>, encoding: &mut Encoding, request: &Request<Self>) -> Result<Bytes, lokipush::Error> {
+        let encoder = &mut encoding.encoder;
+        encoder.clear();
+        for (stream, slices) in request.groups() {
+            encoder.begin_stream(&stream.text);
+            for entry in slices.flat_map(entries) {
+                let pairs = entry.metadata.pairs();
+                if pairs.is_empty() {
+                    encoder.plain_entry(entry.timestamp, &entry.line);
+                } else {
+                    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                    encoder.entry(entry.timestamp, &entry.line, pairs);
                 }
             }
         }
-        for (name, value) in &self.custom {
-            if !self.fixed.contains_key(name) && (tenant.is_empty() || name.as_str() != "x-scope-orgid") {
-                headers.append(name, value.clone());
-            }
+        let body = encoding.compressor.compress(encoder.finish())?;
+        Ok(Bytes::copy_from_slice(body))
+    }
+
+    fn shrink_encoding(encoding: &mut Encoding, keep: usize) {
+        if encoding.encoder.len() > keep || keep == 0 {
+            *encoding = Encoding::default();
         }
-        let request = net::Request {
-            method: Method::POST,
-            url: self.url.clone(),
-            headers,
-            body,
-            timeout: self.timeout,
+    }
+
+    fn decode(_: &Target<Self>, body: &Bytes, tenant: &Arc<str>) -> Result<Decoded<Self>, lokipush::Error> {
+        let message = Bytes::from(lokipush::decompress(body, LARGEST)?);
+        let limits = Limits {
+            max_bytes: LARGEST,
+            max_entries: usize::MAX,
         };
-        match self.client.send(request, ANSWER_LIMIT).await {
-            Ok(answer) => {
-                let wait = answer
-                    .header("retry-after")
-                    .and_then(|value| retry_after(value, clock.now()));
-                Outcome {
-                    status: Some(answer.status),
-                    message: message(answer.status, &answer.text()),
-                    verdict: verdict(answer.status, wait, self.retry_on_429),
-                }
-            }
-            Err(error) => Outcome {
-                status: None,
-                message: format!("cannot be reached: {error}"),
-                verdict: Verdict::Later(None),
-            },
+        let decoded = PushRequest::from_protobuf(&message, limits)?;
+        let mut payload = Vec::new();
+        let mut pieces = Vec::new();
+        for (number, stream) in decoded.streams.into_iter().enumerate() {
+            let known = Stream::new(stream.labels.text().into_owned(), Some(tenant.clone()));
+            let entries = stream.entries.into_iter().map(|entry| Entry {
+                timestamp: entry.timestamp,
+                line: match entry.line {
+                    Cow::Borrowed(line) => message.slice_ref(line),
+                    Cow::Owned(line) => line.into(),
+                },
+                metadata: Metadata::from_pairs(entry.metadata),
+            });
+            let entries: Vec<Entry> = entries.collect();
+            pieces.push(piece(Arc::new(known), number, &entries));
+            payload.push(LogStream {
+                labels: Labels::empty(),
+                entries,
+            });
         }
+        Ok(Decoded { payload, pieces })
     }
-}
 
-/// The name of an endpoint in messages.
-pub(super) fn name(args: &EndpointArgs) -> String {
-    if args.name.is_empty() {
-        Url::parse(&args.url).map_or_else(|_| "?".to_owned(), |url| host_of(&url))
-    } else {
-        args.name.clone()
+    fn letter(entry: EntryRef<'_, Self>) -> Map<String, Value> {
+        let record = &entry.payload[*entry.selection].entries[entry.index];
+        let metadata: Map<String, Value> = record
+            .metadata
+            .pairs()
+            .iter()
+            .map(|(name, value)| (name.to_string(), Value::from(value.as_str())))
+            .collect();
+        let fields = [
+            ("stream", Value::from(entry.stream.text.as_str())),
+            ("timestamp", Value::from(gotime::format_rfc3339_nano(record.timestamp))),
+            ("line", Value::from(String::from_utf8_lossy(&record.line))),
+            ("structured_metadata", Value::from(metadata)),
+        ];
+        fields
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect()
     }
-}
 
-fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
+    fn example(entry: EntryRef<'_, Self>) -> (Labels, Bytes) {
+        let labels = lokipush::labels::parse(entry.stream.text.as_bytes()).unwrap_or_default();
+        let record = &entry.payload[*entry.selection].entries[entry.index];
+        (Labels::from_pairs(labels), record.line.clone())
     }
-}
 
-fn message(status: StatusCode, text: &str) -> String {
-    let mut text: String = text.chars().take(TEXT_LIMIT).collect();
-    if !text.is_empty() {
-        text.insert_str(0, ": ");
-    }
-    format!("answers {status}{text}")
-}
-
-fn verdict(status: StatusCode, wait: Option<Duration>, retry_on_429: bool) -> Verdict {
-    match status.as_u16() {
-        200..300 => Verdict::Delivered,
-        429 if !retry_on_429 => Verdict::Limited,
-        408 | 425 | 429 | 500.. => Verdict::Later(wait),
-        // Who asks is not known or may not, or the address is wrong: nothing is the matter with the entries.
-        401..=405 | 407 => Verdict::Hold,
-        413 => Verdict::Refused { too_large: true },
-        400..500 => Verdict::Refused { too_large: false },
-        // A redirect that is not followed, or no answer to a push at all.
-        _ => Verdict::Hold,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_status_has_its_verdict() {
-        let of = |status, retry| verdict(StatusCode::from_u16(status).expect("a status"), None, retry);
-        for status in [200, 204, 299] {
-            assert_eq!(of(status, true), Verdict::Delivered);
-        }
-        for status in [408, 425, 429, 500, 502, 503, 504, 599] {
-            assert_eq!(of(status, true), Verdict::Later(None), "{status}");
-        }
-        for status in [301, 302, 307, 401, 403, 404, 405, 407] {
-            assert_eq!(of(status, true), Verdict::Hold, "{status}");
-        }
-        for status in [400, 409, 422, 431] {
-            assert_eq!(of(status, true), Verdict::Refused { too_large: false }, "{status}");
-        }
-        assert_eq!(of(413, true), Verdict::Refused { too_large: true });
-        assert_eq!(of(429, false), Verdict::Limited);
+    fn meter(metrics: &Arc<Metrics>, target: &Target<Self>, tenant: &str) -> TenantMetrics {
+        metrics.tenant(&target.spec.host, tenant)
     }
 }

@@ -1,29 +1,36 @@
 //! Long outages in simulated time: servers that are a function, a clock that jumps.
 
 use super::args::EndpointArgs;
-use super::dead::DeadLetters;
-use super::endpoint::{Endpoint, Environment, Spec};
-use super::intake::Intake;
+use super::destination::spec;
 use super::metrics::Metrics;
-use super::push::{Outcome, Verdict};
-use super::queue::Queue;
-use super::supervisor::{Command, Supervisor};
-use super::upkeep::{Gauges, Upkeep};
+use super::push::Push;
 use bytes::Bytes;
 use component::{BoxFuture, CancellationToken, QueuePolicy};
+use delivery::{Destination, Outcome, Sender, Spec, Surroundings, Target, Transport, Verdict};
 use host::Host;
 use promtext::Registry;
-use signals::{Amount, Budget, Due, Entry, FanOut, Labels, Ledger, LogBatch, LogStream, Receiver};
+use signals::{Amount, Budget, Entry, FanOut, Labels, Ledger, LogBatch, LogStream};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use value::Block;
 
 /// Answers a push to an endpoint by its key.
-pub(super) type Script = Arc<dyn Fn(&str, Bytes) -> BoxFuture<'static, Outcome> + Send + Sync>;
+type Script = Arc<dyn Fn(&str, Bytes) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// The way to an endpoint that a script answers for.
+struct Scripted {
+    key: String,
+    script: Script,
+}
+
+impl Transport for Scripted {
+    fn push<'a>(&'a self, _: &'a str, body: Bytes) -> BoxFuture<'a, Outcome> {
+        (self.script)(&self.key, body)
+    }
+}
 
 fn outcome(verdict: Verdict) -> Outcome {
     Outcome {
@@ -70,55 +77,45 @@ struct World {
 impl World {
     fn new(data: &Path, names: &[&str], script: Script) -> World {
         let (ledger, registry) = (Ledger::default(), Registry::new());
-        let environment = Arc::new(Environment {
+        let metrics = Metrics::new(&registry).unwrap();
+        let surroundings = Surroundings {
+            id: Arc::from("loki.write.x"),
+            data_path: data.to_owned(),
             host: Host::real(),
             budget: Budget::new(64 << 20),
-            metrics: Metrics::new(&registry).unwrap(),
-            span: tracing::Span::none(),
-            id: Arc::from("loki.write.x"),
             ledger: ledger.clone(),
-            queue: Queue::new(data.join("queue"), QueuePolicy::default(), Host::real().clock),
-            dead: DeadLetters::new(data.join("dead-letters"), QueuePolicy::default(), Host::real().clock),
-            gauges: Gauges::new(&registry).unwrap(),
-            script: Some(script),
-            due: Due::default(),
-        });
-        let (commands, orders) = mpsc::unbounded_channel();
-        let endpoints: Vec<Arc<Endpoint>> = names
-            .iter()
-            .map(|name| {
-                let args = EndpointArgs {
-                    url: format!("http://{name}/"),
-                    ..EndpointArgs::defaults()
-                };
-                let spec = Spec {
-                    args,
-                    max_streams: None,
-                    key: (*name).to_owned(),
-                };
-                Endpoint::new(spec, environment.clone()).unwrap()
-            })
-            .collect();
-        for endpoint in &endpoints {
-            let start = Command::Start {
-                endpoint: endpoint.clone(),
-                before: Vec::new(),
+            registry,
+            span: tracing::Span::none(),
+            policy: QueuePolicy::default(),
+        };
+        let destinations = names.iter().map(|name| {
+            let args = EndpointArgs {
+                url: format!("http://{name}/"),
+                ..EndpointArgs::defaults()
             };
-            assert!(commands.send(start).is_ok());
-        }
-        let intake = Arc::new(Intake::new(endpoints, BTreeMap::new()));
-        let out = FanOut::new(&ledger, "source");
-        out.set(vec![Receiver {
-            owner: Arc::from("loki.write.x"),
-            sink: intake.clone(),
-        }]);
-        let stop = CancellationToken::new();
-        let supervisor = Supervisor::new(intake, Upkeep::new(&environment));
-        let stopped = stop.clone();
-        let running = tokio::spawn(async move {
-            let _commands = commands;
-            supervisor.run(orders, stopped).await;
+            let key = (*name).to_owned();
+            let scripted = Scripted {
+                key: key.clone(),
+                script: script.clone(),
+            };
+            Destination {
+                target: Target {
+                    spec: Spec {
+                        key,
+                        ..spec(&args, None)
+                    },
+                    settings: args,
+                },
+                connect: Box::new(|_| Ok(Arc::new(scripted))),
+            }
         });
+        let push = Push::new(BTreeMap::new());
+        let sender = Sender::new(surroundings, metrics, push, destinations.collect()).unwrap();
+        let out = FanOut::new(&ledger, "source");
+        out.set(vec![sender.receiver()]);
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let running = tokio::spawn(async move { sender.run(stopped).await.unwrap() });
         World {
             out,
             ledger,

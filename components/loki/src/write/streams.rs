@@ -1,5 +1,6 @@
 //! From labels to what a push says of a stream.
 
+use delivery::{StreamKey, stable_hash};
 use hashbrown::HashMap;
 use signals::Labels;
 use smol_str::SmolStr;
@@ -12,7 +13,7 @@ const TENANT_LABEL: &str = "__tenant_id__";
 const GENERATION: usize = 4096;
 
 /// A stream as Loki sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stream {
     /// `{a="x", b="y"}`, without labels that start with two underscores.
     pub(super) text: String,
@@ -22,22 +23,28 @@ pub(super) struct Stream {
     pub(super) hash: u64,
 }
 
-/// FNV-1a: queues on disk hold it, so it may not depend on a version or a machine.
-pub(super) fn hash(text: &[u8]) -> u64 {
-    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325, fold);
-    // Shards are chosen by its low bits.
-    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (hash >> 29)
-}
-
 impl Stream {
     /// A stream by what a push says of it.
     pub(super) fn new(text: String, tenant: Option<Arc<str>>) -> Self {
         Stream {
-            hash: hash(text.as_bytes()),
+            hash: stable_hash(text.as_bytes()),
             tenant,
             text,
         }
+    }
+}
+
+impl StreamKey for Stream {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+
+    fn tenant(&self) -> Option<&Arc<str>> {
+        self.tenant.as_ref()
     }
 }
 

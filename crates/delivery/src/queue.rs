@@ -3,7 +3,7 @@
 //! One log for all endpoints, each with a cursor of its own. It is opened, and its folder made, when the first request is stored; while
 //! every endpoint takes its requests nothing touches the disk.
 
-use super::streams::hash;
+use crate::protocol::stable_hash;
 use bytes::{Buf, Bytes};
 use component::{QueuePolicy, QueueSync};
 use hashbrown::HashMap;
@@ -17,17 +17,10 @@ use tokio::sync::Notify;
 use wal::{Append, Durability, OnFull, Options, Reader, RealDisk, Targets, Trim, Wal};
 
 /// Records that are a tenant and the body of a push.
-pub(super) const PUSH: u16 = 1;
-
-/// What `wal.enabled` adds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct GiveUp {
-    /// When the queue is full, entries that wait for longer than this make room.
-    pub(super) after: Duration,
-}
+pub(crate) const PUSH: u16 = 1;
 
 /// The queue. Its calls block.
-pub(super) struct Queue {
+pub(crate) struct Queue {
     dir: PathBuf,
     policy: QueuePolicy,
     clock: Arc<dyn Clock>,
@@ -44,27 +37,37 @@ struct State {
     cursors: BTreeMap<String, String>,
     /// Cursors whose backlog is in the ledger.
     accounted: BTreeSet<String>,
-    give_up: Option<GiveUp>,
+    /// When the queue is full, entries that wait for longer than this make room.
+    give_up: Option<Duration>,
     /// By cursor.
     parts: BTreeMap<String, Parts>,
     closed: bool,
 }
 
-/// Bodies that are left of records, by their number.
-pub(super) type Parts = HashMap<u64, Vec<Bytes>>;
+/// What is left of records that were settled in part, by their number.
+pub(crate) type Parts = HashMap<u64, Rest>;
+
+/// What is left of a record.
+#[derive(Default)]
+pub(crate) struct Rest {
+    /// Requests that have its entries without those that have their fate.
+    pub(crate) bodies: Vec<Bytes>,
+    /// The ledger knows that the others have their fate. After a start it does not: the whole record came into it.
+    pub(crate) counted: bool,
+}
 
 /// A request to store.
-pub(super) struct Stored<'a> {
-    pub(super) keys: &'a [u64],
-    pub(super) entries: usize,
-    pub(super) bytes: u64,
-    pub(super) tenant: &'a str,
-    pub(super) body: &'a [u8],
+pub(crate) struct Stored<'a> {
+    pub(crate) keys: &'a [u64],
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    pub(crate) tenant: &'a str,
+    pub(crate) body: &'a [u8],
 }
 
 impl Queue {
     /// A queue in `dir`, which need not be there.
-    pub(super) fn new(dir: PathBuf, policy: QueuePolicy, clock: Arc<dyn Clock>) -> Arc<Queue> {
+    pub(crate) fn new(dir: PathBuf, policy: QueuePolicy, clock: Arc<dyn Clock>) -> Arc<Queue> {
         Arc::new(Queue {
             dir,
             policy,
@@ -80,33 +83,33 @@ impl Queue {
     }
 
     /// Whether there is a queue at all.
-    pub(super) fn is_enabled(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.policy.max_bytes > 0
     }
 
     /// Waits until the log is opened, if it is not.
-    pub(super) async fn opened(&self) {
+    pub(crate) async fn opened(&self) {
         self.opened.notified().await;
     }
 
     /// Whether the log is open.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.lock().log.is_some()
     }
 
     /// Whether something was stored, now or before the last start.
-    pub(super) fn exists(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         self.is_enabled() && (self.lock().log.is_some() || self.dir.is_dir())
     }
 
-    /// What `wal.enabled` says now.
-    pub(super) fn set_give_up(&self, give_up: Option<GiveUp>) {
+    /// When the queue is full, entries that wait for longer than this make room; if nothing is said, sources wait.
+    pub(crate) fn set_give_up(&self, give_up: Option<Duration>) {
         self.lock().give_up = give_up;
     }
 
     /// The cursor of an endpoint from now on: its own; or that of the endpoint whose place it takes; or, if it is new, one that was left
     /// behind by an endpoint which the configuration, whose endpoints are `all`, does not have any more.
-    pub(super) fn claim(&self, own: &str, predecessor: Option<&str>, all: &[String]) -> String {
+    pub(crate) fn claim(&self, own: &str, predecessor: Option<&str>, all: &[String]) -> String {
         // What cannot be opened now is said at the first append.
         let log = if self.exists() { self.open().ok() } else { None };
         let mut state = self.lock();
@@ -133,17 +136,17 @@ impl Queue {
     }
 
     /// The endpoint is gone; its cursor stays.
-    pub(super) fn release(&self, own: &str) {
+    pub(crate) fn release(&self, own: &str) {
         self.lock().cursors.remove(own);
     }
 
     /// Whether the backlog of a cursor has to be brought into the ledger; false from the second call on.
-    pub(super) fn account(&self, cursor: &str) -> bool {
+    pub(crate) fn account(&self, cursor: &str) -> bool {
         self.lock().accounted.insert(cursor.to_owned())
     }
 
     /// The log, opened if it is not.
-    pub(super) fn open(&self) -> Result<Wal, wal::Error> {
+    pub(crate) fn open(&self) -> Result<Wal, wal::Error> {
         let mut state = self.lock();
         if let Some(log) = &state.log {
             return Ok(log.clone());
@@ -172,7 +175,7 @@ impl Queue {
     }
 
     /// Appends a request for one endpoint. It is durable, as far as the policy asks, when this returns its number.
-    pub(super) fn append(&self, cursor: &str, stored: &Stored<'_>) -> Result<u64, wal::Error> {
+    pub(crate) fn append(&self, cursor: &str, stored: &Stored<'_>) -> Result<u64, wal::Error> {
         let log = self.open()?;
         let tenant = stored.tenant.as_bytes();
         let length = u16::try_from(tenant.len()).map_err(|_| wal::Error::Invalid("the tenant's name is too long"))?;
@@ -187,7 +190,7 @@ impl Queue {
         match log.append(&append) {
             Err(wal::Error::Full { .. }) => {
                 let give_up = self.lock().give_up;
-                let Some(GiveUp { after }) = give_up else {
+                let Some(after) = give_up else {
                     return log.append(&append);
                 };
                 let after = i64::try_from(after.as_nanos()).unwrap_or(i64::MAX);
@@ -203,43 +206,43 @@ impl Queue {
     }
 
     /// Reads what one endpoint has not taken, from the beginning.
-    pub(super) fn reader(&self, cursor: &str) -> Result<Reader, wal::Error> {
+    pub(crate) fn reader(&self, cursor: &str) -> Result<Reader, wal::Error> {
         let reader = self.open()?.cursor(cursor)?;
         reader.rewind();
         Ok(reader)
     }
 
     fn parts_path(&self, cursor: &str) -> PathBuf {
-        self.dir.join(format!("parts-{:016x}", hash(cursor.as_bytes())))
+        self.dir.join(format!("parts-{:016x}", stable_hash(cursor.as_bytes())))
     }
 
     /// Notes what is left of records that were settled in part when their endpoint stopped, so that nothing is sent twice.
-    pub(super) fn save_parts(&self, cursor: &str, parts: Parts) {
+    pub(crate) fn save_parts(&self, cursor: &str, parts: Parts) {
         self.lock().parts.insert(cursor.to_owned(), parts);
     }
 
-    /// What [`save_parts`](Queue::save_parts) has noted, once; and whether that was before the last start.
-    pub(super) fn take_parts(&self, cursor: &str) -> (Parts, bool) {
+    /// What [`save_parts`](Queue::save_parts) has noted, once.
+    pub(crate) fn take_parts(&self, cursor: &str) -> Parts {
         if let Some(parts) = self.lock().parts.remove(cursor) {
-            return (parts, false);
+            return parts;
         }
         let path = self.parts_path(cursor);
         let Ok(content) = RealFs.read(&path) else {
-            return (Parts::new(), true);
+            return Parts::new();
         };
         // What cannot be removed would be taken for the rest of another record after the next start.
         if RealFs.remove_file(&path).is_err() {
-            return (Parts::new(), true);
+            return Parts::new();
         }
-        (read_parts(content.into()), true)
+        read_parts(content.into())
     }
 
     /// Writes what is left of interrupted records for the next start.
     fn write_parts(&self, parts: BTreeMap<String, Parts>) {
         for (cursor, parts) in parts {
             let mut content = Vec::new();
-            for (number, bodies) in parts {
-                for body in bodies {
+            for (number, rest) in parts {
+                for body in rest.bodies {
                     content.extend_from_slice(&number.to_le_bytes());
                     content.extend_from_slice(&(body.len() as u64).to_le_bytes());
                     content.extend_from_slice(&body);
@@ -252,7 +255,7 @@ impl Queue {
     }
 
     /// Cursors that no endpoint of the configuration has.
-    pub(super) fn orphans(&self) -> Vec<String> {
+    pub(crate) fn orphans(&self) -> Vec<String> {
         let state = self.lock();
         let Some(log) = &state.log else { return Vec::new() };
         let mut names = log.cursors();
@@ -261,7 +264,7 @@ impl Queue {
     }
 
     /// Forgets an endpoint and what it has not taken.
-    pub(super) fn remove(&self, cursor: &str) {
+    pub(crate) fn remove(&self, cursor: &str) {
         let mut state = self.lock();
         state.accounted.remove(cursor);
         if let Some(log) = &state.log {
@@ -271,17 +274,17 @@ impl Queue {
     }
 
     /// A record was settled.
-    pub(super) fn touch(&self) {
+    pub(crate) fn touch(&self) {
         self.touched.store(true, Ordering::Relaxed);
     }
 
     /// Whether records were settled since the last call.
-    pub(super) fn take_touched(&self) -> bool {
+    pub(crate) fn take_touched(&self) -> bool {
         self.touched.swap(false, Ordering::Relaxed)
     }
 
     /// What has to be done from time to time.
-    pub(super) fn maintain(&self) -> Option<wal::Stats> {
+    pub(crate) fn maintain(&self) -> Option<wal::Stats> {
         let log = self.lock().log.clone()?;
         if let Err(error) = log.maintain() {
             tracing::warn!(error = %error, "the queue's cursors cannot be saved; after a crash more entries would be sent again");
@@ -293,7 +296,7 @@ impl Queue {
     }
 
     /// Makes everything durable and gives the log up.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let (log, parts) = {
             let mut state = self.lock();
             state.closed = true;
@@ -320,13 +323,14 @@ fn read_parts(mut content: Bytes) -> Parts {
         && let Some(length) = number(&mut content).and_then(|length| usize::try_from(length).ok())
         && length <= content.len()
     {
-        parts.entry(record).or_default().push(content.split_to(length));
+        let rest = parts.entry(record).or_default();
+        rest.bodies.push(content.split_to(length));
     }
     parts
 }
 
 /// Tenant and body of a record.
-pub(super) fn open_payload(payload: &Bytes) -> Option<(Arc<str>, Bytes)> {
+pub(crate) fn open_payload(payload: &Bytes) -> Option<(Arc<str>, Bytes)> {
     let length = usize::from(u16::from_le_bytes(payload.get(..2)?.try_into().ok()?));
     let tenant = std::str::from_utf8(payload.get(2..2 + length)?).ok()?;
     Some((Arc::from(tenant), payload.slice(2 + length..)))

@@ -1,10 +1,11 @@
 //! Keeps the workers of all endpoints running, and sees to it that they end in order.
 
-use super::endpoint::Endpoint;
-use super::intake::Intake;
-use super::request::Item;
-use super::shard::Order;
-use super::upkeep::{UPKEEP, Upkeep};
+use crate::endpoint::Endpoint;
+use crate::intake::Intake;
+use crate::protocol::Protocol;
+use crate::request::Item;
+use crate::shard::Order;
+use crate::upkeep::{UPKEEP, Upkeep};
 use component::CancellationToken;
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -13,39 +14,39 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 /// A change of the endpoints.
-pub(super) enum Command {
+pub(crate) enum Command<P: Protocol> {
     /// A new endpoint starts, with what is left of those before it.
     Start {
         /// The new one.
-        endpoint: Arc<Endpoint>,
+        endpoint: Arc<Endpoint<P>>,
         /// Those whose place it takes.
-        before: Vec<Arc<Endpoint>>,
+        before: Vec<Arc<Endpoint<P>>>,
     },
     /// An endpoint goes and has no successor.
     Remove {
         /// The one that goes.
-        endpoint: Arc<Endpoint>,
+        endpoint: Arc<Endpoint<P>>,
     },
 }
 
 /// The workers of an endpoint. Dropping it ends them at once and hands back what they hold.
-struct Task {
-    endpoint: Arc<Endpoint>,
+struct Task<P: Protocol> {
+    endpoint: Arc<Endpoint<P>>,
     /// Endpoints that may still be on their last attempt.
-    before: Vec<Arc<Endpoint>>,
-    handle: AbortOnDropHandle<Vec<Item>>,
+    before: Vec<Arc<Endpoint<P>>>,
+    handle: AbortOnDropHandle<Vec<Item<P>>>,
 }
 
-impl Task {
+impl<P: Protocol> Task<P> {
     /// What is left when the workers have ended.
-    async fn ended(&mut self) -> Vec<Item> {
+    async fn ended(&mut self) -> Vec<Item<P>> {
         let mut left = (&mut self.handle).await.unwrap_or_default();
         left.extend(self.endpoint.clear());
         left
     }
 
     /// Sends what is there for at most the drain time. Returns what is left then.
-    async fn drain(&mut self) -> Vec<Item> {
+    async fn drain(&mut self) -> Vec<Item<P>> {
         self.endpoint.order(Order::Drain);
         if let Ok(left) = tokio::time::timeout(self.endpoint.drain_timeout(), self.ended()).await {
             return left;
@@ -57,22 +58,23 @@ impl Task {
     }
 }
 
-impl Drop for Task {
+impl<P: Protocol> Drop for Task<P> {
     fn drop(&mut self) {
         self.endpoint.clear();
     }
 }
 
-pub(super) struct Supervisor {
-    intake: Arc<Intake>,
+/// Follows changes of the endpoints.
+pub(crate) struct Supervisor<P: Protocol> {
+    intake: Arc<Intake<P>>,
     upkeep: Upkeep,
-    tasks: Vec<Task>,
+    tasks: Vec<Task<P>>,
     /// Endpoints without a successor that still send what they have.
     farewells: Vec<AbortOnDropHandle<()>>,
 }
 
-impl Supervisor {
-    pub(super) fn new(intake: Arc<Intake>, upkeep: Upkeep) -> Self {
+impl<P: Protocol> Supervisor<P> {
+    pub(crate) fn new(intake: Arc<Intake<P>>, upkeep: Upkeep) -> Self {
         Supervisor {
             intake,
             upkeep,
@@ -82,7 +84,7 @@ impl Supervisor {
     }
 
     /// Follows commands until `stop`; then sends what is there within each endpoint's drain time and hands the rest back.
-    pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command<P>>, stop: CancellationToken) {
         let queue = self.upkeep.queue().clone();
         let mut tick = tokio::time::interval(UPKEEP);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -106,11 +108,11 @@ impl Supervisor {
         self.upkeep.close().await;
     }
 
-    fn follow(&mut self, command: Command) {
+    fn follow(&mut self, command: Command<P>) {
         self.farewells.retain(|farewell| !farewell.is_finished());
         match command {
             Command::Start { endpoint, before } => {
-                let mut predecessors: Vec<Task> = before.iter().filter_map(|old| self.take(old)).collect();
+                let mut predecessors: Vec<Task<P>> = before.iter().filter_map(|old| self.take(old)).collect();
                 for predecessor in &predecessors {
                     predecessor.endpoint.order(Order::Leave);
                 }
@@ -161,7 +163,7 @@ impl Supervisor {
         }
     }
 
-    fn take(&mut self, endpoint: &Arc<Endpoint>) -> Option<Task> {
+    fn take(&mut self, endpoint: &Arc<Endpoint<P>>) -> Option<Task<P>> {
         let at = self
             .tasks
             .iter()
@@ -170,7 +172,7 @@ impl Supervisor {
     }
 }
 
-impl Drop for Supervisor {
+impl<P: Protocol> Drop for Supervisor<P> {
     /// If `run` is cancelled, nobody would send what still comes.
     fn drop(&mut self) {
         self.intake.close();

@@ -1,10 +1,11 @@
 //! Entries that an endpoint refused for good: kept on disk, bounded, with what the endpoint said.
 
-use super::push::Outcome;
-use super::request::Request;
+use crate::protocol::Protocol;
+use crate::request::Request;
+use crate::transport::Outcome;
 use component::{QueuePolicy, QueueSync};
 use host::Clock;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use wal::{Append, Durability, OnFull, Options, RealDisk, Targets, Wal};
@@ -17,7 +18,7 @@ const MOST: u64 = 64 << 20;
 const CURSOR: &str = "letters";
 
 /// The dead-letter log of a component. Its calls block.
-pub(super) struct DeadLetters {
+pub(crate) struct DeadLetters {
     dir: PathBuf,
     policy: QueuePolicy,
     clock: Arc<dyn Clock>,
@@ -26,7 +27,7 @@ pub(super) struct DeadLetters {
 
 impl DeadLetters {
     /// A log in `dir`, which is made with the first letter.
-    pub(super) fn new(dir: PathBuf, policy: QueuePolicy, clock: Arc<dyn Clock>) -> Arc<DeadLetters> {
+    pub(crate) fn new(dir: PathBuf, policy: QueuePolicy, clock: Arc<dyn Clock>) -> Arc<DeadLetters> {
         Arc::new(DeadLetters {
             dir,
             policy,
@@ -36,7 +37,7 @@ impl DeadLetters {
     }
 
     /// Whether letters are kept.
-    pub(super) fn is_enabled(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.policy.max_bytes > 0
     }
 
@@ -63,7 +64,7 @@ impl DeadLetters {
     }
 
     /// Keeps letters.
-    pub(super) fn keep(&self, letters: &[Letter]) -> Result<(), wal::Error> {
+    pub(crate) fn keep(&self, letters: &[Letter]) -> Result<(), wal::Error> {
         let log = self.open()?;
         for letter in letters {
             log.append(&Append {
@@ -79,7 +80,7 @@ impl DeadLetters {
     }
 
     /// Gives the log up.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(log) = log
             && let Err(error) = log.close()
@@ -90,36 +91,30 @@ impl DeadLetters {
 }
 
 /// An entry and why it is dead.
-pub(super) struct Letter {
+pub(crate) struct Letter {
     json: String,
     bytes: u64,
 }
 
 /// The entries of a request as letters.
-pub(super) fn letters(request: &Request, endpoint: &str, outcome: &Outcome, now: i64) -> Vec<Letter> {
-    let mut letters = Vec::with_capacity(request.entries());
-    request.each_entry(|stream, entry| {
-        let metadata: Map<String, Value> = entry
-            .metadata
-            .pairs()
-            .iter()
-            .map(|(name, value)| (name.to_string(), Value::from(value.as_str())))
-            .collect();
-        let letter = json!({
-            "at": gotime::format_rfc3339_nano(now),
-            "endpoint": endpoint,
-            "tenant": &*request.tenant,
-            "status": outcome.status.map(|status| status.as_u16()),
-            "message": outcome.message,
-            "stream": stream,
-            "timestamp": gotime::format_rfc3339_nano(entry.timestamp),
-            "line": String::from_utf8_lossy(&entry.line),
-            "structured_metadata": metadata,
-        });
+pub(crate) fn letters<P: Protocol>(request: &Request<P>, endpoint: &str, outcome: &Outcome, now: i64) -> Vec<Letter> {
+    let mut letters = Vec::with_capacity(usize::try_from(request.entries()).unwrap_or_default());
+    for entry in request.each_entry() {
+        let mut letter = Map::new();
+        for (name, value) in [
+            ("at", Value::from(gotime::format_rfc3339_nano(now))),
+            ("endpoint", Value::from(endpoint)),
+            ("tenant", Value::from(&*request.tenant)),
+            ("status", Value::from(outcome.status.map(|status| status.as_u16()))),
+            ("message", Value::from(outcome.message.as_str())),
+        ] {
+            letter.insert(name.to_owned(), value);
+        }
+        letter.append(&mut P::letter(entry));
         letters.push(Letter {
-            json: letter.to_string(),
-            bytes: entry.size(),
+            json: Value::Object(letter).to_string(),
+            bytes: P::size(entry.payload, P::list(entry.selection), entry.index),
         });
-    });
+    }
     letters
 }

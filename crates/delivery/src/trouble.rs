@@ -1,6 +1,7 @@
 //! What is wrong with an endpoint, for health and for the log.
 
-use super::endpoint::Endpoint;
+use crate::endpoint::Endpoint;
+use crate::protocol::Protocol;
 use component::{Health, HealthState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,9 +11,11 @@ use tokio::time::Instant;
 const REMIND: Duration = Duration::from_secs(60);
 
 /// What keeps the shards of an endpoint from delivering.
-pub(super) struct Troubles {
+pub(crate) struct Troubles {
     shards: Mutex<Vec<Option<Trouble>>>,
     reminded: Mutex<Reminded>,
+    /// What entries are called.
+    entries: &'static str,
 }
 
 #[derive(Default)]
@@ -49,15 +52,16 @@ fn due(last: &mut Option<Instant>) -> bool {
 }
 
 impl Troubles {
-    pub(super) fn new(shards: usize) -> Self {
+    pub(crate) fn new(shards: usize, entries: &'static str) -> Self {
         Troubles {
             shards: Mutex::new(vec![None; shards]),
             reminded: Mutex::default(),
+            entries,
         }
     }
 
     /// An attempt of a shard failed and will be repeated after `pause`.
-    pub(super) fn failed(&self, endpoint: &str, shard: usize, message: &str, hold: bool, pause: Duration, now: i64) {
+    pub(crate) fn failed(&self, endpoint: &str, shard: usize, message: &str, hold: bool, pause: Duration, now: i64) {
         {
             let mut shards = lock(&self.shards);
             let Some(slot) = shards.get_mut(shard) else { return };
@@ -78,12 +82,12 @@ impl Troubles {
             due
         };
         if tell {
-            tracing::warn!(endpoint, retry_in = ?pause, "the endpoint {message}; entries are kept and sent again");
+            tracing::warn!(endpoint, retry_in = ?pause, "the endpoint {message}; {} are kept and sent again", self.entries);
         }
     }
 
     /// A shard has an answer that is about entries.
-    pub(super) fn over(&self, endpoint: &str, shard: usize) {
+    pub(crate) fn over(&self, endpoint: &str, shard: usize) {
         let ended = lock(&self.shards).get_mut(shard).and_then(Option::take);
         let Some(trouble) = ended else { return };
         let told = std::mem::take(&mut lock(&self.reminded).told);
@@ -91,13 +95,14 @@ impl Troubles {
             tracing::info!(
                 endpoint,
                 failures = trouble.failures,
-                "the endpoint takes entries again"
+                "the endpoint takes {} again",
+                self.entries
             );
         }
     }
 
     /// From now on somebody else tries what a shard could not deliver.
-    pub(super) fn moved(&self, from: usize, to: usize) {
+    pub(crate) fn moved(&self, from: usize, to: usize) {
         let mut shards = lock(&self.shards);
         let Some(trouble) = shards.get_mut(from).and_then(Option::take) else {
             return;
@@ -110,25 +115,31 @@ impl Troubles {
     }
 
     /// The queue on disk does not take entries.
-    pub(super) fn store_failed(&self, endpoint: &str, error: &str) {
+    pub(crate) fn store_failed(&self, endpoint: &str, error: &str) {
         if due(&mut lock(&self.reminded).store) {
             tracing::error!(
                 endpoint,
                 error,
-                "the queue on disk does not take entries; their sources wait"
+                "the queue on disk does not take {}; their sources wait",
+                self.entries
             );
         }
     }
 
     /// Entries were refused for good.
-    pub(super) fn rejected(&self, endpoint: &str, message: &str, entries: u64) {
+    pub(crate) fn rejected(&self, endpoint: &str, message: &str, entries: u64) {
         let dropped = {
             let mut reminded = lock(&self.reminded);
             reminded.rejected_since += entries;
             due(&mut reminded.rejected).then(|| std::mem::take(&mut reminded.rejected_since))
         };
         if let Some(entries) = dropped {
-            tracing::error!(endpoint, entries, "entries are dropped, the endpoint {message}");
+            tracing::error!(
+                endpoint,
+                entries,
+                "{} are dropped, the endpoint {message}",
+                self.entries
+            );
         }
     }
 
@@ -148,7 +159,7 @@ impl Troubles {
 /// The health of a component with these endpoints; `None` if there is nothing to say. A destination that is down or overloaded is
 /// not the collector's illness, which a restart would cure: the message says so and the state stays healthy. What takes a
 /// person to mend, such as a wrong password, is unhealthy.
-pub(super) fn health(endpoints: &[Arc<Endpoint>]) -> Option<Health> {
+pub(crate) fn health<P: Protocol>(endpoints: &[Arc<Endpoint<P>>]) -> Option<Health> {
     let mut messages = Vec::new();
     let mut first = i64::MAX;
     let mut state = HealthState::Healthy;
@@ -159,7 +170,7 @@ pub(super) fn health(endpoints: &[Arc<Endpoint>]) -> Option<Health> {
             }
             first = first.min(since);
             let since = gotime::format_rfc3339_nano(since - since.rem_euclid(1_000_000_000));
-            messages.push(format!("endpoint {:?} {message} (since {since})", endpoint.name()));
+            messages.push(format!("endpoint {:?} {message} (since {since})", endpoint.title()));
         }
     }
     (!messages.is_empty()).then(|| Health::new(state, messages.join("; "), first))

@@ -1,9 +1,10 @@
 //! What has to be done for the queue on disk from time to time.
 
-use super::dead::DeadLetters;
-use super::endpoint::{Endpoint, Environment};
-use super::metrics::ENDPOINT_REMOVED;
-use super::queue::Queue;
+use crate::ENDPOINT_REMOVED;
+use crate::dead::DeadLetters;
+use crate::endpoint::{Endpoint, Environment};
+use crate::protocol::Protocol;
+use crate::queue::Queue;
 use promtext::{Gauge, GaugeVec};
 use signals::{Amount, Fate, Ledger};
 use std::collections::BTreeMap;
@@ -12,12 +13,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How often: what was delivered since is sent again after a crash.
-pub(super) const UPKEEP: Duration = Duration::from_millis(250);
+pub(crate) const UPKEEP: Duration = Duration::from_millis(250);
 /// How often at least, also if nothing was delivered.
 const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Saves the queue's cursors, gives up what is too old or for nobody, and counts.
-pub(super) struct Upkeep {
+pub(crate) struct Upkeep {
     queue: Arc<Queue>,
     dead: Arc<DeadLetters>,
     ledger: Ledger,
@@ -31,7 +32,7 @@ pub(super) struct Upkeep {
 
 /// The queue in numbers.
 #[derive(Clone)]
-pub(super) struct Gauges {
+pub(crate) struct Gauges {
     disk: Gauge,
     items: GaugeVec,
     bytes: GaugeVec,
@@ -40,7 +41,7 @@ pub(super) struct Gauges {
 
 impl Gauges {
     /// The families.
-    pub(super) fn new(registry: &promtext::Registry) -> Result<Self, promtext::RegisterError> {
+    pub(crate) fn new(registry: &promtext::Registry) -> Result<Self, promtext::RegisterError> {
         Ok(Gauges {
             disk: registry.gauge("invar_queue_disk_bytes", "Bytes that the queue takes on disk.")?,
             items: registry.gauge_vec(
@@ -63,7 +64,7 @@ impl Gauges {
 }
 
 impl Upkeep {
-    pub(super) fn new(environment: &Environment) -> Upkeep {
+    pub(crate) fn new<P: Protocol>(environment: &Environment<P>) -> Upkeep {
         Upkeep {
             queue: environment.queue.clone(),
             dead: environment.dead.clone(),
@@ -76,12 +77,12 @@ impl Upkeep {
         }
     }
 
-    pub(super) fn queue(&self) -> &Arc<Queue> {
+    pub(crate) fn queue(&self) -> &Arc<Queue> {
         &self.queue
     }
 
     /// Once around.
-    pub(super) async fn run(&mut self, endpoints: Vec<Arc<Endpoint>>) {
+    pub(crate) async fn run<P: Protocol>(&mut self, endpoints: Vec<Arc<Endpoint<P>>>) {
         if !self.queue.take_touched() && self.last.is_some_and(|last| last.elapsed() < AT_LEAST) {
             return;
         }
@@ -135,7 +136,7 @@ impl Upkeep {
     }
 
     /// Everything has stopped.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let (queue, dead) = (self.queue.clone(), self.dead.clone());
         let closed = tokio::task::spawn_blocking(move || {
             queue.close();

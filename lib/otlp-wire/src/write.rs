@@ -184,7 +184,9 @@ pub(crate) fn any_value(out: &mut Vec<u8>, number: u32, value: AnyValue<'_>) {
 /// Appends a `KeyValue` as field `number`.
 fn key_value(out: &mut Vec<u8>, number: u32, key: &[u8], value: AnyValue<'_>) {
     push_message(out, number.into(), |out| {
-        push_bytes(out, 1, key);
+        if !key.is_empty() {
+            push_bytes(out, 1, key);
+        }
         any_value(out, 2, value);
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::view::common::{AnyValue, KeyValue};
 use crate::write;
-use protowire::{push_varint, varint_len};
+use protowire::{push_bytes, push_varint, varint_len};
 
 use super::splice::Splice;
 
@@ -159,9 +159,9 @@ impl<'e> Editable<'e> {
         }
         let buffer = &mut self.scratch.buffer;
         let start = buffer.len();
-        buffer.push(1 << 3 | 2);
-        push_varint(buffer, key.len() as u64);
-        buffer.extend_from_slice(key);
+        if !key.is_empty() {
+            push_bytes(buffer, 1, key);
+        }
         let after_key = buffer.len();
         write_value(self.src, buffer);
         let slot = |start, end| Slot {

@@ -173,8 +173,17 @@ impl<const UTF8: bool> Scanner<UTF8> {
                     at = end;
                     match slot.op {
                         // Not so deep that the tables would refuse them.
-                        Op::KeyValue if depth > 1 && is_plain::<UTF8>(content) => {}
-                        Op::AnyValue if depth > 0 && is_text::<UTF8>(content) => {}
+                        Op::KeyValue if depth > 1 && is_plain::<UTF8>(content) => {
+                            // They come one after the other.
+                            while after == start + 1
+                                && bytes.get(at) == Some(&bytes[start])
+                                && let Some((content, end)) = crate::wire::delimited(bytes, at + 1)
+                                && is_plain::<UTF8>(content)
+                            {
+                                at = end;
+                            }
+                        }
+                        Op::AnyValue if depth > 0 && is_scalar::<UTF8>(content) => {}
                         Op::Text => self.text(content)?,
                         Op::Id8 if content.len() & !8 != 0 => {
                             return self.fail(bytes, start, "a span id has neither 8 bytes nor none");
@@ -262,8 +271,8 @@ impl<const UTF8: bool> Scanner<UTF8> {
     }
 }
 
-/// Whether a `KeyValue` is a short key followed by a short text: most attributes are, and need no look at the tables.
-#[inline]
+/// Whether a `KeyValue` is a short key followed by a short value that is no message: most attributes are, and need no look at the tables.
+#[inline(always)]
 fn is_plain<const UTF8: bool>(bytes: &[u8]) -> bool {
     let [0x0a, key_len, rest @ ..] = bytes else {
         return false;
@@ -274,13 +283,23 @@ fn is_plain<const UTF8: bool>(bytes: &[u8]) -> bool {
     *key_len < 0x80
         && usize::from(*value_len) == value.len()
         && *value_len < 0x80
-        && is_text::<UTF8>(value)
+        && is_scalar::<UTF8>(value)
         && (!UTF8 || std::str::from_utf8(key).is_ok())
 }
 
-/// Whether an `AnyValue` is a short text.
-#[inline]
-fn is_text<const UTF8: bool>(bytes: &[u8]) -> bool {
-    let [0x0a, len, text @ ..] = bytes else { return false };
-    usize::from(*len) == text.len() && *len < 0x80 && (!UTF8 || std::str::from_utf8(text).is_ok())
+/// Whether an `AnyValue` is one text, truth value or number.
+#[inline(always)]
+fn is_scalar<const UTF8: bool>(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x0a, len, text @ ..] if *len < 0x80 => {
+            usize::from(*len) == text.len() && (!UTF8 || std::str::from_utf8(text).is_ok())
+        }
+        [0x10 | 0x18, ..] => get_varint(bytes, 1).is_some_and(|(_, end)| end == bytes.len()),
+        [0x21, number @ ..] => number.len() == 8,
+        [0x0a, ..] => match crate::wire::delimited(bytes, 1) {
+            Some((text, end)) => end == bytes.len() && (!UTF8 || std::str::from_utf8(text).is_ok()),
+            None => false,
+        },
+        _ => false,
+    }
 }

@@ -22,8 +22,17 @@ pub(crate) enum Value<'a> {
 }
 
 /// The tag at `bytes[at..]`: number of the field, wire type, and where the tag ends.
-#[inline]
+#[inline(always)]
 pub(crate) fn tag(bytes: &[u8], at: usize) -> Option<(u32, u8, usize)> {
+    let first = *bytes.get(at)?;
+    if (8..0x80).contains(&first) {
+        return Some((u32::from(first >> 3), first & 7, at + 1));
+    }
+    long_tag(bytes, at)
+}
+
+#[cold]
+fn long_tag(bytes: &[u8], at: usize) -> Option<(u32, u8, usize)> {
     let (tag, end) = get_varint(bytes, at)?;
     // Numbers of fields have 29 bits and begin with 1.
     let tag = u32::try_from(tag).ok().filter(|tag| *tag >= 8)?;
@@ -31,7 +40,7 @@ pub(crate) fn tag(bytes: &[u8], at: usize) -> Option<(u32, u8, usize)> {
 }
 
 /// The bytes of a field of wire type 2 whose length stands at `bytes[at..]`, and where they end.
-#[inline]
+#[inline(always)]
 pub(crate) fn delimited(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let (len, start) = get_varint(bytes, at)?;
     let end = start.checked_add(usize::try_from(len).ok()?)?;
@@ -39,7 +48,7 @@ pub(crate) fn delimited(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
 }
 
 /// The field at `bytes[at..]`: its number, value and end.
-#[inline]
+#[inline(always)]
 pub(crate) fn field(bytes: &[u8], at: usize) -> Option<(u32, Value<'_>, usize)> {
     let (number, wire, at) = tag(bytes, at)?;
     let (value, end) = match wire {
@@ -66,6 +75,7 @@ pub(crate) fn field(bytes: &[u8], at: usize) -> Option<(u32, Value<'_>, usize)> 
 }
 
 /// Where the group ends whose content begins at `bytes[at..]`.
+#[cold]
 pub(crate) fn group(bytes: &[u8], mut at: usize, number: u32, depth: u32) -> Option<usize> {
     if depth == 0 {
         return None;

@@ -45,7 +45,7 @@ pub fn put_varint(out: &mut [u8], mut at: usize, mut v: u64) -> usize {
 
 /// Reads the varint at `bytes[at..]`: its value and where it ends. `None` if it is cut off or has more than 64 bits; [`Reader::varint`]
 /// says which.
-#[inline]
+#[inline(always)]
 pub fn get_varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     let first = *bytes.get(at)?;
     if first < 0x80 {

@@ -90,15 +90,13 @@ impl<'a> Splice<'a> {
             // Most edits add a little to every record.
             self.out.reserve(self.src.len() + self.src.len() / 4);
         }
+        let (from, base) = (self.copied, self.out.len());
+        self.out.extend_from_slice(&self.src[from..to]);
+        // Messages that were entered meanwhile begin in what was just copied.
         for frame in &mut self.frames[self.begun..] {
-            self.out.extend_from_slice(&self.src[self.copied..frame.len]);
-            let tag = self.out.len() - (frame.len - frame.tag);
-            frame.copy = Some((tag, self.out.len()));
-            self.out.extend_from_slice(&self.src[frame.len..frame.content]);
-            self.copied = frame.content;
+            frame.copy = Some((base + frame.tag - from, base + frame.len - from));
         }
         self.begun = self.frames.len();
-        self.out.extend_from_slice(&self.src[self.copied..to]);
         self.copied = to;
         &mut self.out
     }

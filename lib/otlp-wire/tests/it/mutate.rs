@@ -117,8 +117,12 @@ fn rewrite(rng: &mut Rng, message: &[u8], odds: u32, depth: u32) -> Option<Vec<u
 fn boundary(rng: &mut Rng, message: &[u8]) -> Option<usize> {
     let ends = (0..=message.len()).filter(|end| {
         let mut reader = Reader::new(&message[..*end]);
-        while let Ok(Some(_)) = reader.field() {}
-        reader.is_empty()
+        loop {
+            match reader.field() {
+                Ok(Some(_)) => {}
+                end => break end.is_ok(),
+            }
+        }
     });
     let ends: Vec<_> = ends.collect();
     Some(ends[rng.usize(0..ends.len())])

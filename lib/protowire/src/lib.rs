@@ -51,10 +51,14 @@ pub fn get_varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     if first < 0x80 {
         return Some((u64::from(first), at + 1));
     }
+    let second = *bytes.get(at + 1)?;
+    if second < 0x80 {
+        return Some((u64::from(first & 0x7f) | u64::from(second) << 7, at + 2));
+    }
     get_long_varint(bytes, at)
 }
 
-/// Not inlined: numbers of one byte are what is read most often.
+/// Not inlined: numbers of one or two bytes are what is read most often.
 fn get_long_varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     let mut value = 0u64;
     for (i, byte) in bytes.get(at..)?.iter().take(MAX_VARINT).enumerate() {

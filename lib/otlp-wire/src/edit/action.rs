@@ -56,7 +56,7 @@ impl Actions {
         for action in &self.0 {
             match action {
                 Action::Set { mode, key, value } => {
-                    attributes.set(*mode, key, value.view());
+                    attributes.set_value(*mode, key, value);
                 }
                 Action::SetFrom { mode, key, from } => {
                     attributes.set_from(*mode, key, from);

@@ -1,7 +1,7 @@
 //! The attributes of one message, while they are edited.
 
 use crate::view::common::{AnyValue, KeyValue};
-use crate::write;
+use crate::write::{self, Value};
 use protowire::{push_bytes, push_varint, varint_len};
 
 use super::splice::Splice;
@@ -120,6 +120,11 @@ impl<'e> Editable<'e> {
     /// Sets a value. Returns whether it did.
     pub fn set(&mut self, mode: Mode, key: &[u8], value: AnyValue<'_>) -> bool {
         self.put(mode, key, |_, buffer| write::any_value(buffer, 2, value))
+    }
+
+    /// Sets a value that is as it will be on the wire. Returns whether it did.
+    pub fn set_value(&mut self, mode: Mode, key: &[u8], value: &Value) -> bool {
+        self.put(mode, key, |_, buffer| push_bytes(buffer, 2, value.raw()))
     }
 
     /// Adds an attribute if there is none with this key. Returns whether it did.

@@ -49,7 +49,9 @@ fn theirs(value: &Value) -> TheirValue {
         AnyValue::Bool(v) => Some(Any::BoolValue(v)),
         AnyValue::Int(v) => Some(Any::IntValue(v)),
         AnyValue::Double(v) => Some(Any::DoubleValue(v)),
-        AnyValue::String(text) => Some(Any::StringValue(String::from_utf8(text.to_vec()).unwrap())),
+        AnyValue::String(text) => Some(Any::StringValue(
+            String::from_utf8(text.to_vec()).expect("texts are UTF-8"),
+        )),
         AnyValue::Bytes(bytes) => Some(Any::BytesValue(bytes.to_vec())),
         AnyValue::Array(list) => {
             let values = list.map(|value| theirs(&Value::from(value))).collect();
@@ -59,7 +61,7 @@ fn theirs(value: &Value) -> TheirValue {
         }
         AnyValue::Map(pairs) => {
             let pairs = pairs.iter().map(|pair| KeyValue {
-                key: String::from_utf8(pair.key.to_vec()).unwrap(),
+                key: String::from_utf8(pair.key.to_vec()).expect("texts are UTF-8"),
                 value: Some(theirs(&Value::from(pair.value()))),
                 key_strindex: 0,
             });
@@ -74,7 +76,7 @@ fn theirs(value: &Value) -> TheirValue {
 
 /// What the actions mean.
 fn apply(actions: &Actions, pairs: &mut Vec<KeyValue>) {
-    let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap();
+    let text = |key: &[u8]| String::from_utf8(key.to_vec()).expect("texts are UTF-8");
     let find = |pairs: &[KeyValue], key: &[u8]| pairs.iter().position(|pair| pair.key.as_bytes() == key);
     let set =
         |pairs: &mut Vec<KeyValue>, mode: Mode, key: &[u8], value: Option<TheirValue>| match (find(pairs, key), mode) {

@@ -26,8 +26,8 @@ fn requests_are_read_cut_and_joined_as_generated_code_would() {
 
 /// What is wrong, and where.
 fn refused(signal: Signal, request: &[u8]) -> (usize, &'static str) {
-    let error = scan(signal, request).unwrap_err();
-    assert_eq!(receive(signal, request.to_vec().into()).unwrap_err(), error);
+    let error = scan(signal, request).expect_err("the request is malformed");
+    assert_eq!(receive(signal, request.to_vec().into()), Err(error));
     (error.at, error.reason)
 }
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use otlp_wire::common::AnyValue;
-use otlp_wire::edit::{Action, Actions, Mode, Verdict, records, resources};
+use otlp_wire::edit::{Action, Actions, Mode, Pair, Verdict, records, resources};
 use otlp_wire::logs::LogRecord;
 use otlp_wire::traces::Span;
-use otlp_wire::write::{Value, Writer, number};
+use otlp_wire::write::{Writer, number};
 use otlp_wire::{Rope, Signal, json, scan, scan_utf8, split};
 
 const RECORDS: usize = 1000;
@@ -114,13 +114,11 @@ fn main() {
         let payload = Rope::from(request.clone());
         let insert = Actions(vec![Action::Set {
             mode: Mode::Insert,
-            key: b"deployment.environment".as_slice().into(),
-            value: Value::from("production"),
+            pair: Pair::new(b"deployment.environment", AnyValue::String(b"production")),
         }]);
         let update = Actions(vec![Action::Set {
             mode: Mode::Update,
-            key: b"no.such.key".as_slice().into(),
-            value: Value::from("production"),
+            pair: Pair::new(b"no.such.key", AnyValue::String(b"production")),
         }]);
         measure("scan", || assert!(black_box(scan(signal, black_box(&request))).is_ok()));
         measure("scan, and texts are UTF-8", || {

@@ -115,10 +115,6 @@ impl Value {
         self.0.as_ref().into()
     }
 
-    pub(crate) fn raw(&self) -> &[u8] {
-        &self.0
-    }
-
     /// Values one after the other.
     pub fn array<'v>(values: impl IntoIterator<Item = AnyValue<'v>>) -> Self {
         Value::write(|out| {

@@ -1,8 +1,7 @@
 //! Edits that are known beforehand.
 
-use super::list::{Editable, Mode};
+use super::list::{Editable, Mode, Pair};
 use crate::view::common::KeyValue;
-use crate::write::Value;
 use std::fmt;
 
 /// One edit of attributes.
@@ -11,10 +10,8 @@ pub enum Action {
     Set {
         /// When.
         mode: Mode,
-        /// Of which attribute.
-        key: Box<[u8]>,
-        /// The value.
-        value: Value,
+        /// The attribute.
+        pair: Pair,
     },
     /// Sets the value that another attribute has; does nothing if there is none.
     SetFrom {
@@ -37,7 +34,7 @@ impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
         match self {
-            Action::Set { mode, key: name, value } => write!(f, "{mode:?} {:?} = {:?}", key(name), value.view()),
+            Action::Set { mode, pair } => write!(f, "{mode:?} {:?} = {:?}", key(pair.key()), pair.value()),
             Action::SetFrom { mode, key: name, from } => write!(f, "{mode:?} {:?} = {:?}", key(name), key(from)),
             Action::Delete(name) => write!(f, "delete {:?}", key(name)),
             Action::DeleteIf(_) => f.write_str("delete if"),
@@ -55,8 +52,8 @@ impl Actions {
     pub fn apply(&self, attributes: &mut Editable<'_>) {
         for action in &self.0 {
             match action {
-                Action::Set { mode, key, value } => {
-                    attributes.set_value(*mode, key, value);
+                Action::Set { mode, pair } => {
+                    attributes.set_pair(*mode, pair);
                 }
                 Action::SetFrom { mode, key, from } => {
                     attributes.set_from(*mode, key, from);

@@ -1,7 +1,7 @@
 //! The attributes of one message, while they are edited.
 
 use crate::view::common::{AnyValue, KeyValue};
-use crate::write::{self, Value};
+use crate::write;
 use protowire::{push_bytes, push_varint, varint_len};
 
 use super::splice::Splice;
@@ -15,6 +15,49 @@ pub enum Mode {
     Update,
     /// In any case.
     Upsert,
+}
+
+/// An attribute as it stands in messages, for edits that are made many times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    bytes: Box<[u8]>,
+    key_len: usize,
+    /// Where the key ends, and where what is in the value begins.
+    key_end: usize,
+    value_start: usize,
+}
+
+impl Pair {
+    /// An attribute with this key and value.
+    pub fn new(key: &[u8], value: AnyValue<'_>) -> Self {
+        let mut bytes = Vec::new();
+        if !key.is_empty() {
+            push_bytes(&mut bytes, 1, key);
+        }
+        let key_end = bytes.len();
+        write::any_value(&mut bytes, 2, value);
+        Pair {
+            key_len: key.len(),
+            key_end,
+            value_start: value_start(&bytes, key_end),
+            bytes: bytes.into(),
+        }
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &[u8] {
+        &self.bytes[self.key_end - self.key_len..self.key_end]
+    }
+
+    /// Its value.
+    pub fn value(&self) -> AnyValue<'_> {
+        self.bytes[self.value_start..].into()
+    }
+}
+
+/// Where what is in the value begins whose field begins at `at`: behind a tag of one byte and its length.
+fn value_start(bytes: &[u8], at: usize) -> usize {
+    protowire::get_varint(bytes, at + 1).map_or(bytes.len(), |(_, start)| start)
 }
 
 /// Bytes of the source, or of the buffer.
@@ -122,9 +165,14 @@ impl<'e> Editable<'e> {
         self.put(mode, key, |_, buffer| write::any_value(buffer, 2, value))
     }
 
-    /// Sets a value that is as it will be on the wire. Returns whether it did.
-    pub fn set_value(&mut self, mode: Mode, key: &[u8], value: &Value) -> bool {
-        self.put(mode, key, |_, buffer| push_bytes(buffer, 2, value.raw()))
+    /// Sets a value that is known beforehand. Returns whether it did.
+    pub fn set_pair(&mut self, mode: Mode, pair: &Pair) -> bool {
+        let Some(at) = self.place(mode, pair.key()) else {
+            return false;
+        };
+        let start = self.scratch.buffer.len();
+        self.scratch.buffer.extend_from_slice(&pair.bytes);
+        self.replace(at, start, start + pair.key_end, pair.key_len, start + pair.value_start)
     }
 
     /// Adds an attribute if there is none with this key. Returns whether it did.
@@ -158,30 +206,40 @@ impl<'e> Editable<'e> {
     }
 
     fn put(&mut self, mode: Mode, key: &[u8], write_value: impl FnOnce(&[u8], &mut Vec<u8>)) -> bool {
-        let at = self.find(key);
-        if matches!((mode, at), (Mode::Insert, Some(_)) | (Mode::Update, None)) {
-            return false;
-        }
+        let Some(at) = self.place(mode, key) else { return false };
         let buffer = &mut self.scratch.buffer;
         let start = buffer.len();
         if !key.is_empty() {
             push_bytes(buffer, 1, key);
         }
-        let after_key = buffer.len();
+        let key_end = buffer.len();
         write_value(self.src, buffer);
+        let value = value_start(buffer, key_end);
+        self.replace(at, start, key_end, key.len(), value)
+    }
+
+    /// Where an attribute is set: in place of another one, or (the inner `None`) behind all others. `None` if it is not.
+    fn place(&self, mode: Mode, key: &[u8]) -> Option<Option<usize>> {
+        match (mode, self.find(key)) {
+            (Mode::Insert, Some(_)) | (Mode::Update, None) => None,
+            (_, at) => Some(at),
+        }
+    }
+
+    /// Puts the pair in that begins at `start` of the buffer and is the last there.
+    fn replace(&mut self, at: Option<usize>, start: usize, key_end: usize, key_len: usize, value: usize) -> bool {
+        let end = self.scratch.buffer.len();
         let slot = |start, end| Slot {
             at: start,
             len: end - start,
             own: true,
         };
-        // Behind the tag and the length of the value.
-        let (_, value) = protowire::get_varint(buffer, after_key + 1).unwrap_or((0, buffer.len()));
         let entry = Entry {
             start: 0,
             end: 0,
-            key: slot(after_key - key.len(), after_key),
-            value: slot(value, buffer.len()),
-            pair: Some(slot(start, buffer.len())),
+            key: slot(key_end - key_len, key_end),
+            value: slot(value, end),
+            pair: Some(slot(start, end)),
             removed: false,
         };
         match at {

@@ -23,7 +23,7 @@ mod record;
 mod splice;
 
 pub use action::{Action, Actions};
-pub use list::{Editable, Mode};
+pub use list::{Editable, Mode, Pair};
 pub use record::{Kind, Record};
 
 use crate::level::{Child, Level};

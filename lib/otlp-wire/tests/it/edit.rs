@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue as TheirValue, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::metric;
 use otlp_wire::common::AnyValue;
-use otlp_wire::edit::{Action, Actions, Kind, Mode, Verdict, records, resources};
+use otlp_wire::edit::{Action, Actions, Kind, Mode, Pair, Verdict, records, resources};
 use otlp_wire::write::{Value, Writer, number};
 use otlp_wire::{Rope, Signal, scan};
 
@@ -24,16 +24,16 @@ fn action(rng: &mut Rng) -> Action {
             let len = rng.usize(0..9);
             Action::DeleteIf(Box::new(move |pair| pair.key.len() == len))
         }
-        2 | 3 => Action::Set {
-            mode,
-            key: key(rng),
-            value: match rng.u8(0..4) {
+        2 | 3 => {
+            let value = match rng.u8(0..4) {
                 0 => Value::from(AnyValue::Int(rng.i64(..))),
                 1 => Value::from("x".repeat(rng.usize(0..200)).as_str()),
                 2 => Value::array([AnyValue::Bool(true), AnyValue::Double(0.5), AnyValue::Empty]),
                 _ => Value::map([(b"k".as_slice(), AnyValue::Bytes(b"\0"))]),
-            },
-        },
+            };
+            let pair = Pair::new(&key(rng), value.view());
+            Action::Set { mode, pair }
+        }
         _ => Action::SetFrom {
             mode,
             key: key(rng),
@@ -90,7 +90,7 @@ fn apply(actions: &Actions, pairs: &mut Vec<KeyValue>) {
         };
     for action in &actions.0 {
         match action {
-            Action::Set { mode, key, value } => set(pairs, *mode, key, Some(theirs(value))),
+            Action::Set { mode, pair } => set(pairs, *mode, pair.key(), Some(theirs(&Value::from(pair.value())))),
             Action::SetFrom { mode, key, from } => {
                 if let Some(at) = find(pairs, from) {
                     let value = pairs[at].value.clone();

@@ -167,7 +167,7 @@ fn edit_theirs(request: &mut Decoded, mut each: impl FnMut(&mut Vec<KeyValue>) -
 fn records_are_edited_as_structures_would_be() {
     let mut rng = Rng::with_seed(3);
     let mut changed = 0;
-    for round in 0..6_000 {
+    for round in 0..3_000 {
         let signal = SIGNALS[round % 3];
         let request = generate::request(&mut rng, signal);
         let actions = Actions((0..rng.usize(1..5)).map(|_| action(&mut rng)).collect());
@@ -204,13 +204,13 @@ fn records_are_edited_as_structures_would_be() {
         assert_eq!(bytes.len(), Decoded::new(signal, &bytes).unwrap().encode().len());
         changed += usize::from(edited.changed);
     }
-    assert!(changed > 3_000, "{changed}");
+    assert!(changed > 1_500, "{changed}");
 }
 
 #[test]
 fn resources_are_edited_as_structures_would_be() {
     let mut rng = Rng::with_seed(4);
-    for round in 0..6_000 {
+    for round in 0..3_000 {
         let signal = SIGNALS[round % 3];
         let request = generate::request(&mut rng, signal);
         let actions = Actions((0..rng.usize(1..4)).map(|_| action(&mut rng)).collect());

@@ -24,7 +24,7 @@ fn damaged_requests_are_refused_or_read_as_generated_code_does() {
 fn legal_protobuf_of_any_form_is_read() {
     let mut rng = Rng::with_seed(8);
     let (mut valid, mut irregular) = (0, 0);
-    for round in 0..6_000 {
+    for round in 0..3_000 {
         let signal = SIGNALS[round % 3];
         let odds = [3, 10, 40][round / 3 % 3];
         let request = generate::small(&mut rng, signal);
@@ -32,6 +32,6 @@ fn legal_protobuf_of_any_form_is_read() {
         valid += usize::from(oracle::check(signal, &request));
         irregular += usize::from(otlp_wire::scan(signal, &request).is_ok_and(|scan| !scan.regular));
     }
-    assert!(valid > 4_000, "{valid} are requests");
-    assert!(irregular > 1_000, "{irregular} are not what an encoder writes");
+    assert!(valid > 2_000, "{valid} are requests");
+    assert!(irregular > 500, "{irregular} are not what an encoder writes");
 }

@@ -216,3 +216,10 @@ fn views_are_written_as_they_were_read() {
         }
     }
 }
+
+#[test]
+fn views_and_payloads_can_be_sent_to_other_threads() {
+    fn sent<T: Send + Sync>() {}
+    sent::<(otlp_wire::logs::LogRecord<'_>, otlp_wire::traces::Span<'_>, Data<'_>)>();
+    sent::<(Rope, otlp_wire::common::AnyValue<'_>, otlp_wire::edit::Actions, Writer)>();
+}

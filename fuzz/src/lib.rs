@@ -1,15 +1,20 @@
 //! What must hold for any bytes; each function is a fuzz target.
 //!
-//! An input is a text. For the formatter and the evaluator one that begins with the byte 255, which no valid text does, is choices from
+//! An input of the language is a text. For the formatter and the evaluator one that begins with the byte 255, which no valid text does, is choices from
 //! which a valid program is made.
 
 mod evaluator;
+#[path = "../../lib/otlp-wire/tests/it/model.rs"]
+mod model;
+#[path = "../../lib/otlp-wire/tests/it/oracle.rs"]
+mod oracle;
 #[path = "../../crates/syntax/tests/it/program.rs"]
 mod program;
 mod tree;
 
 pub use evaluator::evaluator;
 
+use otlp_wire::{Signal, json};
 use std::borrow::Cow;
 use syntax::{Token, TokenKind, format, parse, parse_expression, scanner::scan};
 
@@ -101,4 +106,18 @@ pub fn formatter(bytes: &[u8]) {
     let (again, diags) = parse("f", body.as_bytes());
     assert_eq!(diags, [], "{body:?}");
     assert!(file.body.same_as(&again.body), "{body:?}");
+}
+
+/// OTLP requests are refused, or read, cut, edited and written in JSON as generated code would. The first byte says of which signal, and whether
+/// what follows is protobuf or JSON.
+pub fn otlp(bytes: &[u8]) {
+    let Some((kind, rest)) = bytes.split_first() else {
+        return;
+    };
+    let signal = [Signal::Logs, Signal::Metrics, Signal::Traces][usize::from(kind % 3)];
+    if kind / 3 % 2 == 0 {
+        oracle::check(signal, rest);
+    } else if let Ok((request, _)) = json::decode(signal, rest) {
+        assert!(oracle::check(signal, &request));
+    }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use otlp_wire::Signal;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::process::{Command, Stdio};
 
 #[derive(Args)]
 pub struct Options {
-    /// What to feed: scanner, parser, formatter or evaluator.
+    /// What to feed: scanner, parser, formatter, evaluator or otlp.
     #[arg(value_parser = TARGETS)]
     target: String,
     /// How long.
@@ -23,7 +24,7 @@ pub struct Options {
     quiet: bool,
 }
 
-const TARGETS: [&str; 4] = ["scanner", "parser", "formatter", "evaluator"];
+const TARGETS: [&str; 5] = ["scanner", "parser", "formatter", "evaluator", "otlp"];
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Expressions that ask for much: what is put around what, twenty times.
@@ -49,6 +50,35 @@ const HOSTILE: [(&str, &str, &str); 7] = [
     ),
 ];
 
+/// A request of each signal, with all that can be in one.
+const OTLP: [(Signal, &str); 3] = [
+    (
+        Signal::Logs,
+        r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"a","value":{"stringValue":"b"}}],
+        "entityRefs":[{"type":"t","idKeys":["a"]}]},"scopeLogs":[{"scope":{"name":"s","version":"1"},"logRecords":[
+        {"timeUnixNano":"1","severityNumber":9,"body":{"kvlistValue":{"values":[{"key":"k","value":{"intValue":"-1"}},
+        {"key":"l","value":{"arrayValue":{"values":[{"doubleValue":0.5},{"boolValue":true},{"bytesValue":"AAE="}]}}}]}},
+        "attributes":[{"key":"a","value":{}}],"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174"},
+        {"eventName":"e","flags":1}],"schemaUrl":"u"}],"schemaUrl":"v"}]}"#,
+    ),
+    (
+        Signal::Metrics,
+        r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"g","unit":"s","gauge":{"dataPoints":[{"asInt":"1"}]}},
+        {"name":"c","sum":{"dataPoints":[{"asDouble":1.5,"exemplars":[{"asInt":"1","spanId":"eee19b7ec3c1b174"}]}],
+        "aggregationTemporality":2,"isMonotonic":true}},{"histogram":{"dataPoints":[{"count":"2","sum":0,
+        "bucketCounts":["1","1"],"explicitBounds":[1],"min":0}]}},{"exponentialHistogram":{"dataPoints":[{"scale":3,
+        "positive":{"offset":-1,"bucketCounts":["1","300"]},"zeroThreshold":0.1}]}},{"summary":{"dataPoints":[
+        {"quantileValues":[{"quantile":0.5,"value":2}]},{"attributes":[{"key":"a","value":{"boolValue":true}}]}]}}]}]}]}"#,
+    ),
+    (
+        Signal::Traces,
+        r#"{"resourceSpans":[{"resource":{},"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c",
+        "spanId":"eee19b7ec3c1b174","parentSpanId":"eee19b7ec3c1b173","name":"n","kind":2,"startTimeUnixNano":"1",
+        "attributes":[{"key":"a","value":{"stringValue":"b"}}],"events":[{"name":"e","timeUnixNano":"2"}],
+        "links":[{"traceState":"x=y","flags":256}],"status":{"code":2,"message":"m"}},{"name":"o"}]}]}]}"#,
+    ),
+];
+
 /// Builds a target, makes its first inputs, runs it and says what was found. Fails if anything was.
 pub fn run(options: &Options) -> Result<()> {
     let target = &options.target;
@@ -59,15 +89,19 @@ pub fn run(options: &Options) -> Result<()> {
     let seeds = seed(target, &corpus)?;
     println!("{seeds} inputs to begin with, in {}", corpus.display());
     // All of it is safe code: no sanitizer, which would halve the speed.
-    let mut child = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    command
         .args(["+nightly", "fuzz", "run", "-s", "none", target])
         .arg(&corpus)
         .arg("--")
         .arg(format!("-max_total_time={}", options.seconds))
         .arg(format!("-max_len={}", options.max_len))
-        .arg(format!("-dict={ROOT}/fuzz/alloy.dict"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .args(["-print_final_stats=1", "-timeout=25", "-rss_limit_mb=2048"])
+        .args(["-print_final_stats=1", "-timeout=25", "-rss_limit_mb=2048"]);
+    if target != "otlp" {
+        command.arg(format!("-dict={ROOT}/fuzz/alloy.dict"));
+    }
+    let mut child = command
         .current_dir(ROOT)
         .env("CARGO_TARGET_DIR", &base)
         .stderr(Stdio::piped())
@@ -154,12 +188,25 @@ fn target_dir() -> Result<PathBuf> {
         .into())
 }
 
+/// Requests of OTLP: the byte that the target reads first, and the text or what it is in protobuf.
+fn requests() -> Result<Vec<Vec<u8>>> {
+    let mut inputs = Vec::new();
+    for (kind, (signal, text)) in (0..).zip(OTLP) {
+        let (request, _) = otlp_wire::json::decode(signal, text.as_bytes())?;
+        inputs.push([&[kind], request.as_ref()].concat());
+        inputs.push([&[kind + 3], text.as_bytes()].concat());
+    }
+    Ok(inputs)
+}
+
 /// Puts what is known of the language into the corpus: configurations and recorded cases beside the clone, and choices for the programs that
 /// two of the targets make. What former runs found is kept.
 fn seed(target: &str, corpus: &Path) -> Result<usize> {
     let shared = Path::new(ROOT).join("../shared");
     let mut inputs: Vec<Vec<u8>> = Vec::new();
-    if shared.is_dir() {
+    if target == "otlp" {
+        inputs = requests()?;
+    } else if shared.is_dir() {
         let text = fs::read_to_string(shared.join("vectors/syntax.json"))?;
         let vectors: serde_json::Value = serde_json::from_str(&text)?;
         let list = |name: &str, field: &str| -> Vec<Vec<u8>> {

@@ -43,6 +43,36 @@ pub fn put_varint(out: &mut [u8], mut at: usize, mut v: u64) -> usize {
     at + 1
 }
 
+/// Reads the varint at `bytes[at..]`: its value and where it ends. `None` if it is cut off or has more than 64 bits; [`Reader::varint`]
+/// says which.
+#[inline(always)]
+pub fn get_varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let first = *bytes.get(at)?;
+    if first < 0x80 {
+        return Some((u64::from(first), at + 1));
+    }
+    let second = *bytes.get(at + 1)?;
+    if second < 0x80 {
+        return Some((u64::from(first & 0x7f) | u64::from(second) << 7, at + 2));
+    }
+    get_long_varint(bytes, at)
+}
+
+/// Not inlined: numbers of one or two bytes are what is read most often.
+fn get_long_varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let mut value = 0u64;
+    for (i, byte) in bytes.get(at..)?.iter().take(MAX_VARINT).enumerate() {
+        if i == MAX_VARINT - 1 && *byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if *byte < 0x80 {
+            return Some((value, at + i + 1));
+        }
+    }
+    None
+}
+
 /// Appends `v` to `out`.
 #[inline]
 pub fn push_varint(out: &mut Vec<u8>, v: u64) {
@@ -222,6 +252,8 @@ mod tests {
             assert_eq!(end, varint_len(v), "{v}");
             let mut reader = Reader::new(&buf[..end]);
             assert_eq!(reader.varint(), Ok(v));
+            assert_eq!(get_varint(&buf[..end], 0), Some((v, end)));
+            assert_eq!(get_varint(&buf[..end - 1], 0), None);
         }
     }
 
@@ -250,8 +282,11 @@ mod tests {
     fn overlong_numbers_are_errors() {
         let mut reader = Reader::new(&[0xff; 11]);
         assert!(reader.varint().is_err());
-        let mut reader = Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]);
+        assert_eq!(get_varint(&[0xff; 11], 0), None);
+        let too_large = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
+        let mut reader = Reader::new(&too_large);
         assert!(reader.varint().is_err());
+        assert_eq!(get_varint(&too_large, 0), None);
         // Padding with zero groups is legal: the encoder of streams relies on it.
         let mut reader = Reader::new(&[0x81, 0x80, 0x80, 0x80, 0x00]);
         assert_eq!(reader.varint(), Ok(1));

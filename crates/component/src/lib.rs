@@ -19,6 +19,7 @@
 //! returns. [`Component::update`] checks new arguments and prepares everything that can fail, and leaves a [`Change`]
 //! that cannot; a reload applies the changes of all components together, or none.
 
+mod auth;
 mod caveat;
 mod context;
 mod error;
@@ -33,6 +34,7 @@ mod relabelling;
 mod target;
 mod wires;
 
+pub use auth::{Auth, AuthHandler, ClientAuth, ServerAuth};
 pub use caveat::{Caveat, Effect};
 pub use context::{Context, ContextParts, Inspector, Services};
 pub use error::{BuildError, Error, Result};
@@ -46,7 +48,7 @@ pub use registration::{Registration, Stability};
 pub use relabel::Scratch as RelabelScratch;
 pub use relabelling::{RelabelAction, RelabelRule, RelabelRules};
 pub use target::Target;
-pub use wires::{LogsReceiver, MetricsReceiver, is_receiver};
+pub use wires::{LogsReceiver, MetricsReceiver, OtelConsumer, is_receiver};
 
 pub use futures_util::future::BoxFuture;
 pub use signals::{Budget, Ledger};
@@ -60,7 +62,7 @@ use value::{Block, Value};
 pub mod prelude {
     pub use crate::{
         CancellationToken, Caveat, Change, Component, Context, Error, Health, HealthState, Known, LogsReceiver,
-        MetricsReceiver, Registration, Result, Stability,
+        MetricsReceiver, OtelConsumer, Registration, Result, Stability,
     };
     pub use std::sync::Arc;
     pub use value::{Block, Value};

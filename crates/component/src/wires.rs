@@ -1,17 +1,18 @@
 //! Receivers as values of the configuration language.
 
-use signals::{Logs, Metrics, Receiver};
+use signals::{Logs, Metrics, Otlp, Receiver};
 use value::{Capsule, CapsuleValue, FromValue, Type, Value, ValueError};
 
 /// The names under which messages and the API know the types of receivers.
 const LOGS: &str = "loki.LogsReceiver";
 const METRICS: &str = "storage.Appendable";
+const OTLP: &str = "otelcol.Consumer";
 
 /// Whether values of a type are receivers, or lists of them: what an export of this type takes in, or an argument of this type
 /// sends to.
 pub fn is_receiver(ty: &Type) -> bool {
     match ty {
-        Type::Capsule(name) => [LOGS, METRICS].contains(name),
+        Type::Capsule(name) => [LOGS, METRICS, OTLP].contains(name),
         Type::List(inner) => is_receiver(inner),
         _ => false,
     }
@@ -77,4 +78,10 @@ wire! {
     /// A receiver of batches of samples, as `prometheus.*` components export it and `forward_to` takes it. Nil until its component
     /// was built.
     MetricsReceiver, Metrics, METRICS
+}
+
+wire! {
+    /// A consumer of OTLP requests, as `otelcol.*` components export it and `output` blocks take it: of logs, metrics and traces, as far as
+    /// its component has use for them. Nil until its component was built.
+    OtelConsumer, Otlp, OTLP
 }

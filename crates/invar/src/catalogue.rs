@@ -14,6 +14,7 @@ fn components() -> impl Iterator<Item = Registration> {
         local::COMPONENTS,
         loki::COMPONENTS,
         loki_source::COMPONENTS,
+        otelcol::COMPONENTS,
         prometheus::COMPONENTS,
         prometheus_exporter::COMPONENTS,
         remote::COMPONENTS,

@@ -185,7 +185,9 @@ fn fill_labels(body: &mut Body, shape: &Shape, unknown: &[Unknown]) {
                 value: Ok(Some(value)),
                 place,
             } => {
-                let Some(attribute) = shape.attribute(name) else { continue };
+                let Some(attribute) = shape.attribute(name) else {
+                    continue;
+                };
                 for (_, path) in unknown.iter().filter(|(at, _)| at == place) {
                     if let Some(filled) = filled(value, &attribute.ty, path) {
                         *value = filled;

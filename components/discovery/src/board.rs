@@ -59,6 +59,10 @@ impl Board {
     }
 
     /// Removes the group from a source.
+    #[cfg_attr(
+        not(feature = "kubernetes"),
+        allow(dead_code, reason = "the others replace all groups")
+    )]
     pub(crate) fn remove(&self, source: &str) {
         let mut state = self.state();
         state.dirty |= state.groups.remove(source).is_some();

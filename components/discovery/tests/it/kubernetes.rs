@@ -644,3 +644,72 @@ async fn arguments_that_make_no_sense_are_refused() {
         assert!(error.contains(expected), "{arguments}: {error}");
     }
 }
+
+/// Names of labels that Alloy's documentation lists, from `../shared`; `None` where the folder is absent.
+fn documented(component: &str) -> Option<Vec<String>> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/vectors/discovery-labels.json"
+    );
+    let Ok(text) = std::fs::read(path) else {
+        println!("skipped: {path} is absent");
+        return None;
+    };
+    let all: Json = serde_json::from_slice(&text).unwrap();
+    let labels = all[component]["labels_named_in_docs"].as_array().unwrap().iter();
+    Some(labels.map(|label| label.as_str().unwrap().to_owned()).collect())
+}
+
+#[tokio::test]
+async fn every_label_of_the_documentation_is_there() {
+    let Some(documented) = documented("discovery.kubernetes") else {
+        return;
+    };
+    let api = Api::start().await;
+    let mut external = service("ExternalName");
+    external["metadata"]["name"] = json!("external");
+    api.put("services", external);
+    api.put("services", service("ClusterIP"));
+    api.put("pods", pod("a", "10.0.0.1"));
+    api.put("nodes", node("n1"));
+    api.put("endpoints", endpoints());
+    api.put(
+        "endpointslices",
+        json!({
+            "metadata": {"name": "web-1", "namespace": "ns"}, "addressType": "IPv4",
+            "endpoints": [{
+                "addresses": ["10.0.0.1"], "conditions": {"ready": true}, "hostname": "h", "nodeName": "n1", "zone": "z",
+                "targetRef": {"kind": "Pod", "namespace": "ns", "name": "a"},
+                "deprecatedTopology": {"kubernetes.io/hostname": "t"},
+            }],
+            "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
+        }),
+    );
+    api.put(
+        "ingresses",
+        json!({
+            "metadata": {"name": "i", "namespace": "ns", "labels": {"l": "v"}, "annotations": {"a": "b"}},
+            "spec": {"ingressClassName": "nginx", "rules": [{"host": "a"}]},
+        }),
+    );
+    let mut found = std::collections::BTreeSet::new();
+    for role in ["node", "pod", "service", "endpoints", "endpointslice", "ingress"] {
+        let rig = start(&api, &format!("role = {role:?}"));
+        for _ in 0..2000 {
+            if !rig.targets().is_empty() {
+                break;
+            }
+            crate::kit::moment().await;
+        }
+        for target in rig.targets() {
+            found.extend(target.fields().unwrap().iter().map(|(name, _)| name.to_string()));
+        }
+        rig.end().await;
+    }
+    let missing = documented.iter().filter(|label| match label.split_once('<') {
+        Some((prefix, _)) => !found.iter().any(|name| name.starts_with(prefix)),
+        None => !found.contains(*label),
+    });
+    let missing: Vec<_> = missing.collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}

@@ -3,12 +3,18 @@
 mod echo;
 mod http;
 mod relabel;
+mod remote_write;
 mod scrape;
 
 use component::Registration;
 
 /// The components of the family.
-pub static COMPONENTS: &[Registration] = &[echo::COMPONENT, relabel::COMPONENT, scrape::COMPONENT];
+pub static COMPONENTS: &[Registration] = &[
+    echo::COMPONENT,
+    relabel::COMPONENT,
+    remote_write::COMPONENT,
+    scrape::COMPONENT,
+];
 
 #[cfg(test)]
 fn vectors(name: &str) -> Option<serde_json::Value> {

@@ -2,8 +2,9 @@
 
 mod cache;
 
+pub(crate) use cache::Cache;
+
 use arc_swap::ArcSwap;
-use cache::Cache;
 use component::prelude::*;
 use component::{RelabelRule, RelabelRules, RelabelScratch};
 use host::Host;

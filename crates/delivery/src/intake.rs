@@ -75,6 +75,7 @@ impl<P: Protocol> Intake<P> {
             return Err(Refused::retry("the component is stopping"));
         }
         let (payload, custody) = batch.into_shared_parts();
+        let payload = P::arrange(payload);
         let (ticket, mut offer) = Ticket::new(payload.clone(), custody);
         let now = Instant::now();
         let filtered = topology.protocol.cut(&payload, &topology.targets, |number, piece| {

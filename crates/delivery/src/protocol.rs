@@ -41,6 +41,11 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// How messages for people call things.
     const WORDS: Words;
 
+    /// Puts the records of a batch into an order in which it is cut more easily; those of one stream stay in theirs. Nothing is added or left out.
+    fn arrange(payload: Arc<Self::Payload>) -> Arc<Self::Payload> {
+        payload
+    }
+
     /// Cuts a batch: calls `give` with the number of a target and a piece for it, for each target in the order in which its entries
     /// are to go. An entry that no piece of a target has is not for that target. Works without waiting: this is where a batch takes
     /// its place in the order.

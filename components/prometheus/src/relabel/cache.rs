@@ -14,14 +14,14 @@ struct Slot {
 
 /// Results by series. A series that is gone leaves its place to the one that gets its number.
 #[derive(Default)]
-pub(super) struct Cache {
+pub(crate) struct Cache {
     slots: Vec<Slot>,
     len: usize,
 }
 
 impl Cache {
     /// Number of series whose result is remembered.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
@@ -34,7 +34,7 @@ impl Cache {
 
     /// The result for a series, if it is known: another series, or none if it is dropped.
     #[inline]
-    pub(super) fn get(&mut self, before: &Series, now: u32) -> Option<&Option<Series>> {
+    pub(crate) fn get(&mut self, before: &Series, now: u32) -> Option<&Option<Series>> {
         let slot = self.slot(before)?;
         let seen = now.saturating_add(1);
         if slot.seen != seen {
@@ -44,7 +44,7 @@ impl Cache {
     }
 
     /// Remembers a result, and returns it.
-    pub(super) fn insert(&mut self, before: &Series, after: Option<Series>, now: u32) -> &Option<Series> {
+    pub(crate) fn insert(&mut self, before: &Series, after: Option<Series>, now: u32) -> &Option<Series> {
         let key = before.key();
         let at = key.id as usize;
         if at >= self.slots.len() {
@@ -64,7 +64,7 @@ impl Cache {
     }
 
     /// Forgets a series.
-    pub(super) fn remove(&mut self, before: &Series) -> bool {
+    pub(crate) fn remove(&mut self, before: &Series) -> bool {
         let Some(slot) = self.slot(before) else { return false };
         *slot = Slot::default();
         self.len -= 1;
@@ -72,7 +72,7 @@ impl Cache {
     }
 
     /// Forgets series that were not asked for since `before`. How many.
-    pub(super) fn sweep(&mut self, before: u32) -> usize {
+    pub(crate) fn sweep(&mut self, before: u32) -> usize {
         let mut gone = 0;
         for slot in self
             .slots
@@ -90,7 +90,7 @@ impl Cache {
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Cache::default();
     }
 }

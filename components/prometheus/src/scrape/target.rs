@@ -176,7 +176,7 @@ pub(super) fn fnv(text: &str) -> u64 {
 }
 
 fn identity(labels: &BTreeMap<String, String>, url: &str) -> u64 {
-    let hash = hashring::label_hash(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let hash = hashring::packed_label_hash(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     fnv(&format!("{hash:016}{url}"))
 }
 
@@ -285,6 +285,19 @@ mod tests {
         let other = of(&BTreeMap::from([(ADDRESS.to_owned(), "h:2".to_owned())]), &defaults()).expect("a target");
         assert_ne!(target.hash, other.hash);
         assert_ne!(target.offset(7, 0), target.offset(8, 0));
+    }
+
+    #[test]
+    fn targets_are_told_apart_as_in_prometheus() {
+        let Some(vectors) = crate::vectors("remotewrite.json") else {
+            return;
+        };
+        let cases = vectors["scrape_target_hash"].as_array().expect("a list");
+        assert!(!cases.is_empty());
+        for case in cases {
+            let hash = identity(&map(&case["labels"]), text(&case["url"]));
+            assert_eq!(format!("{hash:016x}"), text(&case["target_hash_hex"]), "{case}");
+        }
     }
 
     #[test]

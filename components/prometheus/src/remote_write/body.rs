@@ -1,0 +1,297 @@
+//! Requests: a byte that says which version, and a snappy block of protobuf.
+
+use super::args::V2;
+use super::protocol::{List, Settings, Write};
+use bytes::Bytes;
+use delivery::{Protocol, Request};
+use net::{HeaderMap, HeaderName, HeaderValue};
+use prommodel::{Label, SeriesBuilder, SeriesKey, Table};
+use remotewrite::{Sample as WireSample, v1, v2};
+use signals::{Exemplar, HistogramSample, Metrics, Sample};
+use smol_str::SmolStr;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+const ONE: u8 = 1;
+const TWO: u8 = 2;
+/// Bytes of a decoded request; more does not fit into a record of the queue.
+const LARGEST: usize = 1 << 30;
+
+/// Why a request cannot be written or read.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    Snappy(snap::Error),
+    Wire(remotewrite::Error),
+    Version(Option<u8>),
+    TooLarge(usize),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BodyError::Snappy(error) => error.fmt(f),
+            BodyError::Wire(error) => error.fmt(f),
+            BodyError::Version(version) => write!(f, "{version:?} is no version of remote write"),
+            BodyError::TooLarge(size) => write!(f, "{size} bytes are too many for a request"),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+impl From<snap::Error> for BodyError {
+    fn from(error: snap::Error) -> Self {
+        BodyError::Snappy(error)
+    }
+}
+
+impl From<remotewrite::Error> for BodyError {
+    fn from(error: remotewrite::Error) -> Self {
+        BodyError::Wire(error)
+    }
+}
+
+/// Buffers for encoding, reused.
+pub(super) struct Encoding {
+    one: v1::Writer,
+    two: v2::Writer,
+    message: Vec<u8>,
+    packed: Vec<u8>,
+    snappy: snap::raw::Encoder,
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Encoding {
+            one: v1::Writer::default(),
+            two: v2::Writer::default(),
+            message: Vec::new(),
+            packed: Vec::new(),
+            snappy: snap::raw::Encoder::new(),
+        }
+    }
+}
+
+impl Encoding {
+    pub(super) fn encode(&mut self, settings: &Settings, request: &Request<Write>) -> Result<Bytes, BodyError> {
+        let version = if settings.args.protobuf_message == V2 { TWO } else { ONE };
+        let message = if version == TWO {
+            self.two.clear();
+            self.write_two(settings, request);
+            self.message.clear();
+            self.two.finish(&mut self.message);
+            &self.message
+        } else {
+            self.one.clear();
+            write_one(&mut self.one, settings, request);
+            self.one.message()
+        };
+        if message.len() > LARGEST {
+            return Err(BodyError::TooLarge(message.len()));
+        }
+        let most = snap::raw::max_compress_len(message.len()) + 1;
+        if self.packed.len() < most {
+            self.packed.resize(most, 0);
+        }
+        self.packed[0] = version;
+        let length = self.snappy.compress(message, &mut self.packed[1..])?;
+        Ok(Bytes::copy_from_slice(&self.packed[..=length]))
+    }
+
+    pub(super) fn shrink(&mut self, keep: usize) {
+        if keep == 0 || self.one.len() > keep.saturating_mul(32) || self.packed.capacity() > keep.saturating_mul(32) {
+            *self = Encoding::default();
+        }
+    }
+
+    fn write_two(&mut self, settings: &Settings, request: &Request<Write>) {
+        // Receivers refuse exemplars that come without a sample of their series.
+        let mut exemplars: HashMap<SeriesKey, Vec<&Exemplar>> = HashMap::new();
+        for (_, slices) in request.groups() {
+            for slice in slices.filter(|slice| slice.selection.list == List::Exemplars) {
+                for (at, _) in Write::entries(slice.clone()) {
+                    let exemplar = &slice.payload.exemplars[at];
+                    exemplars.entry(exemplar.series.key()).or_default().push(exemplar);
+                }
+            }
+        }
+        let families = settings.families.look();
+        for (_, slices) in request.groups() {
+            for slice in slices {
+                let (payload, selection) = (slice.payload, slice.selection);
+                for (at, _) in Write::entries(slice.clone()) {
+                    let labels = selection.labels(payload, at, &settings.mapping);
+                    let name = labels.labels().find(|label| label.name() == prommodel::NAME);
+                    let family = families.of(name.map_or("", Label::value));
+                    let metadata = family.map_or_else(v2::Metadata::default, |family| v2::Metadata {
+                        kind: family.kind,
+                        help: &family.help,
+                        unit: &family.unit,
+                    });
+                    let pairs = labels.labels().map(|label| (label.name(), label.value()));
+                    match selection.list {
+                        List::Samples => {
+                            let sample = &payload.samples[at];
+                            let value = WireSample {
+                                value: sample.value,
+                                timestamp: sample.timestamp,
+                                start_timestamp: 0,
+                            };
+                            match exemplars.remove(&sample.series.key()) {
+                                None => self.two.sample(pairs, metadata, value),
+                                Some(own) => self.two.exemplars(pairs, metadata, Some(value), &wire(&own)),
+                            }
+                        }
+                        List::Histograms => {
+                            let sample = &payload.histograms[at];
+                            self.two
+                                .histogram(pairs, metadata, &sample.histogram, sample.timestamp, 0);
+                        }
+                        List::Exemplars => {
+                            // Only those that no sample has taken.
+                            if let Some(own) = exemplars.remove(&payload.exemplars[at].series.key()) {
+                                self.two.exemplars(pairs, metadata, None, &wire(&own));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn wire<'a>(exemplars: &[&'a Exemplar]) -> Vec<remotewrite::Exemplar<'a>> {
+    let labels = |one: &'a Exemplar| {
+        one.labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    };
+    exemplars
+        .iter()
+        .map(|one| remotewrite::Exemplar {
+            labels: labels(one),
+            value: one.value,
+            timestamp: one.timestamp,
+        })
+        .collect()
+}
+
+fn write_one(writer: &mut v1::Writer, settings: &Settings, request: &Request<Write>) {
+    for (_, slices) in request.groups() {
+        for slice in slices {
+            let (payload, selection) = (slice.payload, slice.selection);
+            for (at, _) in Write::entries(slice.clone()) {
+                let labels = selection.labels(payload, at, &settings.mapping);
+                match selection.list {
+                    List::Samples => {
+                        let sample = &payload.samples[at];
+                        let value = WireSample {
+                            value: sample.value,
+                            timestamp: sample.timestamp,
+                            start_timestamp: 0,
+                        };
+                        writer.sample(&labels, value);
+                    }
+                    List::Histograms => {
+                        let sample = &payload.histograms[at];
+                        writer.histogram(&labels, &sample.histogram, sample.timestamp);
+                    }
+                    List::Exemplars => {
+                        let one = &payload.exemplars[at];
+                        let pairs = one.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                        writer.exemplar(&labels, pairs, one.value, one.timestamp);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The headers of a body, and what is sent.
+pub(super) fn unpack(body: Bytes) -> (HeaderMap, Bytes) {
+    let (content_type, version) = match body.first() {
+        Some(&TWO) => (remotewrite::V2_CONTENT_TYPE, remotewrite::V2_VERSION),
+        _ => (remotewrite::V1_CONTENT_TYPE, remotewrite::V1_VERSION),
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        HeaderName::from_static("content-type"),
+        HeaderValue::from_static(content_type),
+    );
+    let name = HeaderName::from_static("x-prometheus-remote-write-version");
+    headers.insert(name, HeaderValue::from_static(version));
+    (headers, body.slice(1.min(body.len())..))
+}
+
+/// A message of families, as a body of version 1.0.
+pub(super) fn families<'f>(families: impl IntoIterator<Item = &'f Arc<signals::Family>>) -> Result<Bytes, BodyError> {
+    let mut writer = v1::Writer::default();
+    for family in families {
+        writer.metadata(&family.name, family.kind, &family.help, &family.unit);
+    }
+    let mut body = vec![ONE];
+    body.extend_from_slice(&snap::raw::Encoder::new().compress_vec(writer.message())?);
+    Ok(body.into())
+}
+
+/// The samples of a body.
+pub(super) fn decode(table: &Table, body: &[u8]) -> Result<Metrics, BodyError> {
+    let (version, packed) = body
+        .split_first()
+        .map_or((None, body), |(version, rest)| (Some(*version), rest));
+    let length = snap::raw::decompress_len(packed)?;
+    if length > LARGEST {
+        return Err(BodyError::TooLarge(length));
+    }
+    let message = snap::raw::Decoder::new().decompress_vec(packed)?;
+    let mut metrics = Metrics::default();
+    match version {
+        Some(ONE) => {
+            for part in v1::series(&message) {
+                if let v1::Part::Series(series) = part? {
+                    push(table, &series, &mut metrics);
+                }
+            }
+        }
+        Some(TWO) => {
+            for series in v2::series(&message)? {
+                push(table, &series?, &mut metrics);
+            }
+        }
+        other => return Err(BodyError::Version(other)),
+    }
+    Ok(metrics)
+}
+
+fn push(table: &Table, read: &remotewrite::Series<'_>, metrics: &mut Metrics) {
+    let mut builder = SeriesBuilder::new(table);
+    for (name, value) in &read.labels {
+        builder.set(name, value);
+    }
+    let series = builder.build();
+    metrics.samples.extend(read.samples.iter().map(|sample| Sample {
+        series: series.clone(),
+        timestamp: sample.timestamp,
+        value: sample.value,
+    }));
+    metrics
+        .histograms
+        .extend(read.histograms.iter().map(|sample| HistogramSample {
+            series: series.clone(),
+            timestamp: sample.timestamp,
+            histogram: Arc::new(sample.histogram.clone()),
+        }));
+    metrics.exemplars.extend(read.exemplars.iter().map(|exemplar| {
+        let labels = exemplar.labels.iter();
+        Exemplar {
+            series: series.clone(),
+            timestamp: exemplar.timestamp,
+            value: exemplar.value,
+            labels: labels
+                .map(|(name, value)| (SmolStr::from(*name), SmolStr::from(*value)))
+                .collect(),
+        }
+    }));
+}

@@ -1,0 +1,168 @@
+//! From the series of a batch to those of an endpoint.
+
+use crate::relabel::Cache;
+use component::{RelabelRules, RelabelScratch};
+use prommodel::{Label, Series, SeriesBuilder, Table};
+use remotewrite::v1::WireLabels;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What an endpoint makes of series: labels that they get, and rules.
+pub(super) struct Mapping {
+    table: Table,
+    /// By name.
+    external: Vec<Label>,
+    rules: RelabelRules,
+    known: Mutex<Known>,
+}
+
+struct Known {
+    cache: Cache,
+    scratch: RelabelScratch,
+}
+
+impl Mapping {
+    pub(super) fn new(table: &Table, external: &BTreeMap<String, String>, rules: RelabelRules) -> Mapping {
+        let external = external.iter().filter(|(_, value)| !value.is_empty());
+        Mapping {
+            external: external.map(|(name, value)| table.label(name, value)).collect(),
+            known: Mutex::new(Known {
+                cache: Cache::default(),
+                scratch: rules.scratch(),
+            }),
+            table: table.clone(),
+            rules,
+        }
+    }
+
+    /// The label sets of the process.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Whether series may be dropped or changed by rules.
+    pub(super) fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The series that the endpoint gets for each of these, if it gets one: by external labels and rules. `now` is in seconds.
+    pub(super) fn map<'s>(
+        &self,
+        series: impl Iterator<Item = &'s Series>,
+        now: u32,
+        mut each: impl FnMut(Option<&Series>),
+    ) {
+        let mut known = self.lock();
+        let Known { cache, scratch } = &mut *known;
+        let mut builder = SeriesBuilder::new(&self.table);
+        for one in series {
+            if cache.get(one, now).is_none() {
+                builder.reset(one);
+                for label in &self.external {
+                    if builder.get(label.name()).is_none() {
+                        builder.set(label.name(), label.value());
+                    }
+                }
+                let kept = self.rules.apply_to_series(&mut builder, scratch) && !builder.labels().is_empty();
+                cache.insert(one, kept.then(|| builder.build()), now);
+            }
+            each(cache.get(one, now).and_then(Option::as_ref));
+        }
+    }
+
+    /// Forgets series that were not asked for since `before`.
+    pub(super) fn sweep(&self, before: u32) {
+        self.lock().cache.sweep(before);
+    }
+
+    /// A series with the external labels that it does not have.
+    pub(super) fn with_external<'a>(&'a self, series: &'a Series) -> Merged<'a> {
+        Merged {
+            series,
+            external: &self.external,
+        }
+    }
+}
+
+/// The labels of a series and of others that count where it has none of their names; both by name.
+#[derive(Clone, Copy)]
+pub(super) struct Merged<'a> {
+    series: &'a Series,
+    external: &'a [Label],
+}
+
+impl<'a> Merged<'a> {
+    /// A series as it is.
+    pub(super) fn plain(series: &'a Series) -> Merged<'a> {
+        Merged { series, external: &[] }
+    }
+
+    /// The labels by name.
+    pub(super) fn labels(self) -> impl Iterator<Item = &'a Label> + Clone {
+        let (mut own, mut external) = (self.series.labels().iter().peekable(), self.external.iter().peekable());
+        std::iter::from_fn(move || {
+            let (Some(first), Some(other)) = (own.peek(), external.peek()) else {
+                return own.next().or_else(|| external.next());
+            };
+            match first.name().cmp(other.name()) {
+                std::cmp::Ordering::Less => own.next(),
+                std::cmp::Ordering::Greater => external.next(),
+                std::cmp::Ordering::Equal => {
+                    external.next();
+                    own.next()
+                }
+            }
+        })
+    }
+}
+
+impl WireLabels for Merged<'_> {
+    #[inline]
+    fn wire_len(&self) -> usize {
+        if self.external.is_empty() {
+            return self.series.wire_len();
+        }
+        self.labels().map(|label| label.wire().len()).sum()
+    }
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        if self.external.is_empty() {
+            return WireLabels::write(self.series, out);
+        }
+        for label in self.labels() {
+            out.extend_from_slice(label.wire());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn external_labels_are_defaults() {
+        let table = Table::new();
+        let external = BTreeMap::from([("a", "1"), ("job", "default"), ("z", "2"), ("none", "")]);
+        let external = external
+            .into_iter()
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect();
+        let mapping = Mapping::new(&table, &external, RelabelRules::default());
+        let series = table.intern([("__name__", "up"), ("job", "mine")]);
+        let merged = mapping.with_external(&series);
+        let names: Vec<(&str, &str)> = merged.labels().map(|label| (label.name(), label.value())).collect();
+        assert_eq!(names, [("__name__", "up"), ("a", "1"), ("job", "mine"), ("z", "2")]);
+        let mut out = Vec::new();
+        merged.write(&mut out);
+        assert_eq!(out.len(), merged.wire_len());
+        // Rules see the same.
+        let mut mapped = Vec::new();
+        mapping.map([&series].into_iter(), 1, |series| mapped.extend(series.cloned()));
+        assert_eq!(mapped[0].to_string(), r#"up{a="1", job="mine", z="2"}"#);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod load;
 mod logs;
+mod metrics;
 mod peers;
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,8 @@ use std::process::Command;
 pub enum Scenario {
     /// Files on disk, through json, timestamp, labels and drop stages, to a Loki push endpoint.
     Logs(logs::Options),
+    /// Targets that are scraped, through relabelling rules, to a remote write endpoint.
+    Metrics(metrics::Options),
     /// Load a configuration of thousands of components, and reload it with one of them changed.
     Load(load::Options),
 }
@@ -22,6 +25,7 @@ pub enum Scenario {
 pub fn run(scenario: Scenario) -> Result<()> {
     match scenario {
         Scenario::Logs(options) => logs::run(&options),
+        Scenario::Metrics(options) => metrics::run(&options),
         Scenario::Load(options) => load::run(&options),
     }
 }

@@ -1,0 +1,111 @@
+//! Components with the surroundings of a program.
+
+use component::{CancellationToken, ContextParts, Instance, Prepared, QueuePolicy, Registration, Services, Stability};
+use host::Host;
+use prommodel::Table;
+use promtext::Registry;
+use signals::{Budget, Ledger};
+use std::path::Path;
+use std::sync::Arc;
+use value::Value;
+
+pub struct World {
+    pub ledger: Ledger,
+    pub registry: Registry,
+    pub budget: Budget,
+    pub table: Table,
+    data: std::path::PathBuf,
+}
+
+pub struct Running {
+    pub instance: Arc<dyn Instance>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn registration(name: &str) -> &'static Registration {
+    prometheus::COMPONENTS
+        .iter()
+        .find(|one| one.name == name)
+        .expect("the family has it")
+}
+
+impl World {
+    pub fn new(data: &Path) -> World {
+        World {
+            ledger: Ledger::default(),
+            registry: Registry::new(),
+            budget: Budget::new(256 << 20),
+            table: Table::new(),
+            data: data.to_owned(),
+        }
+    }
+
+    fn parts(&self, id: &str) -> ContextParts {
+        ContextParts {
+            id: Arc::from(id),
+            data_path: self.data.join(id),
+            host: Host::real(),
+            budget: self.budget.clone(),
+            ledger: self.ledger.clone(),
+            metrics: self.registry.scoped(&[("component_id", id)]).expect("a free name"),
+            services: Services::default()
+                .with(Arc::new(QueuePolicy::default()))
+                .with(Arc::new(self.table.clone())),
+            stability: Stability::Experimental,
+            span: tracing::Span::none(),
+            exported: Arc::new(|| {}),
+            inspector: None,
+        }
+    }
+
+    /// Builds and runs `name "id"` with this body and receivers to forward to.
+    pub fn start(&self, name: &str, config: &str, forward_to: &[Value]) -> Running {
+        let instance = registration(name)
+            .build(self.parts(&format!("{name}.x")), &body(name, config, forward_to))
+            .unwrap_or_else(|error| panic!("{error:?}"));
+        let stop = CancellationToken::new();
+        let (running, token) = (instance.clone(), stop.clone());
+        let task = tokio::spawn(async move { running.run(token).await.expect("it ends well") });
+        Running { instance, stop, task }
+    }
+}
+
+/// A block as the runtime evaluates it.
+fn body(name: &str, config: &str, forward_to: &[Value]) -> value::Body {
+    let text = format!("{name} \"x\" {{\n{config}\n}}\n");
+    let (file, diagnostics) = syntax::parse("test.alloy", text.as_bytes());
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let mut body = eval::unevaluated_body(file.body.blocks().next().unwrap()).body;
+    if !forward_to.is_empty() {
+        body.items.push(value::Item::Attr {
+            name: "forward_to".to_owned(),
+            value: Ok(Some(Value::array(forward_to.to_vec()))),
+            place: value::Place(u32::MAX),
+        });
+    }
+    body
+}
+
+impl Running {
+    /// What it exports as `receiver`.
+    pub fn receiver(&self) -> Value {
+        match self.instance.exports() {
+            Value::Object(exports) => exports.get("receiver").expect("it exports a receiver").clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn update(&self, name: &str, config: &str, forward_to: &[Value]) {
+        match self.instance.clone().prepare(&body(name, config, forward_to)) {
+            Ok(Prepared::Changed(change)) => change.apply(),
+            Ok(Prepared::Unchanged) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.expect("it does not panic");
+    }
+}

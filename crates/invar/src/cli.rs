@@ -331,6 +331,10 @@ pub struct Torture {
     /// temporary folder and to send to loopback.
     #[arg(value_name = "FILE|DIR")]
     pub config: Option<PathBuf>,
+    /// Push instead of writing files: `metrics` by remote write, `otlp` for log records over OTLP. Clients repeat what is not answered with success; what
+    /// is must arrive. Of the other options --kill9, --outage, --lines (records), --files (clients), --rate, --memory-limit, --patience, --seed and --json apply.
+    #[arg(long, value_name = "SIGNAL", conflicts_with_all = ["config", "sigterm", "rotate", "disk_full", "flip", "refuse"])]
+    pub push: Option<torture::push::Signal>,
     /// How often to kill the program with SIGKILL.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub kill9: u32,

@@ -172,6 +172,11 @@ impl RemoteWriteSink {
         Ok(RemoteWriteSink { addr, counts })
     }
 
+    /// Where it is.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// Where to send.
     pub fn url(&self) -> String {
         format!("http://{}/api/v1/write", self.addr)
@@ -198,6 +203,62 @@ impl RemoteWriteSink {
     /// Requests that were answered with status 503.
     pub fn refused(&self) -> u64 {
         self.counts.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// Sees the body of a request; true if it is well formed.
+pub type TakeBody = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
+/// A receiver of bodies of any kind, on any path.
+pub struct BodySink {
+    addr: SocketAddr,
+    down: Arc<AtomicBool>,
+}
+
+impl BodySink {
+    /// Starts it on a free port of loopback. Needs a Tokio runtime, and lives as long as it.
+    ///
+    /// # Errors
+    /// There is no port.
+    pub async fn start(take: TakeBody) -> io::Result<BodySink> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let down = Arc::new(AtomicBool::new(false));
+        let (refuses, take) = (down.clone(), Arc::new(take));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (refuses, take) = (refuses.clone(), take.clone());
+                tokio::spawn(async move {
+                    let mut connection = Connection::new(stream);
+                    while let Ok(Some(request)) = connection.request().await {
+                        let status = if refuses.load(Ordering::Relaxed) {
+                            "503 Service Unavailable"
+                        } else if take(&request.body) {
+                            "200 OK"
+                        } else {
+                            "400 Bad Request"
+                        };
+                        let head = format!(
+                            "HTTP/1.1 {status}\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
+                        );
+                        if connection.answer(head.as_bytes(), b"").await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Ok(BodySink { addr, down })
+    }
+
+    /// Where it is.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// From now on every request is answered with status 503, or taken again.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Relaxed);
     }
 }
 

@@ -135,6 +135,18 @@ impl Child {
         Some(sum)
     }
 
+    /// Records on their way and records without a fate, by the ledger, over all edges.
+    pub fn balance(&self) -> Option<(u64, u64)> {
+        let body = body(get(self.port, "/api/v0/invar/ledger")?)?;
+        let page: serde_json::Value = serde_json::from_str(&body).ok()?;
+        let (mut in_flight, mut lost) = (0, 0);
+        for edge in page["edges"].as_array()? {
+            in_flight += edge["in_flight"]["items"].as_u64()?;
+            lost += edge["lost"]["items"].as_u64()?;
+        }
+        Some((in_flight, lost))
+    }
+
     /// Sum of a metric over its labels.
     pub fn metric(&self, name: &str) -> Option<f64> {
         let text = body(get(self.port, "/metrics")?)?;

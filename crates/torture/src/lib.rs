@@ -7,6 +7,7 @@
 pub mod config;
 pub mod line;
 pub mod options;
+pub mod push;
 pub mod rotate;
 pub mod storage;
 pub mod tally;

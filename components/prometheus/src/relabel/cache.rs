@@ -3,7 +3,7 @@
 use prommodel::Series;
 
 /// What became of one series.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Slot {
     generation: u32,
     /// One more than when it was asked for last, in the unit of the clock of the caller; 0 if nothing is known.
@@ -12,10 +12,16 @@ struct Slot {
     after: Option<Series>,
 }
 
+/// Slots of a page. Series that come together have numbers that follow each other, and so have those that rules make of them: a page is full of
+/// the ones or the others, in most cases.
+const PAGE: usize = 64;
+
+type Page = Box<[Slot; PAGE]>;
+
 /// Results by series. A series that is gone leaves its place to the one that gets its number.
 #[derive(Default)]
 pub(crate) struct Cache {
-    slots: Vec<Slot>,
+    pages: Vec<Option<Page>>,
     len: usize,
 }
 
@@ -28,7 +34,9 @@ impl Cache {
     #[inline]
     fn slot(&mut self, before: &Series) -> Option<&mut Slot> {
         let key = before.key();
-        let slot = self.slots.get_mut(key.id as usize)?;
+        let at = key.id as usize;
+        let page = self.pages.get_mut(at / PAGE)?.as_mut()?;
+        let slot = &mut page[at % PAGE];
         (slot.seen != 0 && slot.generation == key.generation).then_some(slot)
     }
 
@@ -47,13 +55,12 @@ impl Cache {
     pub(crate) fn insert(&mut self, before: &Series, after: Option<Series>, now: u32) -> &Option<Series> {
         let key = before.key();
         let at = key.id as usize;
-        if at >= self.slots.len() {
-            // Numbers are given out one after the other, so that the table is about as long as there are series.
-            let more = (at + 1 - self.slots.len()).max(self.slots.len() / 8);
-            self.slots.reserve_exact(more);
-            self.slots.resize(at + 1, Slot::default());
+        let number = at / PAGE;
+        if number >= self.pages.len() {
+            self.pages.resize_with(number + 1, || None);
         }
-        let slot = &mut self.slots[at];
+        let empty = || Box::new(std::array::from_fn(|_| Slot::default()));
+        let slot = &mut self.pages[number].get_or_insert_with(empty)[at % PAGE];
         self.len += usize::from(slot.seen == 0);
         *slot = Slot {
             generation: key.generation,
@@ -74,18 +81,17 @@ impl Cache {
     /// Forgets series that were not asked for since `before`. How many.
     pub(crate) fn sweep(&mut self, before: u32) -> usize {
         let mut gone = 0;
-        for slot in self
-            .slots
-            .iter_mut()
-            .filter(|slot| slot.seen != 0 && slot.seen <= before)
-        {
-            *slot = Slot::default();
-            gone += 1;
+        for place in &mut self.pages {
+            let Some(page) = place else { continue };
+            for slot in page.iter_mut().filter(|slot| slot.seen != 0 && slot.seen <= before) {
+                *slot = Slot::default();
+                gone += 1;
+            }
+            if page.iter().all(|slot| slot.seen == 0) {
+                *place = None;
+            }
         }
         self.len -= gone;
-        if self.len == 0 {
-            self.slots = Vec::new();
-        }
         gone
     }
 

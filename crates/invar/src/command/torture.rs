@@ -13,6 +13,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use torture::config::ConfigFile;
+use torture::push::PushOptions;
 use torture::{Options, Progress};
 
 /// Set in the environment of a process that has a mount namespace of its own.
@@ -29,6 +30,23 @@ pub fn run(options: &Torture) -> Outcome {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     output::complain(&format!("seed {seed}"));
     let stop = Arc::new(AtomicBool::new(false));
+    if let Some(signal) = options.push {
+        let harm = PushOptions {
+            program: std::env::current_exe()?,
+            signal,
+            clients: options.files as usize,
+            records: options.lines,
+            rate: options.rate,
+            kill9: options.kill9,
+            outage: options.outage,
+            memory_limit: options.memory_limit,
+            patience: options.patience,
+            seed,
+            stop: stop.clone(),
+        };
+        let verdict = until_interrupted(stop, move || torture::push::run(&harm))??;
+        return report(options.json, &verdict.json(), &verdict.table(), verdict.passed());
+    }
     let harm = Options {
         program: std::env::current_exe()?,
         config: match &options.config {
@@ -53,17 +71,29 @@ pub fn run(options: &Torture) -> Outcome {
         stop: stop.clone(),
     };
     let terminal = io::stderr().is_terminal();
+    let verdict = until_interrupted(stop, move || {
+        let mut show = |progress: &Progress| {
+            if terminal {
+                line(progress);
+            }
+        };
+        torture::run(&harm, &evaluate, &mut show)
+    })??;
+    if terminal {
+        // Nothing can be done if this fails.
+        let _ = write!(io::stderr(), "\r\x1b[K");
+    }
+    report(options.json, &verdict.json(), &verdict.table(), verdict.passed())
+}
+
+/// Does the harm on a thread of its own, so that an interrupt can end it and everything is cleared up.
+fn until_interrupted<T: Send + 'static>(
+    stop: Arc<AtomicBool>,
+    harm: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // The harm runs on a thread of its own, so that an interrupt can end it and everything is cleared up.
     let verdict = runtime.block_on(async {
-        let work = tokio::task::spawn_blocking(move || {
-            let mut show = |progress: &Progress| {
-                if terminal {
-                    line(progress);
-                }
-            };
-            torture::run(&harm, &evaluate, &mut show)
-        });
+        let work = tokio::task::spawn_blocking(harm);
         tokio::pin!(work);
         tokio::select! {
             verdict = &mut work => verdict,
@@ -72,22 +102,14 @@ pub fn run(options: &Torture) -> Outcome {
                 work.await
             }
         }
-    })??;
-    if terminal {
-        // Nothing can be done if this fails.
-        let _ = write!(io::stderr(), "\r\x1b[K");
-    }
-    let text = if options.json {
-        format!("{:#}\n", verdict.json())
-    } else {
-        verdict.table()
-    };
+    });
+    Ok(verdict?)
+}
+
+fn report(json: bool, value: &serde_json::Value, table: &str, passed: bool) -> Outcome {
+    let text = if json { format!("{value:#}\n") } else { table.to_owned() };
     output::write(text.as_bytes())?;
-    if verdict.passed() {
-        Ok(())
-    } else {
-        Err(Failure::Reported)
-    }
+    if passed { Ok(()) } else { Err(Failure::Reported) }
 }
 
 /// Shows how far a run is, in place.

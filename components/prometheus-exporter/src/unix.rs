@@ -329,7 +329,10 @@ mod tests {
         let problems = nodemetrics::problems(&args.options());
         let error = placed(&args, &problems[0]);
         assert_eq!(error.argument(), Some("enable_collectors"));
-        assert_eq!(error.to_string(), "enable_collectors[1]: there is no collector \"nope\"");
+        assert_eq!(
+            error.to_string(),
+            "enable_collectors[1]: there is no collector \"nope\""
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod echo;
 mod http;
+mod receive_http;
 mod relabel;
 mod remote_write;
 mod scrape;
@@ -11,6 +12,7 @@ use component::Registration;
 /// The components of the family.
 pub static COMPONENTS: &[Registration] = &[
     echo::COMPONENT,
+    receive_http::COMPONENT,
     relabel::COMPONENT,
     remote_write::COMPONENT,
     scrape::COMPONENT,

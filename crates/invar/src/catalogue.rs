@@ -159,6 +159,11 @@ mod tests {
             "endpoint: required is true and should not be",
             "Alloy refuses a block without endpoints, too, when it builds it",
         ),
+        (
+            "prometheus.receive_http",
+            "argument grpc.tls.client_ca_pem is not Alloy's",
+            CLIENT_CA,
+        ),
     ];
     const PASSWORD_FILE: &str = "docs/differences.md, import.git.credentials: the password may come from a file";
     const NOT_YET: &str = "this version does not have the stage";

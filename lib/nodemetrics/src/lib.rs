@@ -126,6 +126,17 @@ impl NodeMetrics {
     }
 }
 
+/// Everything that is wrong with options, where [`NodeMetrics::new`] tells the first thing only. Reads no file.
+pub fn problems(options: &Options) -> Vec<Error> {
+    let chosen = match names::resolve(&options.collectors) {
+        Ok(chosen) => chosen,
+        Err(error) => return vec![error],
+    };
+    let paths = Arc::new(Paths::new(options));
+    let built = chosen.iter().map(|name| collector::build(name, options, &paths));
+    built.filter_map(Result::err).collect()
+}
+
 /// Go's name of the architecture.
 fn goarch() -> &'static str {
     match std::env::consts::ARCH {

@@ -24,6 +24,7 @@ mod label;
 mod reduce;
 mod series;
 mod table;
+mod valid;
 mod value;
 
 pub use build::SeriesBuilder;

@@ -1,28 +1,22 @@
 //! Requests and their answers.
 
-use super::body::{self, Broken};
 use super::decode::{self, Decoded, Head, Settings, Stamps, Wrong};
-use super::metrics::{Count, Metrics};
-use super::order::{Place, Queue};
+use super::metrics::Metrics;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use component::{CancellationToken, Context};
-use http_body_util::Full;
-use net::server::{Incoming, Request, Response};
-use net::{HeaderMap, HeaderValue, Method, StatusCode};
+use component::Context;
+use intake::body::{self, Broken};
+use intake::{Answer, Handler, Place, Terms, later, text};
+use net::server::{Incoming, Request};
+use net::{HeaderMap, Method, StatusCode};
 use signals::{FanOut, LogBatch};
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 use tokio::time::Instant;
-
-pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Bodies from this size on are decoded on a thread where that holds up nothing else, in bytes.
 const LARGE: usize = 512 << 10;
-/// After how many seconds a client may come back that was refused for now.
-const RETRY_AFTER: &str = "1";
 
 /// What all servers of a component share.
 pub(super) struct Shared {
@@ -31,17 +25,6 @@ pub(super) struct Shared {
     pub(super) settings: ArcSwap<Settings>,
     pub(super) metrics: Metrics,
     pub(super) stamps: Stamps,
-}
-
-/// Bounds of one server.
-#[derive(Clone)]
-pub(super) struct Terms {
-    /// How long a body may take.
-    pub(super) read: Duration,
-    /// How long a client waits for its answer.
-    pub(super) wait: Duration,
-    /// The end of the server's patience with requests that are under way.
-    pub(super) cut: CancellationToken,
 }
 
 /// What clients may ask for.
@@ -62,30 +45,6 @@ fn route(path: &str) -> Option<(Route, &'static str)> {
         "/ready" => (Route::Ready, "ready"),
         _ => return None,
     })
-}
-
-fn text(status: StatusCode, text: impl Into<String>) -> Answer {
-    let mut text = text.into();
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    let empty = text.is_empty();
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
-    *answer.status_mut() = status;
-    if !empty {
-        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-        answer.headers_mut().insert("content-type", kind);
-    }
-    answer
-}
-
-/// The client may come back with the same request.
-fn later(status: StatusCode, why: impl Into<String>) -> Answer {
-    let mut answer = text(status, why);
-    answer
-        .headers_mut()
-        .insert("retry-after", HeaderValue::from_static(RETRY_AFTER));
-    answer
 }
 
 fn refuse(wrong: Wrong) -> Answer {
@@ -122,84 +81,28 @@ fn head(headers: &HeaderMap) -> Result<Head, Wrong> {
     })
 }
 
-impl Shared {
-    /// Answers the requests of one connection.
-    pub(super) fn connection(
-        self: &Arc<Self>,
-        terms: &Terms,
-    ) -> impl Fn(Request<Incoming>) -> std::pin::Pin<Box<dyn Future<Output = Answer> + Send>> + Send + use<> {
-        let counted = Count::new(self.metrics.connections.clone());
-        let (shared, terms, queue) = (self.clone(), terms.clone(), Queue::default());
-        move |request| {
-            let _ = &counted;
-            let place = queue.place();
-            Box::pin(shared.clone().measure(request, terms.clone(), place))
-        }
+impl Handler for Shared {
+    fn route(&self, path: &str) -> Option<&'static str> {
+        route(path).map(|(_, name)| name)
     }
 
-    async fn measure(self: Arc<Self>, request: Request<Incoming>, terms: Terms, place: Place) -> Answer {
-        let started = Instant::now();
-        let method = request.method().clone();
-        // Methods are words that clients make up.
-        let method = match method.as_str() {
-            known @ ("GET" | "POST" | "PUT" | "HEAD" | "DELETE" | "OPTIONS" | "PATCH") => known,
-            _ => "other",
-        };
-        let found = route(request.uri().path());
-        let name = found.map_or("other", |(_, name)| name);
-        let _inflight = Count::new(self.metrics.inflight.with(&[method, name]));
-        let mut size = 0;
-        let answer = self.answer(request, found.map(|(route, _)| route), terms, place, &mut size);
-        let answer = answer.await;
-        let status = answer.status().as_str().to_owned();
-        self.metrics.received.with(&[method, name]).observe(size as f64);
-        let sent = hyper::body::Body::size_hint(answer.body()).exact().unwrap_or_default();
-        self.metrics.sent.with(&[method, name]).observe(sent as f64);
-        self.metrics
-            .duration
-            .with(&[method, name, &status, "false"])
-            .observe(started.elapsed().as_secs_f64());
-        answer
-    }
-
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        route: Option<Route>,
-        terms: Terms,
-        place: Place,
-        size: &mut usize,
-    ) -> Answer {
-        let Some(route) = route else {
+    async fn answer(&self, request: Request<Incoming>, terms: Terms, place: Place, size: &mut usize) -> Answer {
+        let Some((route, _)) = route(request.uri().path()) else {
             return text(StatusCode::NOT_FOUND, "404 page not found");
         };
-        let allowed = match route {
-            Route::Ready => Method::GET,
-            Route::Push | Route::Raw => Method::POST,
-        };
-        if request.method() != allowed {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "");
-            let allow = HeaderValue::from_str(allowed.as_str()).expect("a method is a token");
-            answer.headers_mut().insert("allow", allow);
-            return answer;
+        match route {
+            Route::Ready if request.method() != Method::GET => return intake::other_method("GET"),
+            Route::Push | Route::Raw if request.method() != Method::POST => return intake::other_method("POST"),
+            Route::Ready => return text(StatusCode::OK, "ready"),
+            Route::Push | Route::Raw => {}
         }
-        if route == Route::Ready {
-            return text(StatusCode::OK, "ready");
-        }
-        let waited = tokio::time::timeout(terms.wait, async {
-            tokio::select! {
-                answer = self.take(request, route, &terms, place, size) => answer,
-                () = terms.cut.cancelled() => later(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping; come back later"),
-            }
-        });
-        waited.await.unwrap_or_else(|_| {
-            later(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("the lines were not delivered within {:?}; come back later", terms.wait),
-            )
-        })
+        terms
+            .within("lines", self.take(request, route, &terms, place, size))
+            .await
     }
+}
 
+impl Shared {
     /// Reads a request and passes it on.
     async fn take(
         &self,
@@ -232,12 +135,19 @@ impl Shared {
             Err(Broken::Gone(why)) => {
                 return text(StatusCode::BAD_REQUEST, format!("the body could not be read: {why}"));
             }
-            Err(Broken::Wrong(wrong)) => {
+            Err(broken) => {
                 // Who waits to be asked for the body has not sent it.
                 if !parts.headers.contains_key("expect") {
                     body::discard(&mut incoming).await;
                 }
-                return refuse(wrong);
+                return refuse(match broken {
+                    Broken::TooLarge(size) => Wrong::from(lokipush::Error::TooLarge {
+                        what: "body",
+                        size,
+                        limit: settings.max_bytes,
+                    }),
+                    _ => Wrong::NoRoom,
+                });
             }
         };
         *size = body.len();

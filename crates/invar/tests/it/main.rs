@@ -6,8 +6,14 @@ mod diagnostics;
 mod faults;
 mod fmt;
 mod guarantees;
+#[cfg(target_os = "linux")]
+#[allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#[path = "../../../../lib/nodemetrics/tests/it/node_exporter.rs"]
+mod node_exporter;
 mod pipeline;
 mod plan;
+#[cfg(target_os = "linux")]
+mod prometheus;
 mod push;
 mod queue;
 mod reload;

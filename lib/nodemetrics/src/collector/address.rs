@@ -57,6 +57,7 @@ pub(super) fn addresses() -> Result<Vec<Address>, Failure> {
 ///
 /// `address` is null or points to a socket address that is as long as its family says.
 #[allow(unsafe_code)]
+// SAFETY: nothing is read beyond what the caller promises.
 unsafe fn ip(address: *const libc::sockaddr) -> Option<IpAddr> {
     // SAFETY: promised by the caller.
     let family = unsafe { address.as_ref() }?.sa_family;

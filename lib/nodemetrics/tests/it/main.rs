@@ -8,6 +8,7 @@ mod kernel;
 mod machine;
 mod memory;
 mod network;
+mod node_exporter;
 mod options;
 mod peer;
 mod platform;

@@ -1,6 +1,5 @@
 //! Reading bodies, within limits of size, memory and time.
 
-use super::decode::Wrong;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use net::server::Incoming;
@@ -20,9 +19,11 @@ const TRUSTED: usize = 1 << 20;
 
 /// Why a body was not read.
 #[derive(Debug)]
-pub(super) enum Broken {
-    /// It cannot be taken.
-    Wrong(Wrong),
+pub enum Broken {
+    /// It has so many bytes, or more, which is too much.
+    TooLarge(u64),
+    /// There is no memory for it now.
+    NoRoom,
     /// It was not there in time.
     Late,
     /// The client broke off.
@@ -30,27 +31,19 @@ pub(super) enum Broken {
 }
 
 /// Reads a body of at most `limit` bytes before `deadline`. `length` is what the client says of it. The permit holds what was read.
-pub(super) async fn read(
+pub async fn read(
     body: &mut Incoming,
     length: Option<u64>,
     limit: usize,
     budget: &Budget,
     deadline: Instant,
 ) -> Result<(Bytes, Permit), Broken> {
-    let too_large = |size: u64| {
-        let error = lokipush::Error::TooLarge {
-            what: "body",
-            size,
-            limit,
-        };
-        Broken::Wrong(Wrong::from(error))
-    };
     if let Some(length) = length.filter(|length| *length > limit as u64) {
-        return Err(too_large(length));
+        return Err(Broken::TooLarge(length));
     }
     let length = length.map(|length| usize::try_from(length).unwrap_or(limit));
     let first = length.map_or(STEP, |length| length.min(TRUSTED));
-    let mut permit = budget.try_acquire(first as u64).ok_or(Broken::Wrong(Wrong::NoRoom))?;
+    let mut permit = budget.try_acquire(first as u64).ok_or(Broken::NoRoom)?;
     let mut held = BytesMut::with_capacity(first);
     loop {
         let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
@@ -63,14 +56,14 @@ pub(super) async fn read(
         let Ok(data) = frame.into_data() else { continue };
         let size = held.len() + data.len();
         if size > limit {
-            return Err(too_large(size as u64));
+            return Err(Broken::TooLarge(size as u64));
         }
         if size > held.capacity() {
             // Twice as much, as long as that is not known to be too much.
             let most = length.unwrap_or(limit).max(size) - held.capacity();
             let more = (size - held.capacity()).max(held.capacity()).max(STEP).min(most);
             if !permit.try_grow(more as u64) {
-                return Err(Broken::Wrong(Wrong::NoRoom));
+                return Err(Broken::NoRoom);
             }
             held.reserve(more + held.capacity() - held.len());
         }
@@ -80,7 +73,7 @@ pub(super) async fn read(
 }
 
 /// Throws away what is left of a body that was refused.
-pub(super) async fn discard(body: &mut Incoming) {
+pub async fn discard(body: &mut Incoming) {
     let mut left = DISCARDED;
     let all = async {
         while let Some(Ok(frame)) = body.frame().await {

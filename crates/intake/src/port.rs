@@ -1,8 +1,9 @@
-//! The listening port and the servers that take turns on it.
+//! A port, and a server that may start on it.
 
-use super::args::{Arguments, HttpArgs, TlsArgs, bound};
-use super::handler::{Shared, Terms};
-use component::{CancellationToken, Context, Error, Result};
+use crate::answer::{Handler, Serving, Terms};
+use crate::args::{HttpArgs, Settings, TlsArgs, bound};
+use component::{CancellationToken, Error, Result};
+use host::Host;
 use net::server::{Event, ServerConfig};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -12,15 +13,15 @@ use std::time::Duration;
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A port that is held.
-pub(super) struct Port {
+pub(crate) struct Port {
     http: (String, u16),
     listener: TcpListener,
     address: SocketAddr,
 }
 
 /// A server that may start: nothing of it can fail any more.
-pub(super) struct Ready {
-    pub(super) port: Arc<Port>,
+pub(crate) struct Ready {
+    pub(crate) port: Arc<Port>,
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     http: HttpArgs,
@@ -29,7 +30,7 @@ pub(super) struct Ready {
 
 impl Port {
     /// The address, with the port that the system chose if it was asked to.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -55,44 +56,44 @@ impl Port {
     }
 }
 
-fn tls(cx: &Context<()>, args: &TlsArgs, http2: bool) -> Result<ServerConfig> {
-    net::server::server_config(&args.server()?, http2, &*cx.host().fs).map_err(|error| Error::new(error.to_string()))
+fn tls(host: &Host, args: &TlsArgs, http2: bool) -> Result<ServerConfig> {
+    net::server::server_config(&args.server()?, http2, &*host.fs).map_err(|error| Error::new(error.to_string()))
 }
 
 impl Ready {
     /// Reads certificates and takes the port, unless it is the one that is held already.
-    pub(super) fn new(cx: &Context<()>, args: &Arguments, held: Option<&Arc<Port>>) -> Result<Ready> {
+    pub(crate) fn new(id: &str, host: &Host, args: &Settings, held: Option<&Arc<Port>>) -> Result<Ready> {
         let http = &args.http;
         let http2 = http.http2.as_ref().is_some_and(|http2| http2.enabled);
-        let server = http.tls.as_ref().map(|args| tls(cx, args, http2)).transpose()?;
+        let server = http.tls.as_ref().map(|args| tls(host, args, http2)).transpose()?;
         if let Some(args) = args.grpc.as_ref().and_then(|grpc| grpc.tls.as_ref()) {
-            tls(cx, args, true).map_err(|error| Error::new(format!("grpc: {error}")))?;
+            tls(host, args, true).map_err(|error| Error::new(format!("grpc: {error}")))?;
         }
         let wanted = (http.listen_address.clone(), http.port());
         let port = match held.filter(|held| held.http == wanted) {
             Some(held) => held.clone(),
-            None => Arc::new(Port::bind(cx.id(), &wanted.0, wanted.1)?),
+            None => Arc::new(Port::bind(id, &wanted.0, wanted.1)?),
         };
         let listener = port
             .listener
             .try_clone()
-            .map_err(|error| Error::caused(format!("{} cannot listen on {}", cx.id(), port.address), error))?;
+            .map_err(|error| Error::caused(format!("{id} cannot listen on {}", port.address), error))?;
         Ok(Ready {
             port,
             listener,
             tls: server.map(Arc::new),
             http: http.clone(),
-            grace: args.graceful_shutdown_timeout.as_std(),
+            grace: args.grace.as_std(),
         })
     }
 
     /// Serves until `stop`; then what is being answered has the time of the arguments to finish.
-    pub(super) async fn serve(self, shared: Arc<Shared>, stop: CancellationToken) -> Result<()> {
+    pub(crate) async fn serve<H: Handler>(self, shared: Arc<Serving<H>>, stop: CancellationToken) -> Result<()> {
         let address = self.port.address;
         // From now on only the component itself holds the port besides this server.
         drop(self.port);
         let listener = tokio::net::TcpListener::from_std(self.listener)
-            .map_err(|error| Error::caused(format!("{} cannot listen on {address}", shared.cx.id()), error))?;
+            .map_err(|error| Error::caused(format!("{} cannot listen on {address}", shared.id), error))?;
         tracing::info!(%address, tls = self.tls.is_some(), "listening for pushes");
         let terms = Terms {
             read: bound(self.http.server_read_timeout),

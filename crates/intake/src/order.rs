@@ -6,17 +6,17 @@ use tokio::sync::oneshot;
 /// Hands out places, one after the other. HTTP/2 has many requests of one connection under way at once; what they bring is passed on
 /// in the order in which they came.
 #[derive(Default)]
-pub(super) struct Queue(Mutex<Option<oneshot::Receiver<()>>>);
+pub(crate) struct Queue(Mutex<Option<oneshot::Receiver<()>>>);
 
 /// A place in a [`Queue`]; dropping it lets the next one pass.
-pub(super) struct Place {
+pub struct Place {
     before: Option<oneshot::Receiver<()>>,
     _done: oneshot::Sender<()>,
 }
 
 impl Queue {
     /// The next place.
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         let (done, after) = oneshot::channel();
         let mut last = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         Place {
@@ -28,7 +28,7 @@ impl Queue {
 
 impl Place {
     /// Waits until everyone before has passed.
-    pub(super) async fn turn(&mut self) {
+    pub async fn turn(&mut self) {
         if let Some(before) = &mut self.before {
             // It ends when the other end is dropped, as an error.
             let _ = before.await;

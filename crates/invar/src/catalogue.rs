@@ -164,6 +164,11 @@ mod tests {
             "argument grpc.tls.client_ca_pem is not Alloy's",
             CLIENT_CA,
         ),
+        (
+            "prometheus.receive_http",
+            "argument http.tls.client_ca_pem is not Alloy's",
+            CLIENT_CA,
+        ),
     ];
     const PASSWORD_FILE: &str = "docs/differences.md, import.git.credentials: the password may come from a file";
     const NOT_YET: &str = "this version does not have the stage";

@@ -219,7 +219,6 @@ impl Shared {
     ) -> Result<Decoded, Wrong> {
         let large = body.len() >= LARGE;
         let (table, now) = (self.table.clone(), self.cx.host().clock.now() / 1_000_000);
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
         let decode = move || decode::decode(&body, version, &settings, &table, now, permit);
         if !large {
             return decode();

@@ -4,6 +4,7 @@
 //! which a valid program is made.
 
 mod evaluator;
+mod metrics;
 #[path = "../../lib/otlp-wire/tests/it/model.rs"]
 mod model;
 #[path = "../../lib/otlp-wire/tests/it/oracle.rs"]
@@ -13,6 +14,7 @@ mod program;
 mod tree;
 
 pub use evaluator::evaluator;
+pub use metrics::{remotewrite, scrape};
 
 use otlp_wire::{Signal, json};
 use std::borrow::Cow;

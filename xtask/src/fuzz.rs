@@ -1,6 +1,7 @@
 //! Runs the fuzz targets of `fuzz/`.
 
 use anyhow::{Context, Result, bail};
+use base64::Engine;
 use clap::Args;
 use otlp_wire::Signal;
 use std::fs;
@@ -10,7 +11,7 @@ use std::process::{Command, Stdio};
 
 #[derive(Args)]
 pub struct Options {
-    /// What to feed: scanner, parser, formatter, evaluator or otlp.
+    /// What to feed: scanner, parser, formatter, evaluator, otlp, scrape or remotewrite.
     #[arg(value_parser = TARGETS)]
     target: String,
     /// How long.
@@ -24,7 +25,17 @@ pub struct Options {
     quiet: bool,
 }
 
-const TARGETS: [&str; 5] = ["scanner", "parser", "formatter", "evaluator", "otlp"];
+const TARGETS: [&str; 7] = [
+    "scanner",
+    "parser",
+    "formatter",
+    "evaluator",
+    "otlp",
+    "scrape",
+    "remotewrite",
+];
+/// Those whose input is not the language.
+const OTHERS: [&str; 3] = ["otlp", "scrape", "remotewrite"];
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Expressions that ask for much: what is put around what, twenty times.
@@ -98,7 +109,7 @@ pub fn run(options: &Options) -> Result<()> {
         .arg(format!("-max_len={}", options.max_len))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .args(["-print_final_stats=1", "-timeout=25", "-rss_limit_mb=2048"]);
-    if target != "otlp" {
+    if !OTHERS.contains(&target.as_str()) {
         command.arg(format!("-dict={ROOT}/fuzz/alloy.dict"));
     }
     let mut child = command
@@ -199,6 +210,46 @@ fn requests() -> Result<Vec<Vec<u8>>> {
     Ok(inputs)
 }
 
+/// Bodies of scrapes, each with the bytes that say which format and which options, or requests of remote write, each with the byte that says which version:
+/// the recorded cases beside the clone, and one by hand.
+fn metrics(target: &str, shared: &Path) -> Result<Vec<Vec<u8>>> {
+    let vectors = |name: &str| -> Result<serde_json::Value> {
+        match fs::read_to_string(shared.join("vectors").join(name)) {
+            Ok(text) => Ok(serde_json::from_str(&text)?),
+            Err(_) => Ok(serde_json::Value::Null),
+        }
+    };
+    let mut inputs = Vec::new();
+    if target == "remotewrite" {
+        let vectors = vectors("remotewrite.json")?;
+        for (kind, version) in [(0, "v1"), (1, "v2")] {
+            let hex = vectors[version]["proto_hex"].as_str().unwrap_or_default().as_bytes();
+            let byte = |pair: &[u8]| Some(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
+            let message: Option<Vec<u8>> = hex.chunks(2).map(byte).collect();
+            inputs.push([&[kind], message.context("a vector is not hexadecimal")?.as_slice()].concat());
+        }
+        inputs.push(b"\0\x0a\x10\x0a\x06\x0a\x01a\x12\x01b\x12\x02\x10\x01\x1a\x02\x18\x01".to_vec());
+    } else {
+        for case in vectors("textparse.json")?["cases"].as_array().into_iter().flatten() {
+            let kind = match case["format"].as_str() {
+                Some("om") => 1,
+                Some("proto") => 2,
+                _ => 0,
+            };
+            let body = match (case["input"].as_str(), case["input_b64"].as_str()) {
+                (Some(text), _) => text.as_bytes().to_vec(),
+                (None, Some(text)) => base64::engine::general_purpose::STANDARD.decode(text)?,
+                (None, None) => continue,
+            };
+            inputs.extend([0, 1, 26].map(|options| [&[kind, options], body.as_slice()].concat()));
+        }
+        // A family with a counter, and one with a native histogram.
+        inputs.push(b"\x02\0\x13\x0a\x01a\x18\0\x22\x0c\x0a\x06\x0a\x01b\x12\x01c\x1a\x02\x09\0".to_vec());
+        inputs.push(b"\0\0# TYPE a counter\na{b=\"c\"} 1 2\n".to_vec());
+    }
+    Ok(inputs)
+}
+
 /// Puts what is known of the language into the corpus: configurations and recorded cases beside the clone, and choices for the programs that
 /// two of the targets make. What former runs found is kept.
 fn seed(target: &str, corpus: &Path) -> Result<usize> {
@@ -206,6 +257,8 @@ fn seed(target: &str, corpus: &Path) -> Result<usize> {
     let mut inputs: Vec<Vec<u8>> = Vec::new();
     if target == "otlp" {
         inputs = requests()?;
+    } else if OTHERS.contains(&target) {
+        inputs = metrics(target, &shared)?;
     } else if shared.is_dir() {
         let text = fs::read_to_string(shared.join("vectors/syntax.json"))?;
         let vectors: serde_json::Value = serde_json::from_str(&text)?;

@@ -2,10 +2,12 @@
 
 pub mod auth;
 mod debug_metrics;
+pub mod exporter;
 mod output;
 pub mod processor;
 pub mod receiver;
 mod server;
+mod text;
 
 use component::Registration;
 
@@ -14,6 +16,8 @@ pub static COMPONENTS: &[Registration] = &[
     auth::basic::COMPONENT,
     auth::bearer::COMPONENT,
     auth::headers::COMPONENT,
+    exporter::debug::COMPONENT,
+    processor::attributes::COMPONENT,
     processor::batch::COMPONENT,
     processor::memory_limiter::COMPONENT,
     receiver::otlp::COMPONENT,

@@ -66,7 +66,9 @@ impl Arguments {
     fn validate(&self) -> Result<(), Invalid> {
         let plain = !self.username.is_empty() || !self.password.is_empty();
         if !plain && self.client_auth.is_none() && self.htpasswd.is_none() {
-            return Err("one of \"username\", \"client_auth\" and \"htpasswd\" must be set".to_owned().into());
+            return Err("one of \"username\", \"client_auth\" and \"htpasswd\" must be set"
+                .to_owned()
+                .into());
         }
         Ok(())
     }
@@ -97,7 +99,10 @@ impl Source {
             Source::File(path, host) => (path.clone(), host.clone()),
         };
         let read = tokio::task::spawn_blocking(move || {
-            let bytes = host.fs.read(&path).map_err(|error| format!("cannot read {path:?}: {error}"))?;
+            let bytes = host
+                .fs
+                .read(&path)
+                .map_err(|error| format!("cannot read {path:?}: {error}"))?;
             Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
         });
         read.await.map_err(|error| error.to_string())?
@@ -113,7 +118,10 @@ impl ClientAuth for Client {
     fn headers(&self) -> BoxFuture<'_, Result<Vec<(String, String)>, String>> {
         Box::pin(async move {
             let pair = format!("{}:{}", self.user.read().await?, self.password.read().await?);
-            Ok(vec![("authorization".to_owned(), format!("Basic {}", STANDARD.encode(pair)))])
+            Ok(vec![(
+                "authorization".to_owned(),
+                format!("Basic {}", STANDARD.encode(pair)),
+            )])
         })
     }
 }
@@ -123,13 +131,19 @@ struct Server(Users);
 impl ServerAuth for Server {
     fn check(&self, header: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
         let value = header("authorization").ok_or("no basic auth provided")?;
-        let (scheme, encoded) = value.split_once(' ').ok_or("invalid format of the authorization header")?;
+        let (scheme, encoded) = value
+            .split_once(' ')
+            .ok_or("invalid format of the authorization header")?;
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err("the authorization header is not of the scheme Basic".to_owned());
         }
-        let decoded = STANDARD.decode(encoded.trim()).map_err(|_| "invalid base64 in the authorization header")?;
+        let decoded = STANDARD
+            .decode(encoded.trim())
+            .map_err(|_| "invalid base64 in the authorization header")?;
         let text = String::from_utf8_lossy(&decoded);
-        let (user, password) = text.split_once(':').ok_or("invalid format of the authorization header")?;
+        let (user, password) = text
+            .split_once(':')
+            .ok_or("invalid format of the authorization header")?;
         match self.0.check(user, password) {
             true => Ok(()),
             false => Err("invalid credentials".to_owned()),
@@ -141,7 +155,8 @@ fn users(cx: &Context<Exports>, args: &HtpasswdArgs) -> Result<Users> {
     let mut text = String::new();
     if !args.file.is_empty() {
         let bytes = cx.host().fs.read(Path::new(&args.file));
-        let bytes = bytes.map_err(|error| Error::caused(format!("cannot read {:?}", args.file), error).inside("htpasswd", 0))?;
+        let bytes = bytes
+            .map_err(|error| Error::caused(format!("cannot read {:?}", args.file), error).inside("htpasswd", 0))?;
         text.push_str(&String::from_utf8_lossy(&bytes));
         text.push('\n');
     }
@@ -209,7 +224,13 @@ mod tests {
         let check = |value: Option<&str>| server.check(&|_| value.map(str::to_owned));
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
         assert_eq!(check(Some(&basic("u:p:w"))), Ok(()));
-        for wrong in [Some(basic("u:p")), Some(basic("x:p:w")), Some("Bearer x".to_owned()), Some("Basic ??".to_owned()), None] {
+        for wrong in [
+            Some(basic("u:p")),
+            Some(basic("x:p:w")),
+            Some("Bearer x".to_owned()),
+            Some("Basic ??".to_owned()),
+            None,
+        ] {
             assert!(check(wrong.as_deref()).is_err(), "{wrong:?}");
         }
     }

@@ -74,7 +74,13 @@ fn exports(cx: &Context<Exports>, args: &Arguments) -> Exports {
 }
 
 fn check(args: &Arguments) -> Result<()> {
-    if args.token.expose().as_bytes().iter().any(|byte| *byte < b' ' || *byte == 0x7f) {
+    if args
+        .token
+        .expose()
+        .as_bytes()
+        .iter()
+        .any(|byte| *byte < b' ' || *byte == 0x7f)
+    {
         return Err(Error::about("token", "has a line break or another control character"));
     }
     Ok(())
@@ -116,7 +122,9 @@ mod tests {
             header: "authorization".to_owned(),
             value: "Bearer t".to_owned(),
         };
-        let check = |value: Option<&str>| credentials.check(&|name| value.filter(|_| name == "authorization").map(str::to_owned));
+        let check = |value: Option<&str>| {
+            credentials.check(&|name| value.filter(|_| name == "authorization").map(str::to_owned))
+        };
         assert!(check(Some("Bearer t")).is_ok());
         assert!(check(Some("Bearer tt")).is_err());
         assert!(check(Some("t")).is_err());

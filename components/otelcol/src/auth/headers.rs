@@ -68,8 +68,14 @@ impl HeaderArgs {
             + usize::from(self.from_attribute.is_some());
         match (self.action, given) {
             (Action::Delete, _) | (_, 1) => Ok(()),
-            (_, 0) => Err("one of \"value\", \"from_context\" and \"from_attribute\" must be set".to_owned().into()),
-            _ => Err("only one of \"value\", \"from_context\" and \"from_attribute\" may be set".to_owned().into()),
+            (_, 0) => Err("one of \"value\", \"from_context\" and \"from_attribute\" must be set"
+                .to_owned()
+                .into()),
+            _ => Err(
+                "only one of \"value\", \"from_context\" and \"from_attribute\" may be set"
+                    .to_owned()
+                    .into(),
+            ),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Passwords in the format of Apache's htpasswd: bcrypt, apr1, SHA-1 and plain.
 
+use crate::lock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crate::lock;
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use std::collections::HashMap;
@@ -45,7 +45,9 @@ impl Users {
 
     /// Whether this is the password of the user.
     pub(super) fn check(&self, user: &str, password: &str) -> bool {
-        let Some(hash) = self.hashes.get(user) else { return false };
+        let Some(hash) = self.hashes.get(user) else {
+            return false;
+        };
         let fast: [u8; 32] = Sha256::digest(password).into();
         let known = lock(&self.right).get(user).copied();
         if known.is_some_and(|known| known.ct_eq(&fast).into()) {
@@ -67,15 +69,24 @@ fn matches(hash: &str, password: &str) -> bool {
     if let Some(plain) = hash.strip_prefix(PLAIN) {
         return equal(plain.as_bytes(), password.as_bytes());
     }
-    if ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix)) {
+    if ["$2a$", "$2b$", "$2x$", "$2y$"]
+        .iter()
+        .any(|prefix| hash.starts_with(prefix))
+    {
         return bcrypt::verify(password, hash).unwrap_or(false);
     }
     if let Some(rest) = hash.strip_prefix("{SHA}") {
-        return equal(STANDARD.encode(sha1::Sha1::digest(password)).as_bytes(), rest.as_bytes());
+        return equal(
+            STANDARD.encode(sha1::Sha1::digest(password)).as_bytes(),
+            rest.as_bytes(),
+        );
     }
     for magic in ["$apr1$", "$1$"] {
         if let Some((salt, sum)) = hash.strip_prefix(magic).and_then(|rest| rest.split_once('$')) {
-            return equal(md5_crypt(password.as_bytes(), salt.as_bytes(), magic).as_bytes(), sum.as_bytes());
+            return equal(
+                md5_crypt(password.as_bytes(), salt.as_bytes(), magic).as_bytes(),
+                sum.as_bytes(),
+            );
         }
     }
     equal(hash.as_bytes(), password.as_bytes())
@@ -84,7 +95,11 @@ fn matches(hash: &str, password: &str) -> bool {
 /// The hash of `openssl passwd -apr1`, and with another `magic` that of `crypt`'s MD5. Source: Apache's `apr_md5.c`.
 fn md5_crypt(password: &[u8], salt: &[u8], magic: &str) -> String {
     let salt = &salt[..salt.len().min(8)];
-    let inner = Md5::new().chain_update(password).chain_update(salt).chain_update(password).finalize();
+    let inner = Md5::new()
+        .chain_update(password)
+        .chain_update(salt)
+        .chain_update(password)
+        .finalize();
     let mut outer = Md5::new().chain_update(password).chain_update(magic).chain_update(salt);
     let mut left = password.len();
     while left > 0 {

@@ -102,7 +102,8 @@ impl Metrics {
             10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2000.0, 3000.0, 5000.0, 10000.0, 100000.0,
         ];
         const BYTES: [f64; 12] = [
-            10.0, 100.0, 1000.0, 5000.0, 10000.0, 50000.0, 100000.0, 500000.0, 1000000.0, 2000000.0, 5000000.0, 10000000.0,
+            10.0, 100.0, 1000.0, 5000.0, 10000.0, 50000.0, 100000.0, 500000.0, 1000000.0, 2000000.0, 5000000.0,
+            10000000.0,
         ];
         let (id, registry) = (crate::metric_id("batch", cx.id()), cx.metrics());
         let name = |name: &str| format!("otelcol_processor_batch_{name}");
@@ -110,10 +111,16 @@ impl Metrics {
         let histogram = |short: &str, help: &str, bounds: &[f64]| {
             Ok::<_, RegisterError>(registry.histogram_vec(&name(short), help, labels, bounds)?.with(&[&id]))
         };
-        let counter = |short: &str, help: &str| Ok::<_, RegisterError>(registry.counter_vec(&name(short), help, labels)?.with(&[&id]));
+        let counter = |short: &str, help: &str| {
+            Ok::<_, RegisterError>(registry.counter_vec(&name(short), help, labels)?.with(&[&id]))
+        };
         Ok(Metrics {
             size: histogram("batch_send_size", "Number of units in the batch.", &SIZES)?,
-            bytes: histogram("batch_send_size_bytes", "Number of bytes in batch that was sent.", &BYTES)?,
+            bytes: histogram(
+                "batch_send_size_bytes",
+                "Number of bytes in batch that was sent.",
+                &BYTES,
+            )?,
             by_size: counter(
                 "batch_size_trigger_send_total",
                 "Number of times the batch was sent due to a size trigger.",
@@ -140,7 +147,10 @@ impl Shared {
         let keys = settings.metadata_keys.iter().map(|key| key.to_lowercase());
         let values = |key: &String| {
             let pairs = client.into_iter().flat_map(|client| &client.metadata);
-            pairs.filter(|(name, _)| name == key).map(|(_, value)| value.clone()).collect::<Vec<_>>()
+            pairs
+                .filter(|(name, _)| name == key)
+                .map(|(_, value)| value.clone())
+                .collect::<Vec<_>>()
         };
         let keys: Vec<String> = keys.collect();
         let combination: Combination = keys.iter().map(values).collect();
@@ -160,13 +170,20 @@ impl Shared {
             }
         }
         let pairs = keys.into_iter().zip(&combination);
-        let metadata: Vec<(String, String)> =
-            pairs.flat_map(|(key, values)| values.iter().map(move |value| (key.clone(), value.clone()))).collect();
-        let client = (!metadata.is_empty()).then(|| Arc::new(Client { address: None, metadata }));
+        let metadata: Vec<(String, String)> = pairs
+            .flat_map(|(key, values)| values.iter().map(move |value| (key.clone(), value.clone())))
+            .collect();
+        let client = (!metadata.is_empty()).then(|| {
+            Arc::new(Client {
+                address: None,
+                metadata,
+            })
+        });
         let shard = Arc::new(Shard::new(signal, client));
         shards.by_key.insert((signal, combination), shard.clone());
         self.metrics.combinations.set(distinct(&shards) as f64);
-        self.tasks.spawn(shard.clone().run(self.clone()).instrument(self.span.clone()));
+        self.tasks
+            .spawn(shard.clone().run(self.clone()).instrument(self.span.clone()));
         Ok(shard)
     }
 
@@ -183,7 +200,8 @@ impl Shared {
 
 /// How many combinations there are, whatever the signal.
 fn distinct(shards: &Shards) -> usize {
-    let combinations: std::collections::HashSet<&Combination> = shards.by_key.keys().map(|(_, combination)| combination).collect();
+    let combinations: std::collections::HashSet<&Combination> =
+        shards.by_key.keys().map(|(_, combination)| combination).collect();
     combinations.len()
 }
 

@@ -53,12 +53,16 @@ impl Arguments {
         }
         if self.limit.0 > 0 {
             if self.spike_limit.0 >= self.limit.0 {
-                return Err(Error::about("spike_limit", "must be less than \"limit\"").with("limit").into());
+                return Err(Error::about("spike_limit", "must be less than \"limit\"")
+                    .with("limit")
+                    .into());
             }
             return Ok(());
         }
         if self.limit_percentage == 0 {
-            return Err("one of \"limit\" and \"limit_percentage\" must be greater than 0".to_owned().into());
+            return Err("one of \"limit\" and \"limit_percentage\" must be greater than 0"
+                .to_owned()
+                .into());
         }
         if self.limit_percentage > 100 {
             return Err(Error::about("limit_percentage", "must be at most 100").into());
@@ -85,7 +89,11 @@ impl Arguments {
 
 /// A number in a file, if it is one.
 fn number(fs: &dyn Fs, path: &str) -> Option<u64> {
-    String::from_utf8(fs.read(Path::new(path)).ok()?).ok()?.trim().parse().ok()
+    String::from_utf8(fs.read(Path::new(path)).ok()?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Memory of the container, of either version of cgroups, or else of the machine.
@@ -112,9 +120,17 @@ fn page(fs: &dyn Fs) -> u64 {
     /// `AT_PAGESZ` of `getauxval(3)`.
     const PAGE_SIZE: u64 = 6;
     let vector = fs.read(Path::new("/proc/self/auxv")).unwrap_or_default();
-    let words: Vec<u64> = vector.as_chunks().0.iter().map(|bytes| u64::from_ne_bytes(*bytes)).collect();
+    let words: Vec<u64> = vector
+        .as_chunks()
+        .0
+        .iter()
+        .map(|bytes| u64::from_ne_bytes(*bytes))
+        .collect();
     let pairs = words.as_chunks::<2>().0;
-    pairs.iter().find(|[key, _]| *key == PAGE_SIZE).map_or(4096, |[_, size]| *size)
+    pairs
+        .iter()
+        .find(|[key, _]| *key == PAGE_SIZE)
+        .map_or(4096, |[_, size]| *size)
 }
 
 /// Bytes that the process has in memory.
@@ -144,13 +160,19 @@ struct Gate {
 
 impl Gate {
     fn look(&self, host: &Host, page: u64) {
-        let Some(resident) = resident(&*host.fs, page) else { return };
+        let Some(resident) = resident(&*host.fs, page) else {
+            return;
+        };
         let bound = self.bound.load(Ordering::Relaxed);
         let closed = resident > bound;
         if self.closed.swap(closed, Ordering::Relaxed) != closed {
             match closed {
                 true => tracing::warn!(resident, bound, "memory usage is above the soft limit; refusing data"),
-                false => tracing::info!(resident, bound, "memory usage is back within limits; resuming normal operation"),
+                false => tracing::info!(
+                    resident,
+                    bound,
+                    "memory usage is back within limits; resuming normal operation"
+                ),
             }
         }
     }
@@ -182,14 +204,18 @@ impl Component for MemoryLimiter {
     type Exports = Exports;
 
     fn caveats(_: &Arguments) -> Vec<Caveat> {
-        vec![Caveat::note("refuses telemetry for a while when memory is short: who sends has to send again")]
+        vec![Caveat::note(
+            "refuses telemetry for a while when memory is short: who sends has to send again",
+        )]
     }
 
     fn build(cx: &Context<Exports>, args: Arguments) -> Result<Self> {
         let counters = |what: &str, help: &str| {
             let counter = |items: &str, named: &str| {
                 let name = format!("otelcol_processor_{what}_{items}_total");
-                let vec = cx.metrics().counter_vec(&name, &format!("Number of {named} {help}."), &["processor"]);
+                let vec = cx
+                    .metrics()
+                    .counter_vec(&name, &format!("Number of {named} {help}."), &["processor"]);
                 vec.map_err(|error| Error::caused("cannot register metrics", error))
             };
             // In the order of `Signal`.
@@ -205,7 +231,10 @@ impl Component for MemoryLimiter {
             outputs: Outputs::new(cx),
             bound: AtomicU64::new(bound),
             closed: AtomicBool::new(false),
-            accepted: counters("accepted", "successfully pushed into the next component in the pipeline")?,
+            accepted: counters(
+                "accepted",
+                "successfully pushed into the next component in the pipeline",
+            )?,
             refused: counters("refused", "that were rejected by the next component in the pipeline")?,
         });
         gate.outputs.set(&args.output);
@@ -269,7 +298,12 @@ mod tests {
         assert_eq!(bound(args(100, 30, 0, 0)), 70);
         assert_eq!(bound(args(0, 0, 50, 0)), 400);
         assert_eq!(bound(args(0, 0, 50, 20)), 300);
-        for wrong in [args(0, 0, 0, 0), args(10, 10, 0, 0), args(0, 0, 101, 0), args(0, 0, 10, 10)] {
+        for wrong in [
+            args(0, 0, 0, 0),
+            args(10, 10, 0, 0),
+            args(0, 0, 101, 0),
+            args(0, 0, 10, 10),
+        ] {
             assert!(wrong.validate().is_err(), "{wrong:?}");
         }
     }

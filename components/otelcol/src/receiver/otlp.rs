@@ -23,7 +23,8 @@ use tracing::Instrument;
 use value::Object;
 
 /// The component.
-pub const COMPONENT: Registration = Registration::of::<Receiver>("otelcol.receiver.otlp", Stability::GenerallyAvailable);
+pub const COMPONENT: Registration =
+    Registration::of::<Receiver>("otelcol.receiver.otlp", Stability::GenerallyAvailable);
 
 /// An `otelcol.receiver.otlp`.
 pub struct Receiver {
@@ -52,9 +53,17 @@ const BLOCKS: [&str; 2] = ["grpc", "http"];
 fn ready(cx: &Context<()>, args: &Arguments, held: [Option<&Arc<Port>>; 2]) -> Result<[Option<Ready>; 2]> {
     args.problems().into_iter().next().map_or(Ok(()), Err)?;
     let about = |number: usize| move |error: Error| error.inside(BLOCKS[number], 0);
-    let grpc = args.grpc.as_ref().map(|args| Ready::grpc(cx, args, held[0])).transpose();
+    let grpc = args
+        .grpc
+        .as_ref()
+        .map(|args| Ready::grpc(cx, args, held[0]))
+        .transpose();
     let grpc = grpc.map_err(about(0))?;
-    let http = args.http.as_ref().map(|args| Ready::http(cx, args, held[1])).transpose();
+    let http = args
+        .http
+        .as_ref()
+        .map(|args| Ready::http(cx, args, held[1]))
+        .transpose();
     Ok([grpc, http.map_err(about(1))?])
 }
 

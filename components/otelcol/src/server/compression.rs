@@ -173,7 +173,10 @@ mod tests {
             (Compression::Zlib, raw.finish().unwrap()),
             (Compression::Zstd, zstd::encode_all(text, 1).unwrap()),
             (Compression::Snappy, frames.into_inner().unwrap()),
-            (Compression::Snappy, snap::raw::Encoder::new().compress_vec(text).unwrap()),
+            (
+                Compression::Snappy,
+                snap::raw::Encoder::new().compress_vec(text).unwrap(),
+            ),
             (Compression::Lz4, lz4.finish().unwrap()),
         ]
     }
@@ -196,7 +199,9 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_has_no_room_is_told_apart() {
-        let text: Vec<u8> = (0..200_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let text: Vec<u8> = (0..200_000u32)
+            .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+            .collect();
         for (compression, body) in compressed(&text) {
             let mut none = Permit::none();
             let cut = decompress(compression, &body[..body.len() / 2], 1 << 20, &mut none);

@@ -20,7 +20,11 @@ impl Cors {
         let mut headers: Vec<String> = args.allowed_headers.iter().map(|name| name.to_lowercase()).collect();
         headers.extend(["accept", "content-type", "origin"].map(str::to_owned));
         Some(Cors {
-            origins: args.allowed_origins.iter().map(|origin| origin.to_lowercase()).collect(),
+            origins: args
+                .allowed_origins
+                .iter()
+                .map(|origin| origin.to_lowercase())
+                .collect(),
             headers,
             exposed: args.exposed_headers.join(", "),
             max_age: args.max_age,
@@ -44,10 +48,16 @@ impl Cors {
             return None;
         }
         let mut answer = HeaderMap::new();
-        answer.insert("vary", HeaderValue::from_static("Origin, Access-Control-Request-Method, Access-Control-Request-Headers"));
+        answer.insert(
+            "vary",
+            HeaderValue::from_static("Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
+        );
         let wanted = headers.get("access-control-request-headers");
         let names = wanted.and_then(|wanted| wanted.to_str().ok()).unwrap_or_default();
-        let mut names = names.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty());
+        let mut names = names
+            .split(',')
+            .map(|name| name.trim().to_lowercase())
+            .filter(|name| !name.is_empty());
         let known = self.headers.iter().any(|name| name == "*") || names.all(|name| self.headers.contains(&name));
         let allowed = ["GET", "POST", "HEAD"].contains(&asked.to_str().unwrap_or_default());
         if known && allowed && self.origin(headers, &mut answer) {
@@ -74,7 +84,9 @@ impl Cors {
     }
 
     fn origin(&self, headers: &HeaderMap, answer: &mut HeaderMap) -> bool {
-        let Some(origin) = headers.get("origin") else { return false };
+        let Some(origin) = headers.get("origin") else {
+            return false;
+        };
         if !origin.to_str().is_ok_and(|origin| self.allows(origin)) {
             return false;
         }
@@ -89,7 +101,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]

@@ -42,7 +42,11 @@ pub(crate) enum Wrong {
 }
 
 /// The message of a call, as a part of its body, and how it is compressed.
-pub(crate) fn message(body: &Bytes, encoding: Option<Compression>, limit: usize) -> Result<(Bytes, Option<Compression>), Wrong> {
+pub(crate) fn message(
+    body: &Bytes,
+    encoding: Option<Compression>,
+    limit: usize,
+) -> Result<(Bytes, Option<Compression>), Wrong> {
     let Some((&[flag, a, b, c, d], rest)) = body.split_first_chunk::<PREFIX>() else {
         return Err(Wrong::Framing);
     };
@@ -127,7 +131,11 @@ mod tests {
         assert_eq!(message(&body(b"\x01\0\0\0\x01a"), None, 2), Err(Wrong::NotSaid));
         assert_eq!(message(&body(b"\0\0\0\0\x02ab"), gzip, 1), Err(Wrong::TooLarge(2)));
         for wrong in [&b"\0\0\0\0"[..], b"\0\0\0\0\x02a", b"\0\0\0\0\x01ab", b"\x02\0\0\0\0"] {
-            assert_eq!(message(&Bytes::copy_from_slice(wrong), gzip, 9), Err(Wrong::Framing), "{wrong:?}");
+            assert_eq!(
+                message(&Bytes::copy_from_slice(wrong), gzip, 9),
+                Err(Wrong::Framing),
+                "{wrong:?}"
+            );
         }
         assert_eq!(percent("50% of ü\n"), "50%25 of %C3%BC%0A");
     }

@@ -94,7 +94,10 @@ impl GrpcServerArgs {
     pub(crate) fn check(&self) -> Result<()> {
         port::parse(&self.endpoint)?;
         if !["tcp", "tcp4", "tcp6", ""].contains(&self.transport.as_str()) {
-            return Err(Error::about("transport", format!("{:?} is not supported; use \"tcp\"", self.transport)));
+            return Err(Error::about(
+                "transport",
+                format!("{:?} is not supported; use \"tcp\"", self.transport),
+            ));
         }
         port::check_auth(&self.auth)?;
         self.tls.as_ref().map_or(Ok(()), ServerTlsArgs::check)
@@ -110,7 +113,10 @@ impl GrpcServerArgs {
 
     /// What clients may take.
     pub(crate) fn limits(&self, drain: Duration) -> net::server::Limits {
-        let parameters = self.keepalive.as_ref().and_then(|keepalive| keepalive.server_parameters.as_ref());
+        let parameters = self
+            .keepalive
+            .as_ref()
+            .and_then(|keepalive| keepalive.server_parameters.as_ref());
         let time = |time: Option<GoDuration>, default: u64| match time.map(GoDuration::as_std) {
             None | Some(Duration::ZERO) => Duration::from_secs(default),
             Some(time) => time.clamp(Duration::from_secs(1), super::port::LONG),

@@ -39,7 +39,9 @@ pub(super) struct Terms {
 fn reply(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Either::Left(Full::new(body.into())));
     *answer.status_mut() = status;
-    answer.headers_mut().insert("content-type", HeaderValue::from_static(kind));
+    answer
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static(kind));
     answer
 }
 
@@ -82,7 +84,9 @@ pub(super) async fn answer(shared: &Shared, terms: &Terms, request: Request<Inco
         cors.answer(&parts.headers, answer.headers_mut());
     }
     if !terms.keep_alive && parts.version < hyper::Version::HTTP_2 {
-        answer.headers_mut().insert("connection", HeaderValue::from_static("close"));
+        answer
+            .headers_mut()
+            .insert("connection", HeaderValue::from_static("close"));
     }
     answer
 }
@@ -90,16 +94,24 @@ pub(super) async fn answer(shared: &Shared, terms: &Terms, request: Request<Inco
 async fn route(shared: &Shared, terms: &Terms, parts: &Parts, mut incoming: Incoming) -> Answer {
     if let Err(fault) = authenticate(&terms.auth, &parts.headers) {
         let mut answer = text(StatusCode::UNAUTHORIZED, &fault.status.message);
-        answer.headers_mut().insert("www-authenticate", HeaderValue::from_static("Basic, Bearer"));
+        answer
+            .headers_mut()
+            .insert("www-authenticate", HeaderValue::from_static("Basic, Bearer"));
         return answer;
     }
     let path = parts.uri.path();
-    let found = terms.paths.iter().find(|(signal, known)| known == path && shared.takes(*signal));
+    let found = terms
+        .paths
+        .iter()
+        .find(|(signal, known)| known == path && shared.takes(*signal));
     let Some((signal, _)) = found else {
         return text(StatusCode::NOT_FOUND, "404 page not found\n");
     };
     if parts.method != Method::POST {
-        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]");
+        let mut answer = text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "405 method not allowed, supported: [POST]",
+        );
         answer.headers_mut().insert("allow", HeaderValue::from_static("POST"));
         return answer;
     }
@@ -109,21 +121,31 @@ async fn route(shared: &Shared, terms: &Terms, parts: &Parts, mut incoming: Inco
     };
     let taken = tokio::time::timeout(terms.wait, take(shared, terms, *signal, format, parts, &mut incoming)).await;
     let outcome = taken.unwrap_or_else(|_| {
-        let why = format!("the telemetry was not delivered within {:?}; come back later", terms.wait);
+        let why = format!(
+            "the telemetry was not delivered within {:?}; come back later",
+            terms.wait
+        );
         Err(Fault::later(why))
     });
     match outcome {
         Ok(()) if format == Format::Json => reply(StatusCode::OK, format.kind(), "{\"partialSuccess\":{}}"),
         Ok(()) => reply(StatusCode::OK, format.kind(), ""),
         Err(fault) => {
-            tracing::debug!(path, code = fault.status.code, err = fault.status.message, "a request failed");
+            tracing::debug!(
+                path,
+                code = fault.status.code,
+                err = fault.status.message,
+                "a request failed"
+            );
             let body = match format {
                 Format::Protobuf => Bytes::from(fault.status.encode()),
                 Format::Json => Bytes::from(fault.status.encode_json()),
             };
             let mut answer = reply(fault.http(), format.kind(), body);
             if let Some(delay) = fault.status.retry_delay {
-                answer.headers_mut().insert("retry-after", HeaderValue::from(delay.as_secs().max(1)));
+                answer
+                    .headers_mut()
+                    .insert("retry-after", HeaderValue::from(delay.as_secs().max(1)));
             }
             answer
         }
@@ -138,20 +160,35 @@ async fn take(
     parts: &Parts,
     incoming: &mut Incoming,
 ) -> Result<(), Fault> {
-    let encoding = parts.headers.get("content-encoding").map_or(Ok(""), |value| value.to_str());
+    let encoding = parts
+        .headers
+        .get("content-encoding")
+        .map_or(Ok(""), |value| value.to_str());
     let encoding = encoding.unwrap_or("?").trim().to_ascii_lowercase();
     let plain = encoding.is_empty() || encoding == "identity";
     let compression = Compression::named(&encoding).filter(|_| terms.encodings.contains(&encoding));
     let refused = if compression.is_none() && !plain {
-        Some(Fault::new(code::INVALID_ARGUMENT, format!("unsupported \"Content-Encoding\": {encoding}")))
+        Some(Fault::new(
+            code::INVALID_ARGUMENT,
+            format!("unsupported \"Content-Encoding\": {encoding}"),
+        ))
     } else {
         None
     };
     let read = match refused {
         Some(fault) => Err(fault),
         None => {
-            let length = parts.headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-            let read = body::read(incoming, length, terms.limit, shared.cx.budget(), Instant::now() + terms.read);
+            let length = parts
+                .headers
+                .get("content-length")
+                .and_then(|length| length.to_str().ok()?.parse().ok());
+            let read = body::read(
+                incoming,
+                length,
+                terms.limit,
+                shared.cx.budget(),
+                Instant::now() + terms.read,
+            );
             read.await.map_err(|broken| Fault::from_body(broken, terms.limit))
         }
     };

@@ -78,7 +78,9 @@ impl Fault {
 
     pub(super) fn from_body(broken: Broken, limit: usize) -> Fault {
         match broken {
-            Broken::TooLarge(size) => Fault::too_large(format!("received message larger than max ({size} vs. {limit})")),
+            Broken::TooLarge(size) => {
+                Fault::too_large(format!("received message larger than max ({size} vs. {limit})"))
+            }
             Broken::NoRoom => Fault::no_room(),
             Broken::Late => Fault::later("the request was not complete in time"),
             Broken::Gone(why) => Fault::new(code::INVALID_ARGUMENT, format!("the body could not be read: {why}")),
@@ -126,14 +128,25 @@ pub(super) fn authenticate(auth: &AuthHandler, headers: &HeaderMap) -> Result<()
     let Some(server) = auth.0.as_ref().and_then(|auth| auth.server.as_ref()) else {
         return Ok(());
     };
-    let header = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    server.check(&header).map_err(|why| Fault::new(code::UNAUTHENTICATED, why))
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    server
+        .check(&header)
+        .map_err(|why| Fault::new(code::UNAUTHENTICATED, why))
 }
 
 /// What is known of who sent a request.
 pub(super) fn client(peer: Option<&Peer>, headers: &HeaderMap, metadata: bool) -> Client {
     let pairs = headers.iter().filter(|_| metadata);
-    let pairs = pairs.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let pairs = pairs.map(|(name, value)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    });
     Client {
         address: peer.map(|peer| peer.0),
         metadata: pairs.collect(),
@@ -178,7 +191,9 @@ impl Shared {
             true => decode(raw)?,
             false => {
                 let decoded = tokio::task::spawn_blocking(move || decode(raw)).await;
-                decoded.map_err(|error| Fault::new(code::INTERNAL, format!("the request could not be decoded: {error}")))??
+                decoded.map_err(|error| {
+                    Fault::new(code::INTERNAL, format!("the request could not be decoded: {error}"))
+                })??
             }
         };
         let records = batch.amount().items;

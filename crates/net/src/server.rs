@@ -8,6 +8,6 @@ mod tls;
 
 pub use hyper::body::Incoming;
 pub use hyper::{Request, Response};
-pub use listen::{Event, Limits, bind, bind_failure, serve};
+pub use listen::{Event, Limits, Peer, bind, bind_failure, serve};
 pub use rustls::ServerConfig;
 pub use tls::{ServerTls, check_server, server_config};

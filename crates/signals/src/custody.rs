@@ -104,6 +104,15 @@ impl Custody {
         }
     }
 
+    /// Responsibility for nothing that keeps the memory permit: for who holds bytes of the records longer than this, or in another place.
+    pub fn witness(&self) -> Custody {
+        Custody {
+            permit: self.permit.clone(),
+            tally: None,
+            open: Amount::default(),
+        }
+    }
+
     /// Moves to a permit of its own for records that were copied out of their batch, so that a held line does not
     /// pin the memory of the whole chunk that it came from.
     pub fn detach(&mut self, bytes: u64) {

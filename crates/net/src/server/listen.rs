@@ -57,6 +57,10 @@ pub enum Event<'a> {
     CutOff(usize),
 }
 
+/// Who sent a request: in its extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
 /// Pause after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -98,7 +102,7 @@ pub fn bind_failure(error: &io::Error) -> (String, &'static str) {
 ///
 /// `tls` is asked for each new connection; without a configuration it is plain. `connection` is called once for each connection and
 /// answers its requests: it is called with each of them in the order in which they came, so what it does before its future is polled is
-/// in order. A future is dropped when its client goes away.
+/// in order. A future is dropped when its client goes away. Requests have their [`Peer`] in their extensions.
 pub async fn serve<C, S, F, B>(
     listener: TcpListener,
     limits: Limits,
@@ -124,10 +128,14 @@ pub async fn serve<C, S, F, B>(
         tokio::select! {
             () = stop.cancelled() => break,
             (seat, accepted) = next => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let (answer, tls, stop) = (connection(), tls(), stop.clone());
                     connections.spawn(async move {
                         let _seat = seat;
+                        let answer = move |mut request: Request<Incoming>| {
+                            request.extensions_mut().insert(Peer(peer));
+                            answer(request)
+                        };
                         converse(stream, tls, answer, limits, report, stop).await;
                     });
                 }

@@ -1,0 +1,3 @@
+//! `otelcol.exporter.*`
+
+pub mod debug;

@@ -1,0 +1,5 @@
+//! `otelcol.processor.*`
+
+pub mod attributes;
+pub mod batch;
+pub mod memory_limiter;

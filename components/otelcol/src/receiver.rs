@@ -1,0 +1,3 @@
+//! `otelcol.receiver.*`
+
+pub mod otlp;

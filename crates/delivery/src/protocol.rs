@@ -41,6 +41,9 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// How messages for people call things.
     const WORDS: Words;
 
+    /// Whether parts are kept whole: one that does not fit behind others begins a request of its own, and is cut only if it alone is too large.
+    const WHOLE: bool = false;
+
     /// Cuts a batch: calls `give` with the number of a target and a piece for it, for each target in the order in which its entries
     /// are to go. An entry that no piece of a target has is not for that target. Works without waiting: this is where a batch takes
     /// its place in the order.

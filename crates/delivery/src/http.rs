@@ -4,7 +4,7 @@ use crate::transport::{Outcome, Transport, Verdict};
 use bytes::Bytes;
 use component::{BoxFuture, ClientAuth, Error, Result};
 use host::{Clock, Host};
-use net::{Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, Url, retry_after};
+use net::{Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, TlsExtras, Url, retry_after};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub struct HttpSettings<'a> {
     pub tenant_header: &'static str,
     /// Credentials, encryption, proxies.
     pub http: &'a HttpClientConfig,
+    /// More about encryption.
+    pub tls: TlsExtras,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// Whether a request is sent again that was answered with status 429; otherwise its entries are dropped and counted.
@@ -57,6 +59,7 @@ impl<'a> HttpSettings<'a> {
             custom,
             tenant_header: "x-scope-orgid",
             http,
+            tls: TlsExtras::default(),
             timeout: Duration::from_secs(10),
             retry_on_429: true,
             verdict: default_verdict,
@@ -89,7 +92,7 @@ pub struct HttpTransport {
 impl HttpTransport {
     /// A transport. Fails if a certificate or key is unreadable, or an address or a header is not one.
     pub fn new(settings: &HttpSettings<'_>, host: &Host) -> Result<Self> {
-        let client = Client::pushing(settings.http, host.fs.clone())
+        let client = Client::pushing_with(settings.http, settings.tls, host.fs.clone())
             .map_err(|error| Error::caused(format!("endpoint {:?}", settings.title), error))?;
         let url = Url::parse(settings.url).map_err(|error| Error::caused("url", error))?;
         let mut fixed = HeaderMap::new();

@@ -1,0 +1,1 @@
+//! Exporters against peers of ours.

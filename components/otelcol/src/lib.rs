@@ -1,8 +1,15 @@
 //! `otelcol.*`: components of the OpenTelemetry Collector. What they pass on are OTLP requests as bytes ([`signals::Otlp`]).
 
+mod client;
+mod export;
+pub mod exporter;
 mod output;
+pub mod receiver;
 
 use component::Registration;
 
 /// The components of the family.
-pub static COMPONENTS: &[Registration] = &[];
+pub static COMPONENTS: &[Registration] = &[
+    exporter::otlp::COMPONENT,
+    exporter::otlphttp::COMPONENT,
+];

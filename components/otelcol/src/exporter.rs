@@ -1,0 +1,6 @@
+//! `otelcol.exporter.*`.
+
+pub mod loki;
+pub mod otlp;
+pub mod otlphttp;
+pub mod prometheus;

@@ -1,0 +1,4 @@
+//! `otelcol.receiver.*`.
+
+pub mod loki;
+pub mod prometheus;

@@ -1,1 +1,6 @@
-//! Exporters against peers of ours.
+//! Exporters against peers of ours, over real connections.
+
+mod otlp;
+mod otlphttp;
+mod rig;
+mod sink;

@@ -5,6 +5,7 @@ mod export;
 pub mod exporter;
 mod output;
 pub mod receiver;
+mod text;
 
 use component::Registration;
 
@@ -12,4 +13,5 @@ use component::Registration;
 pub static COMPONENTS: &[Registration] = &[
     exporter::otlp::COMPONENT,
     exporter::otlphttp::COMPONENT,
+    exporter::prometheus::COMPONENT,
 ];

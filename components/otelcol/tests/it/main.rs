@@ -1,6 +1,8 @@
-//! Exporters against peers of ours, over real connections.
+//! Exporters against peers of ours, over real connections, and bridges between sources and sinks of the test.
 
+mod bridge;
 mod otlp;
 mod otlphttp;
+mod prometheus;
 mod rig;
 mod sink;

@@ -29,7 +29,7 @@ pub struct Rig {
     running: JoinHandle<()>,
 }
 
-fn block(name: &str, config: &str) -> value::Body {
+pub fn block(name: &str, config: &str) -> value::Body {
     let text = format!("{name} \"test\" {{\n{config}\n}}\n");
     let (file, diagnostics) = syntax::parse("test.alloy", text.as_bytes());
     assert!(diagnostics.is_empty(), "{diagnostics:?}\n{text}");
@@ -58,7 +58,7 @@ pub fn parts(id: &str, ledger: &Ledger, registry: &Registry, data: Option<&Path>
         ledger: ledger.clone(),
         metrics: registry.clone(),
         services: Services::default().with(Arc::new(policy)),
-        stability: Stability::GenerallyAvailable,
+        stability: Stability::Experimental,
         span: tracing::Span::none(),
         exported: Arc::new(|| {}),
         inspector: None,

@@ -11,7 +11,9 @@ use component::Registration;
 
 /// The components of the family.
 pub static COMPONENTS: &[Registration] = &[
+    exporter::loki::COMPONENT,
     exporter::otlp::COMPONENT,
     exporter::otlphttp::COMPONENT,
     exporter::prometheus::COMPONENT,
+    receiver::loki::COMPONENT,
 ];

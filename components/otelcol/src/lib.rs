@@ -16,4 +16,5 @@ pub static COMPONENTS: &[Registration] = &[
     exporter::otlphttp::COMPONENT,
     exporter::prometheus::COMPONENT,
     receiver::loki::COMPONENT,
+    receiver::prometheus::COMPONENT,
 ];

@@ -1,6 +1,7 @@
 //! Exporters against peers of ours, over real connections, and bridges between sources and sinks of the test.
 
 mod bridge;
+mod from_prometheus;
 mod loki;
 mod otlp;
 mod otlphttp;

@@ -4,7 +4,9 @@ use crate::transport::{Outcome, Transport, Verdict};
 use bytes::Bytes;
 use component::{BoxFuture, ClientAuth, Error, Result};
 use host::{Clock, Host};
-use net::{Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, TlsExtras, Url, retry_after};
+use net::{
+    Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, TlsExtras, Url, retry_after,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -220,8 +222,8 @@ impl Transport for HttpTransport {
 pub async fn credentials(auth: &dyn ClientAuth) -> std::result::Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in auth.headers().await? {
-        let key = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| format!("{name:?} is not the name of a header"))?;
+        let key =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not the name of a header"))?;
         let mut value = HeaderValue::from_str(&value)
             .map_err(|_| format!("the value of {name:?} has line breaks or control characters"))?;
         value.set_sensitive(true);

@@ -369,7 +369,9 @@ impl<P: Protocol> Lane<P> {
     fn is_too_late(&self, at: usize) -> bool {
         let longest = self.endpoint.spec().max_elapsed;
         let first = self.window[at].first;
-        longest.zip(first).is_some_and(|(longest, first)| first.elapsed() >= longest)
+        longest
+            .zip(first)
+            .is_some_and(|(longest, first)| first.elapsed() >= longest)
     }
 
     fn success(&mut self) {

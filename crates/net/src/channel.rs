@@ -146,7 +146,12 @@ impl Channel {
         let found = tokio::time::timeout(CONNECT, tokio::net::lookup_host(target)).await;
         let mut addresses: Vec<SocketAddr> = match found {
             Ok(Ok(addresses)) => addresses.collect(),
-            Ok(Err(error)) => return Err(SendError::new(format!("{:?} has no address: {error}", self.config.host))),
+            Ok(Err(error)) => {
+                return Err(SendError::new(format!(
+                    "{:?} has no address: {error}",
+                    self.config.host
+                )));
+            }
             Err(_) => return Err(SendError::timeout()),
         };
         addresses.dedup();

@@ -78,7 +78,12 @@ impl Client {
         Self::with(config, extras, Redirects::SameRequest, fs)
     }
 
-    fn with(config: &HttpClientConfig, extras: TlsExtras, redirects: Redirects, fs: Arc<dyn Fs>) -> Result<Self, ConfigError> {
+    fn with(
+        config: &HttpClientConfig,
+        extras: TlsExtras,
+        redirects: Redirects,
+        fs: Arc<dyn Fs>,
+    ) -> Result<Self, ConfigError> {
         config.validate().map_err(ConfigError::new)?;
         let settings = Settings {
             tls: config.tls_config.clone().unwrap_or_default(),

@@ -23,7 +23,12 @@ pub struct TlsExtras {
 }
 
 /// Makes the client side of TLS, and reads the files that it needs.
-pub(crate) fn client_config(config: &TlsConfig, extras: TlsExtras, http2: bool, fs: &dyn Fs) -> Result<ClientConfig, ConfigError> {
+pub(crate) fn client_config(
+    config: &TlsConfig,
+    extras: TlsExtras,
+    http2: bool,
+    fs: &dyn Fs,
+) -> Result<ClientConfig, ConfigError> {
     let provider = Arc::new(ring::default_provider());
     let versions: &[&rustls::SupportedProtocolVersion] = match config.min_version.as_str() {
         _ if extras.only_tls12 => &[&version::TLS12],
@@ -37,7 +42,12 @@ pub(crate) fn client_config(config: &TlsConfig, extras: TlsExtras, http2: bool, 
     let verifier: Arc<dyn ServerCertVerifier> = if config.insecure_skip_verify {
         Arc::new(AcceptAny(provider.clone()))
     } else {
-        Arc::new(Verifier::new(provider.clone(), trusted, extras.system_roots, &config.server_name)?)
+        Arc::new(Verifier::new(
+            provider.clone(),
+            trusted,
+            extras.system_roots,
+            &config.server_name,
+        )?)
     };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)

@@ -41,7 +41,10 @@ impl RetryArgs {
         if !self.enabled {
             return found;
         }
-        for (name, value) in [("initial_interval", self.initial_interval), ("max_interval", self.max_interval)] {
+        for (name, value) in [
+            ("initial_interval", self.initial_interval),
+            ("max_interval", self.max_interval),
+        ] {
             if value.0 <= 0 {
                 found.push(Error::about(name, "must be greater than 0"));
             }
@@ -68,13 +71,19 @@ impl RetryArgs {
     pub(crate) fn caveats(&self) -> Vec<Caveat> {
         let at = |text: String, argument| Caveat::best_effort(text).at("retry_on_failure#0", argument);
         if !self.enabled {
-            return vec![at("gives up after one attempt, by retry_on_failure".to_owned(), "enabled")];
+            return vec![at(
+                "gives up after one attempt, by retry_on_failure".to_owned(),
+                "enabled",
+            )];
         }
         let limit = self.max_elapsed_time.filter(|time| time.0 > 0);
         let text = |time: GoDuration| {
             let time = gotime::format_duration(time.0);
             format!("gives up what it tried to send for {time}, by max_elapsed_time")
         };
-        limit.map(|time| at(text(time), "max_elapsed_time")).into_iter().collect()
+        limit
+            .map(|time| at(text(time), "max_elapsed_time"))
+            .into_iter()
+            .collect()
     }
 }

@@ -83,7 +83,9 @@ const VERSIONS: [&str; 4] = ["TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"];
 /// A version as Alloy's users write it: `TLS 1.2`, `1.2`.
 fn version(text: &str) -> Option<usize> {
     let number = text.strip_prefix("TLS").unwrap_or(text).trim();
-    VERSIONS.iter().position(|version| version.ends_with(number) && number.len() == 3)
+    VERSIONS
+        .iter()
+        .position(|version| version.ends_with(number) && number.len() == 3)
 }
 
 impl TlsArgs {
@@ -108,7 +110,10 @@ impl TlsArgs {
             if max < min {
                 found.push(Error::about("max_version", "must not be less than min_version").with("min_version"));
             } else if max < 2 {
-                found.push(Error::about("max_version", "is not secure; use \"TLS 1.2\" or \"TLS 1.3\""));
+                found.push(Error::about(
+                    "max_version",
+                    "is not secure; use \"TLS 1.2\" or \"TLS 1.3\"",
+                ));
             }
         }
         if self.tpm.enabled {
@@ -154,7 +159,10 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_they_are_written() {
-        assert_eq!([version("TLS 1.2"), version("1.3"), version("1.0")], [Some(2), Some(3), Some(0)]);
+        assert_eq!(
+            [version("TLS 1.2"), version("1.3"), version("1.0")],
+            [Some(2), Some(3), Some(0)]
+        );
         assert_eq!([version("TLS 2"), version(""), version(".2")], [None, None, None]);
         let mut args = TlsArgs::defaults();
         assert!(args.problems().is_empty());

@@ -153,14 +153,18 @@ pub(crate) fn pack(format: Format, chunks: &[Bytes]) -> io::Result<Bytes> {
                     &whole
                 }
             };
-            let block = snap::raw::Encoder::new().compress_vec(content).map_err(io::Error::other)?;
+            let block = snap::raw::Encoder::new()
+                .compress_vec(content)
+                .map_err(io::Error::other)?;
             out.extend_from_slice(&block);
             out
         }
         SnappyFrames => {
             let mut encoder = snap::write::FrameEncoder::new(out);
             fill(&mut encoder)?;
-            encoder.into_inner().map_err(|error| io::Error::other(error.to_string()))?
+            encoder
+                .into_inner()
+                .map_err(|error| io::Error::other(error.to_string()))?
         }
         Lz4 => {
             let mut encoder = lz4_flex::frame::FrameEncoder::new(out);

@@ -245,7 +245,10 @@ impl Protocol for Otlps {
     fn letter(entry: EntryRef<'_, Self>) -> Map<String, Value> {
         let text = json_of(entry);
         let request = serde_json::from_slice(&text).unwrap_or_else(|_| String::from_utf8_lossy(&text).into());
-        let fields = [("signal", Value::from(name(entry.payload.signal))), ("request", request)];
+        let fields = [
+            ("signal", Value::from(name(entry.payload.signal))),
+            ("request", request),
+        ];
         fields
             .map(|(name, value)| (name.to_owned(), value))
             .into_iter()

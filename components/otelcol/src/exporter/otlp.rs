@@ -13,7 +13,8 @@ use delivery::{Destination, Sender, Surroundings, Target};
 use transport::GrpcEndpoint;
 
 /// `otelcol.exporter.otlp` in the catalogue.
-pub const COMPONENT: Registration = Registration::of::<OtlpGrpc>("otelcol.exporter.otlp", Stability::GenerallyAvailable);
+pub const COMPONENT: Registration =
+    Registration::of::<OtlpGrpc>("otelcol.exporter.otlp", Stability::GenerallyAvailable);
 
 /// Sends telemetry to an endpoint. An `accept` resolves when it has the records or they are in the queue on disk, or were refused for good. How they get
 /// there is the business of [`delivery`] and [`crate::export`]; what is gRPC's own is here.

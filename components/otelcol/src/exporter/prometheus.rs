@@ -8,7 +8,6 @@ mod seen;
 pub(crate) use convert::{hex, identity};
 pub(crate) use names::label;
 
-use crate::client::DebugMetricsArgs;
 use crate::output::{Exports, input};
 use arc_swap::ArcSwap;
 use component::prelude::*;
@@ -17,7 +16,9 @@ use host::Host;
 use prommodel::Table;
 use promtext::{CounterVec, GaugeVec};
 use seen::{Keys, Seen};
-use signals::{Accepting, Amount, Custody, FanOut, MetricBatch, Metrics, Otlp, OtlpBatch, Payload, Refused, Signal, Sink};
+use signals::{
+    Accepting, Amount, Custody, FanOut, MetricBatch, Metrics, Otlp, OtlpBatch, Payload, Refused, Signal, Sink,
+};
 use value::GoDuration;
 
 /// `otelcol.exporter.prometheus` in the catalogue.
@@ -63,9 +64,6 @@ pub struct Arguments {
     /// Whether counting begins with a sample of 0. Experimental.
     #[arg(default)]
     pub start_timestamp_zero_ingestion: bool,
-    /// What metrics tell about the component.
-    #[arg(block, default)]
-    pub debug_metrics: DebugMetricsArgs,
 }
 
 impl Arguments {

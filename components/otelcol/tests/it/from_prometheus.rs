@@ -89,7 +89,13 @@ fn attributes(list: &serde_json::Value) -> Vec<String> {
     let pairs = list.as_array().map(Vec::as_slice).unwrap_or_default();
     pairs
         .iter()
-        .map(|pair| format!("{}={}", pair["key"].as_str().unwrap(), pair["value"]["stringValue"].as_str().unwrap()))
+        .map(|pair| {
+            format!(
+                "{}={}",
+                pair["key"].as_str().unwrap(),
+                pair["value"]["stringValue"].as_str().unwrap()
+            )
+        })
         .collect()
 }
 
@@ -114,9 +120,17 @@ async fn samples_have_types_by_their_families() {
     made.sample("open_created", &[], 0.5);
     made.sample("temp", &[], f64::from_bits(STALE_NAN));
     made.sample("build_info", &[("v", "1")], 1.0);
-    made.sample("mystery", &[("otel_scope_name", "lib"), ("otel_scope_version", "2")], 3.0);
+    made.sample(
+        "mystery",
+        &[("otel_scope_name", "lib"), ("otel_scope_version", "2")],
+        3.0,
+    );
     made.sample("target_info", &[("host_name", "h1")], 1.0);
-    made.sample("otel_scope_info", &[("otel_scope_name", "lib"), ("otel_scope_version", "2"), ("team", "t")], 1.0);
+    made.sample(
+        "otel_scope_info",
+        &[("otel_scope_name", "lib"), ("otel_scope_version", "2"), ("team", "t")],
+        1.0,
+    );
     made.metrics.exemplars.push(Exemplar {
         series: made.series("http_requests_total", &[("code", "200")]),
         timestamp: 900,
@@ -135,11 +149,20 @@ async fn samples_have_types_by_their_families() {
     assert_eq!(found.len(), 1);
     assert_eq!(
         attributes(&found[0]["resource"]["attributes"]),
-        ["service.name=api", "service.instance.id=h1:8080", "server.address=h1", "server.port=8080", "host_name=h1"]
+        [
+            "service.name=api",
+            "service.instance.id=h1:8080",
+            "server.address=h1",
+            "server.port=8080",
+            "host_name=h1"
+        ]
     );
     let scopes = found[0]["scopeMetrics"].as_array().unwrap();
     assert_eq!(scopes[0]["scope"]["name"], "otelcol/prometheusreceiver");
-    assert_eq!((&scopes[1]["scope"]["name"], &scopes[1]["scope"]["version"]), (&"lib".into(), &"2".into()));
+    assert_eq!(
+        (&scopes[1]["scope"]["name"], &scopes[1]["scope"]["version"]),
+        (&"lib".into(), &"2".into())
+    );
     assert_eq!(attributes(&scopes[1]["scope"]["attributes"]), ["team=t"]);
     let request = taken[0].payload.to_bytes();
     let counter = metric(&request, "http_requests_total");
@@ -148,13 +171,19 @@ async fn samples_have_types_by_their_families() {
     };
     assert!(sum.is_monotonic && sum.aggregation_temporality == 2);
     let point = sum.points().next().unwrap();
-    assert_eq!((point.value(), point.time_unix_nano), (Some(Number::Double(5.0)), 1_000_000_000));
+    assert_eq!(
+        (point.value(), point.time_unix_nano),
+        (Some(Number::Double(5.0)), 1_000_000_000)
+    );
     let exemplar = point.exemplars().next().unwrap();
     let mut trace = [0; 16];
     (trace[14], trace[15]) = (0x0a, 0xbc);
     assert_eq!((exemplar.trace_id, exemplar.span_id), (Some(&trace), None));
     assert_eq!(exemplar.filtered_attributes().iter().count(), 2);
-    assert_eq!(counter.metadata().get(b"prometheus.type").unwrap().as_str().unwrap(), "counter");
+    assert_eq!(
+        counter.metadata().get(b"prometheus.type").unwrap().as_str().unwrap(),
+        "counter"
+    );
     let open = metric(&request, "open_total");
     assert_eq!((open.unit, open.description), (&b"By"[..], &b"help"[..]));
     let Some(Data::Sum(sum)) = open.data() else {
@@ -175,7 +204,10 @@ async fn samples_have_types_by_their_families() {
     made.metrics.families.clear();
     let taken = bridge.pass(made.batch()).await;
     let request = taken[0].payload.to_bytes();
-    assert!(matches!(metric(&request, "http_requests_total").data(), Some(Data::Sum(_))));
+    assert!(matches!(
+        metric(&request, "http_requests_total").data(),
+        Some(Data::Sum(_))
+    ));
     bridge.stop().await;
 }
 
@@ -206,7 +238,10 @@ async fn histograms_and_summaries_are_put_together() {
         panic!()
     };
     let point = data.points().next().unwrap();
-    assert_eq!((point.count, point.sum, point.start_time_unix_nano), (10, Some(6.5), 250_000_000));
+    assert_eq!(
+        (point.count, point.sum, point.start_time_unix_nano),
+        (10, Some(6.5), 250_000_000)
+    );
     assert_eq!(point.explicit_bounds.iter().collect::<Vec<_>>(), [0.5, 1.0]);
     assert_eq!(point.bucket_counts.iter().collect::<Vec<_>>(), [4, 5, 1]);
     assert_eq!(point.attributes().iter().count(), 1);
@@ -215,11 +250,20 @@ async fn histograms_and_summaries_are_put_together() {
     };
     let point = data.points().next().unwrap();
     assert_eq!((point.count, point.sum), (2, 5.0));
-    let quantiles: Vec<(f64, f64)> = point.quantile_values().map(|value| (value.quantile, value.value)).collect();
+    let quantiles: Vec<(f64, f64)> = point
+        .quantile_values()
+        .map(|value| (value.quantile, value.value))
+        .collect();
     assert_eq!(quantiles, [(0.5, 1.0), (0.99, 3.0)]);
     let edge = bridge.edge();
     assert_eq!(items(edge.delivered), 10);
-    assert_eq!((items(edge.filtered["gauge_histogram"]), items(edge.filtered["without_count"])), (1, 1));
+    assert_eq!(
+        (
+            items(edge.filtered["gauge_histogram"]),
+            items(edge.filtered["without_count"])
+        ),
+        (1, 1)
+    );
     bridge.stop().await;
 }
 
@@ -255,9 +299,15 @@ async fn native_histograms_are_exponential_or_have_their_bounds() {
         panic!()
     };
     let point = data.points().next().unwrap();
-    assert_eq!((point.scale, point.count, point.zero_count, point.sum), (3, 9, 2, Some(1.5)));
+    assert_eq!(
+        (point.scale, point.count, point.zero_count, point.sum),
+        (3, 9, 2, Some(1.5))
+    );
     let positive = point.positive.unwrap();
-    assert_eq!((positive.offset, positive.bucket_counts.collect::<Vec<_>>()), (1, vec![4, 0, 0, 0, 0, 2]));
+    assert_eq!(
+        (positive.offset, positive.bucket_counts.collect::<Vec<_>>()),
+        (1, vec![4, 0, 0, 0, 0, 2])
+    );
     let Some(Data::Histogram(data)) = metric(&request, "c").data() else {
         panic!()
     };

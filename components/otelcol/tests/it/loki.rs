@@ -147,7 +147,10 @@ async fn records_are_lines_of_other_formats_too() {
     let wrong = [("loki.format", text("xml"))];
     assert!(bridge.pass(request(&[], &wrong, |_| {})).await.is_empty());
     let edge = bridge.edge();
-    assert_eq!((items(edge.delivered), items(edge.filtered["conversion_failed"])), (3, 1));
+    assert_eq!(
+        (items(edge.delivered), items(edge.filtered["conversion_failed"])),
+        (3, 1)
+    );
     bridge.stop().await;
 }
 
@@ -191,7 +194,10 @@ async fn entries_are_records_with_their_labels_as_attributes() {
         .flat_map(|resource| resource.scopes())
         .flat_map(|scope| scope.records())
         .collect();
-    assert_eq!(records.iter().map(|record| record.time_unix_nano).collect::<Vec<_>>(), [5, 6, 7]);
+    assert_eq!(
+        records.iter().map(|record| record.time_unix_nano).collect::<Vec<_>>(),
+        [5, 6, 7]
+    );
     assert!(records[0].observed_time_unix_nano > 1_000_000_000);
     let attributes: Vec<(String, String)> = records[1]
         .attributes()
@@ -208,7 +214,10 @@ async fn entries_are_records_with_their_labels_as_attributes() {
         ("job", "j"),
         ("loki.attribute.labels", "filename,job"),
     ];
-    assert_eq!(attributes, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(
+        attributes,
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
     assert_eq!(records[2].attributes().iter().count(), 0);
     assert!(matches!(records[2].body, Some(AnyValue::String(b"\xff"))));
     assert_eq!(items(bridge.edge().delivered), 3);

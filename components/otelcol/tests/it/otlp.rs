@@ -9,15 +9,15 @@ use std::time::Duration;
 
 fn rig(sink: &OtlpSink, client: &str, data: Option<&Path>) -> Rig {
     let endpoint = sink.address.to_string();
-    let config =
-        format!("client {{\n endpoint = {endpoint:?}\n tls {{\n insecure = true\n }}\n {client}\n }}\n{FAST}");
+    let config = format!("client {{\n endpoint = {endpoint:?}\n tls {{\n insecure = true\n }}\n {client}\n }}\n{FAST}");
     Rig::new(&COMPONENT, "otelcol.exporter.otlp", &config, data)
 }
 
 #[tokio::test]
 async fn each_signal_is_delivered_once_to_its_service() {
     let sink = OtlpSink::new().await;
-    let client = "headers = {\"X-Scope-OrgID\" = \"team\"}\n authority = \"tempo\"\n keepalive {\n ping_wait = \"10s\"\n }";
+    let client =
+        "headers = {\"X-Scope-OrgID\" = \"team\"}\n authority = \"tempo\"\n keepalive {\n ping_wait = \"10s\"\n }";
     let rig = rig(&sink, client, None);
     for (signal, names) in [
         (Signal::Logs, ["a", "b"]),
@@ -56,7 +56,10 @@ async fn what_is_unavailable_is_asked_again_and_a_delay_is_honoured() {
     sink.first(&[Answer::Later(None), Answer::Later(Some(Duration::from_millis(1)))]);
     let rig = rig(&sink, "", None);
     assert_eq!(rig.send(batch(Signal::Metrics, &["a", "b"])).await, Ok(()));
-    assert_eq!((sink.received().len(), sink.taken()), (3, vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(
+        (sink.received().len(), sink.taken()),
+        (3, vec!["a".to_owned(), "b".to_owned()])
+    );
     rig.stop().await;
 }
 
@@ -70,7 +73,9 @@ async fn one_bad_record_is_isolated_and_kept_and_what_is_too_large_is_cut() {
         false => Answer::Take,
     });
     let rig = rig(&sink, "", Some(data.path()));
-    let names: Vec<String> = (0..50).map(|n| if n == 37 { "bad".to_owned() } else { format!("{n:02}") }).collect();
+    let names: Vec<String> = (0..50)
+        .map(|n| if n == 37 { "bad".to_owned() } else { format!("{n:02}") })
+        .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(rig.send(batch(Signal::Traces, &names)).await, Ok(()));
     assert_eq!(sink.taken().len(), 49);

@@ -69,7 +69,10 @@ async fn what_is_unavailable_is_asked_again() {
     sink.first(&[Answer::Later(None), Answer::Later(Some(Duration::ZERO))]);
     let rig = rig(&sink, "", "", None);
     assert_eq!(rig.send(batch(Signal::Metrics, &["a", "b"])).await, Ok(()));
-    assert_eq!((sink.received().len(), sink.taken()), (3, vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(
+        (sink.received().len(), sink.taken()),
+        (3, vec!["a".to_owned(), "b".to_owned()])
+    );
     rig.stop().await;
 }
 
@@ -82,7 +85,9 @@ async fn one_bad_record_is_isolated_and_kept_and_the_others_arrive() {
         false => Answer::Take,
     });
     let rig = rig(&sink, "", "", Some(data.path()));
-    let names: Vec<String> = (0..100).map(|n| if n == 37 { "bad".to_owned() } else { format!("{n:02}") }).collect();
+    let names: Vec<String> = (0..100)
+        .map(|n| if n == 37 { "bad".to_owned() } else { format!("{n:02}") })
+        .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(rig.send(batch(Signal::Logs, &names)).await, Ok(()));
     let mut good: Vec<&str> = names.iter().copied().filter(|name| *name != "bad").collect();
@@ -107,7 +112,10 @@ async fn what_is_too_large_is_sent_in_parts() {
         false => Answer::Take,
     });
     let rig = rig(&sink, "", "", None);
-    assert_eq!(rig.send(batch(Signal::Traces, &["a", "b", "c", "d", "e"])).await, Ok(()));
+    assert_eq!(
+        rig.send(batch(Signal::Traces, &["a", "b", "c", "d", "e"])).await,
+        Ok(())
+    );
     assert_eq!(sink.taken(), ["a", "b", "c", "d", "e"]);
     assert_eq!(items(rig.edge().delivered), 5);
     rig.stop().await;
@@ -137,7 +145,12 @@ async fn what_cannot_be_delivered_is_kept_on_disk_over_a_restart() {
     assert!(data.path().join("queue").exists());
     first.stop().await;
     let sink = OtlpSink::at(address).await;
-    let second = rig(&sink, "compression = \"none\"", "encoding = \"json\"", Some(data.path()));
+    let second = rig(
+        &sink,
+        "compression = \"none\"",
+        "encoding = \"json\"",
+        Some(data.path()),
+    );
     eventually("replay", || sink.taken().len() == 3).await;
     assert_eq!(sink.taken(), ["a", "b", "c"]);
     // As it was written, not as it would be written now.
@@ -207,9 +220,16 @@ async fn many_resources_are_sent_at_the_same_time_and_each_in_order() {
     for sent in futures_util::future::join_all(offers).await {
         assert_eq!(sent, Ok(()));
     }
-    let order: Vec<String> = sink.received().into_iter().flat_map(|request| request.records).collect();
+    let order: Vec<String> = sink
+        .received()
+        .into_iter()
+        .flat_map(|request| request.records)
+        .collect();
     for service in 0..5 {
-        let of: Vec<&String> = order.iter().filter(|name| name.parse::<usize>().unwrap() % 5 == service).collect();
+        let of: Vec<&String> = order
+            .iter()
+            .filter(|name| name.parse::<usize>().unwrap() % 5 == service)
+            .collect();
         assert!(of.is_sorted() && of.len() == 10);
     }
     rig.stop().await;

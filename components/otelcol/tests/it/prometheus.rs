@@ -5,7 +5,9 @@ use crate::rig::{batch, batch_of, export, items};
 use component::{MetricsReceiver, OtelConsumer};
 use otelcol::exporter::prometheus::COMPONENT;
 use otlp_wire::common::AnyValue;
-use otlp_wire::metrics::{Exemplar, ExponentialHistogramPoint, HistogramPoint, Metric, Number, NumberPoint, SummaryPoint};
+use otlp_wire::metrics::{
+    Exemplar, ExponentialHistogramPoint, HistogramPoint, Metric, Number, NumberPoint, SummaryPoint,
+};
 use otlp_wire::write::{Writer, number};
 use otlp_wire::{Signal, metrics};
 use prommodel::{Counts, is_stale};
@@ -35,7 +37,11 @@ fn request(write: impl FnOnce(&mut Writer)) -> OtlpBatch {
                 ("service.instance.id", "i1"),
                 ("host.name", "h1"),
             ] {
-                out.attribute(number::RESOURCE_ATTRIBUTES, key.as_bytes(), AnyValue::String(value.as_bytes()));
+                out.attribute(
+                    number::RESOURCE_ATTRIBUTES,
+                    key.as_bytes(),
+                    AnyValue::String(value.as_bytes()),
+                );
             }
         });
         out.container(number::SCOPES, |out| {
@@ -80,7 +86,14 @@ fn exemplar(out: &mut Writer, field: u32, millis: u64, value: f64) {
     });
 }
 
-fn point(out: &mut Writer, millis: u64, value: Number, flags: u32, attributes: &[(&str, &str)], more: impl FnOnce(&mut Writer)) {
+fn point(
+    out: &mut Writer,
+    millis: u64,
+    value: Number,
+    flags: u32,
+    attributes: &[(&str, &str)],
+    more: impl FnOnce(&mut Writer),
+) {
     out.message(number::POINTS, |out| {
         let mut point = NumberPoint::default();
         (point.time_unix_nano, point.flags) = (millis * MILLI, flags);
@@ -90,7 +103,11 @@ fn point(out: &mut Writer, millis: u64, value: Number, flags: u32, attributes: &
             out.point_value(value);
         }
         for (key, value) in attributes {
-            out.attribute(number::NUMBER_ATTRIBUTES, key.as_bytes(), AnyValue::String(value.as_bytes()));
+            out.attribute(
+                number::NUMBER_ATTRIBUTES,
+                key.as_bytes(),
+                AnyValue::String(value.as_bytes()),
+            );
         }
         more(out);
     });
@@ -110,13 +127,28 @@ async fn numbers_have_names_labels_and_values() {
     let bridge = bridge("");
     let batch = request(|out| {
         metric(out, "cpu.utilization", "1", number::GAUGE, |out| {
-            point(out, 1000, Number::Double(0.5), 0, &[("cpu.id", "0"), ("empty", ""), ("job", "mine")], |_| {});
+            point(
+                out,
+                1000,
+                Number::Double(0.5),
+                0,
+                &[("cpu.id", "0"), ("empty", ""), ("job", "mine")],
+                |_| {},
+            );
             point(out, 1000, Number::Int(7), 0, &[("cpu.id", "1")], |_| {});
         });
-        sum(out, "net.io", 2, true, |out| point(out, 1000, Number::Int(9), 0, &[], |_| {}));
-        sum(out, "queue", 2, false, |out| point(out, 1000, Number::Int(-3), 0, &[], |_| {}));
-        sum(out, "delta", 1, true, |out| point(out, 1000, Number::Int(9), 0, &[], |_| {}));
-        metric(out, "gone", "", number::GAUGE, |out| point(out, 1000, Number::Int(0), 1, &[], |_| {}));
+        sum(out, "net.io", 2, true, |out| {
+            point(out, 1000, Number::Int(9), 0, &[], |_| {})
+        });
+        sum(out, "queue", 2, false, |out| {
+            point(out, 1000, Number::Int(-3), 0, &[], |_| {})
+        });
+        sum(out, "delta", 1, true, |out| {
+            point(out, 1000, Number::Int(9), 0, &[], |_| {})
+        });
+        metric(out, "gone", "", number::GAUGE, |out| {
+            point(out, 1000, Number::Int(0), 1, &[], |_| {})
+        });
         metric(out, "empty", "", number::GAUGE, |_| {});
     });
     let taken = bridge.pass(batch).await;
@@ -132,7 +164,11 @@ async fn numbers_have_names_labels_and_values() {
             r#"queue_bytes{instance="i1", job="shop/api"} -3 @1000"#,
         ]
     );
-    let info = taken[0].samples.iter().find(|sample| sample.series.metric() == "target_info").unwrap();
+    let info = taken[0]
+        .samples
+        .iter()
+        .find(|sample| sample.series.metric() == "target_info")
+        .unwrap();
     assert_eq!(
         info.series.to_string(),
         r#"target_info{host_name="h1", instance="i1", job="shop/api"}"#
@@ -182,7 +218,15 @@ async fn arguments_change_labels_and_names() {
     bridge.update("include_target_info = false\n honor_metadata = true");
     let taken = bridge.pass(one(3)).await;
     let family = &taken[0].families[0];
-    assert_eq!((family.name.as_str(), family.kind.as_str(), family.unit.as_str(), &*family.help), ("cpu_time_seconds", "gauge", "s", "what it is"));
+    assert_eq!(
+        (
+            family.name.as_str(),
+            family.kind.as_str(),
+            family.unit.as_str(),
+            &*family.help
+        ),
+        ("cpu_time_seconds", "gauge", "s", "what it is")
+    );
     bridge.stop().await;
 }
 
@@ -191,7 +235,9 @@ async fn what_is_not_newer_is_dropped_and_what_was_refused_may_come_again() {
     let bridge = bridge("include_target_info = false");
     let at = |millis| {
         request(|out| {
-            metric(out, "g", "", number::GAUGE, |out| point(out, millis, Number::Int(1), 0, &[], |_| {}));
+            metric(out, "g", "", number::GAUGE, |out| {
+                point(out, millis, Number::Int(1), 0, &[], |_| {})
+            });
         })
     };
     bridge.sink.refuse(1);
@@ -264,7 +310,10 @@ async fn histograms_and_summaries_are_several_series() {
     let trace = "ab".repeat(16);
     assert_eq!(
         examples,
-        [(0.01, "0.1", trace.as_str()), (0.5, "10000000000000000000000", trace.as_str())]
+        [
+            (0.01, "0.1", trace.as_str()),
+            (0.5, "10000000000000000000000", trace.as_str())
+        ]
     );
     assert_eq!(items(bridge.edge().delivered), 2);
     bridge.stop().await;
@@ -302,8 +351,18 @@ async fn exponential_histograms_are_native_ones() {
         let Counts::Integer(buckets) = &histogram.counts else {
             panic!("{histogram:?}")
         };
-        let spans: Vec<(i32, u32)> = histogram.positive_spans.iter().map(|span| (span.offset, span.length)).collect();
-        (sample.series.metric().to_owned(), histogram.schema, spans, buckets.positive.clone(), buckets.count)
+        let spans: Vec<(i32, u32)> = histogram
+            .positive_spans
+            .iter()
+            .map(|span| (span.offset, span.length))
+            .collect();
+        (
+            sample.series.metric().to_owned(),
+            histogram.schema,
+            spans,
+            buckets.positive.clone(),
+            buckets.count,
+        )
     };
     // Bucket 1 of OTLP is bucket 2 of Prometheus; three empty ones open a span, two do not.
     assert_eq!(
@@ -326,7 +385,9 @@ async fn experimental_arguments_do_what_they_say() {
     );
     let batch = request(|out| {
         sum(out, "c", 2, true, |out| {
-            point(out, 1000, Number::Int(9), 0, &[], |out| exemplar(out, number::NUMBER_EXEMPLARS, 900, 1.0));
+            point(out, 1000, Number::Int(9), 0, &[], |out| {
+                exemplar(out, number::NUMBER_EXEMPLARS, 900, 1.0)
+            });
         });
         metric(out, "h", "", number::HISTOGRAM, |out| {
             out.enumeration(2, 2);
@@ -344,6 +405,9 @@ async fn experimental_arguments_do_what_they_say() {
     assert_eq!(texts(&taken), [format!("{labels} 0 @500"), format!("{labels} 9 @1000")]);
     assert_eq!(taken[0].exemplars.len(), 1);
     let histogram = &taken[0].histograms[0].histogram;
-    assert_eq!((histogram.schema, histogram.custom_values.as_slice()), (-53, &[0.1, 1.0][..]));
+    assert_eq!(
+        (histogram.schema, histogram.custom_values.as_slice()),
+        (-53, &[0.1, 1.0][..])
+    );
     bridge.stop().await;
 }

@@ -1,6 +1,8 @@
 //! An exporter between a source of the test and a sink.
 
-use component::{CancellationToken, ContextParts, Instance, OtelConsumer, QueuePolicy, Registration, Services, Stability};
+use component::{
+    CancellationToken, ContextParts, Instance, OtelConsumer, QueuePolicy, Registration, Services, Stability,
+};
 use host::Host;
 use otlp_wire::common::AnyValue;
 use otlp_wire::logs::LogRecord;
@@ -107,7 +109,9 @@ impl Rig {
     /// The value of a series, by what stands in front of it.
     pub fn metric(&self, series: &str) -> Option<f64> {
         let text = promtext::encode(&self.registry.gather().families, promtext::Format::Text);
-        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line?.parse().ok()
     }
 }

@@ -117,14 +117,24 @@ fn decompressed(coding: Option<&str>, grpc: bool, body: Bytes) -> Bytes {
     let mut out = Vec::new();
     match coding {
         None => return body,
-        Some("gzip") => flate2::read::GzDecoder::new(&*body).read_to_end(&mut out).map(drop).unwrap(),
+        Some("gzip") => flate2::read::GzDecoder::new(&*body)
+            .read_to_end(&mut out)
+            .map(drop)
+            .unwrap(),
         Some("zstd") => out = zstd::decode_all(&*body).unwrap(),
-        Some("snappy") if grpc => snap::read::FrameDecoder::new(&*body).read_to_end(&mut out).map(drop).unwrap(),
+        Some("snappy") if grpc => snap::read::FrameDecoder::new(&*body)
+            .read_to_end(&mut out)
+            .map(drop)
+            .unwrap(),
         Some("snappy") => out = snap::raw::Decoder::new().decompress_vec(&body).unwrap(),
-        Some("deflate" | "zlib") => {
-            flate2::read::ZlibDecoder::new(&*body).read_to_end(&mut out).map(drop).unwrap()
-        }
-        Some("lz4") => lz4_flex::frame::FrameDecoder::new(&*body).read_to_end(&mut out).map(drop).unwrap(),
+        Some("deflate" | "zlib") => flate2::read::ZlibDecoder::new(&*body)
+            .read_to_end(&mut out)
+            .map(drop)
+            .unwrap(),
+        Some("lz4") => lz4_flex::frame::FrameDecoder::new(&*body)
+            .read_to_end(&mut out)
+            .map(drop)
+            .unwrap(),
         Some(other) => panic!("{other}"),
     }
     out.into()

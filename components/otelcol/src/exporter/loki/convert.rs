@@ -40,10 +40,11 @@ fn find<'a>(attributes: Attributes<'a>, name: &str) -> Option<AnyValue<'a>> {
     if let Some(value) = attributes.get(name.as_bytes()) {
         return Some(value);
     }
-    name.match_indices('.').find_map(|(at, _)| match attributes.get(&name.as_bytes()[..at])? {
-        AnyValue::Map(inner) => find(inner, &name[at + 1..]),
-        _ => None,
-    })
+    name.match_indices('.')
+        .find_map(|(at, _)| match attributes.get(&name.as_bytes()[..at])? {
+            AnyValue::Map(inner) => find(inner, &name[at + 1..]),
+            _ => None,
+        })
 }
 
 type LabelMap = BTreeMap<String, String>;
@@ -84,9 +85,15 @@ pub(super) fn entry(around: Around<'_>, record: &LogRecord<'_>) -> Option<(Label
     labels.insert("exporter".to_owned(), "OTLP".to_owned());
     select(&mut labels, resource, value_of(RESOURCE_LABELS));
     select(&mut labels, resource, attributes.get(RESOURCE_LABELS.as_bytes()));
-    select(&mut labels, Some(attributes), attributes.get(ATTRIBUTE_LABELS.as_bytes()));
+    select(
+        &mut labels,
+        Some(attributes),
+        attributes.get(ATTRIBUTE_LABELS.as_bytes()),
+    );
     if let Some(level) = level(record.severity_number) {
-        let own = attributes.get(LEVEL.as_bytes()).map(|value| as_string(&value).into_owned());
+        let own = attributes
+            .get(LEVEL.as_bytes())
+            .map(|value| as_string(&value).into_owned());
         labels.insert(LEVEL.to_owned(), own.unwrap_or(level));
     }
     if hint(resource, TENANT) {
@@ -146,8 +153,16 @@ fn json_line(rest: &Rest<'_>) -> Option<String> {
         json(&body, &mut out).then_some(())?;
     }
     let id = |id: Option<&[u8]>| id.map(hex).unwrap_or_default();
-    text(&mut out, "traceid", id(record.trace_id.map(<[u8; 16]>::as_slice)).as_bytes());
-    text(&mut out, "spanid", id(record.span_id.map(<[u8; 8]>::as_slice)).as_bytes());
+    text(
+        &mut out,
+        "traceid",
+        id(record.trace_id.map(<[u8; 16]>::as_slice)).as_bytes(),
+    );
+    text(
+        &mut out,
+        "spanid",
+        id(record.span_id.map(<[u8; 8]>::as_slice)).as_bytes(),
+    );
     text(&mut out, "severity", record.severity_text);
     if record.flags != 0 {
         field(&mut out, "flags");

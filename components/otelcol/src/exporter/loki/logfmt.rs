@@ -67,7 +67,8 @@ pub(super) fn parse(line: &str) -> Option<Pairs> {
 }
 
 fn needs_quotes(text: &str) -> bool {
-    text.chars().any(|one| one <= ' ' || matches!(one, '=' | '"' | '\u{fffd}'))
+    text.chars()
+        .any(|one| one <= ' ' || matches!(one, '=' | '"' | '\u{fffd}'))
 }
 
 fn quoted(text: &str, out: &mut String) {
@@ -95,7 +96,10 @@ pub(super) fn write(pairs: &Pairs) -> Option<String> {
             out.push(' ');
         }
         let before = out.len();
-        out.extend(key.chars().filter(|one| *one > ' ' && !matches!(one, '=' | '"' | '\u{fffd}')));
+        out.extend(
+            key.chars()
+                .filter(|one| *one > ' ' && !matches!(one, '=' | '"' | '\u{fffd}')),
+        );
         if out.len() == before {
             return None;
         }

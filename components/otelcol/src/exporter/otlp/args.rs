@@ -145,7 +145,10 @@ impl Arguments {
             found.push(Error::about("timeout", "must not be less than 0"));
         }
         let inside = |errors: Vec<Error>, block: &'static str| {
-            errors.into_iter().map(move |error| error.inside(block, 0)).collect::<Vec<_>>()
+            errors
+                .into_iter()
+                .map(move |error| error.inside(block, 0))
+                .collect::<Vec<_>>()
         };
         found.extend(inside(self.client.problems(), "client"));
         found.extend(inside(inside(self.client.tls.problems(), "tls"), "client"));

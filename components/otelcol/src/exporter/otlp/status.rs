@@ -101,7 +101,9 @@ pub(super) fn outcome(reply: &Reply) -> Outcome {
         None => code_of(reply.status),
     };
     let details = details(metadata);
-    let message = metadata.get("grpc-message").map(|text| percent_decoded(text.as_bytes()));
+    let message = metadata
+        .get("grpc-message")
+        .map(|text| percent_decoded(text.as_bytes()));
     let message = message.or_else(|| details.as_ref().map(|details| details.message.clone()));
     let text: String = message.unwrap_or_default().chars().take(TEXT_LIMIT).collect();
     let name = NAMES.get(code as usize).copied().unwrap_or("Unknown");
@@ -135,7 +137,10 @@ fn partly(reply: &Reply) -> Option<Outcome> {
     };
     let read = PartialSuccess::decode(message).ok()??;
     if read.rejected <= 0 {
-        tracing::warn!(message = read.message, "the endpoint has a warning about a request that it took");
+        tracing::warn!(
+            message = read.message,
+            "the endpoint has a warning about a request that it took"
+        );
         return None;
     }
     Some(Outcome {

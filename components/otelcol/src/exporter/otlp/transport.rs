@@ -31,8 +31,11 @@ pub(super) struct GrpcEndpoint {
 impl GrpcEndpoint {
     pub(super) fn new(args: &Arguments, host: &Host) -> Result<GrpcEndpoint> {
         let client = &args.client;
-        let Server { host: name, port, plain } =
-            server(&client.endpoint).map_err(|message| Error::about("endpoint", message))?;
+        let Server {
+            host: name,
+            port,
+            plain,
+        } = server(&client.endpoint).map_err(|message| Error::about("endpoint", message))?;
         let keepalive = client.keepalive.as_ref();
         let set = |time: value::GoDuration| Some(time.as_std()).filter(|time| !time.is_zero());
         let config = ChannelConfig {

@@ -179,7 +179,10 @@ impl Arguments {
     pub(super) fn check(&self) -> Vec<Error> {
         let mut found = self.problems();
         let inside = |errors: Vec<Error>, block: &'static str| {
-            errors.into_iter().map(move |error| error.inside(block, 0)).collect::<Vec<_>>()
+            errors
+                .into_iter()
+                .map(move |error| error.inside(block, 0))
+                .collect::<Vec<_>>()
         };
         found.extend(inside(self.client.problems(), "client"));
         found.extend(inside(inside(self.client.tls.problems(), "tls"), "client"));

@@ -100,14 +100,20 @@ fn verdict(status: StatusCode) -> Verdict {
 
 /// What the body of a success says.
 fn judge(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Option<Outcome> {
-    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = headers
+        .get("content-type")
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
     let read = match kind.split(';').next().unwrap_or_default().trim() {
         PROTOBUF => PartialSuccess::decode(body).unwrap_or_default(),
         JSON => partial_success_of(body),
         _ => None,
     }?;
     if read.rejected <= 0 {
-        tracing::warn!(message = read.message, "the endpoint has a warning about a request that it took");
+        tracing::warn!(
+            message = read.message,
+            "the endpoint has a warning about a request that it took"
+        );
         return None;
     }
     Some(Outcome {

@@ -134,7 +134,11 @@ impl Converter<'_, '_> {
         let identity = identity(resource);
         let raw = resource.map_or(&[][..], |resource| resource.raw());
         if self.options.target_info {
-            let leave_out: &[&str] = if self.options.keep_identifying { &[] } else { &IDENTIFYING };
+            let leave_out: &[&str] = if self.options.keep_identifying {
+                &[]
+            } else {
+                &IDENTIFYING
+            };
             self.info("target_info", raw, &identity, |builder| {
                 if let Some(resource) = resource {
                     set_all(builder, resource.attributes(), leave_out);

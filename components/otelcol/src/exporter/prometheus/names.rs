@@ -43,7 +43,10 @@ fn look_up<'a>(table: &[(&str, &'a str)], unit: &'a str) -> &'a str {
     match unit {
         "1" => "",
         "%" => "percent",
-        _ => table.iter().find(|(name, _)| *name == unit).map_or(unit, |(_, name)| name),
+        _ => table
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map_or(unit, |(_, name)| name),
     }
 }
 
@@ -130,9 +133,19 @@ mod tests {
     #[test]
     fn metrics_get_units_and_types_as_suffixes() {
         let cases = [
-            ("http.server.duration", "ms", Kind::Other, "http_server_duration_milliseconds"),
+            (
+                "http.server.duration",
+                "ms",
+                Kind::Other,
+                "http_server_duration_milliseconds",
+            ),
             ("system.cpu.time", "s", Kind::Counter, "system_cpu_time_seconds_total"),
-            ("requests.total.count", "{request}", Kind::Counter, "requests_count_total"),
+            (
+                "requests.total.count",
+                "{request}",
+                Kind::Counter,
+                "requests_count_total",
+            ),
             ("system.io", "By/s", Kind::Gauge, "system_io_bytes_per_second"),
             ("bytes.read", "By", Kind::Gauge, "bytes_read"),
             ("cpu.utilization", "1", Kind::Gauge, "cpu_utilization_ratio"),

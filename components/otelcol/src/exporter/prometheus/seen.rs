@@ -103,7 +103,9 @@ impl Seen {
     pub(super) fn forget(&self) {
         let mut state = self.lock();
         let now = state.now;
-        state.cache.retain(|_, (_, used)| now.saturating_sub(*used) <= REMEMBERED);
+        state
+            .cache
+            .retain(|_, (_, used)| now.saturating_sub(*used) <= REMEMBERED);
         state.last.retain(|_, last| now.saturating_sub(last.used) <= REMEMBERED);
         state.cache.shrink_to_fit();
         state.last.shrink_to_fit();

@@ -111,7 +111,12 @@ impl<'a> Collected<'a> {
     pub(super) fn new(metrics: &'a Metrics, families: &'a Families) -> Collected<'a> {
         let mut this = Collected::default();
         for sample in &metrics.samples {
-            this.sample(&sample.series, sample.timestamp, sample.value, families.find(&sample.series));
+            this.sample(
+                &sample.series,
+                sample.timestamp,
+                sample.value,
+                families.find(&sample.series),
+            );
         }
         for sample in &metrics.histograms {
             let shape = match sample.histogram.schema {

@@ -219,7 +219,12 @@ type Buckets = (Option<f64>, u64, Vec<f64>, Vec<u64>);
 /// Counts of each bucket from counts of all below its bound.
 fn classic(point: &Point<'_>) -> Buckets {
     let count = whole(point.count.unwrap_or_default());
-    let mut parts: Vec<(f64, f64)> = point.parts.iter().copied().filter(|(bound, _)| bound.is_finite()).collect();
+    let mut parts: Vec<(f64, f64)> = point
+        .parts
+        .iter()
+        .copied()
+        .filter(|(bound, _)| bound.is_finite())
+        .collect();
     parts.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut bounds, mut counts, mut below) = (Vec::new(), Vec::new(), 0);
     for (bound, value) in parts {
@@ -239,7 +244,10 @@ fn dense(spans: &[Span], counts: &[u64]) -> (i32, Vec<u64>) {
     for (at, span) in spans.iter().enumerate() {
         if at > 0 {
             // A gap is never negative in what is valid.
-            all.extend(std::iter::repeat_n(0, usize::try_from(span.offset).unwrap_or_default().min(100_000)));
+            all.extend(std::iter::repeat_n(
+                0,
+                usize::try_from(span.offset).unwrap_or_default().min(100_000),
+            ));
         }
         all.extend(left.by_ref().take(span.length as usize));
     }
@@ -354,7 +362,10 @@ fn id<const N: usize>(text: &str) -> Option<[u8; N]> {
         return None;
     }
     let text = format!("{text:0>width$}", width = 2 * N);
-    let digits = text.chars().map(|digit| digit.to_digit(16)).collect::<Option<Vec<u32>>>()?;
+    let digits = text
+        .chars()
+        .map(|digit| digit.to_digit(16))
+        .collect::<Option<Vec<u32>>>()?;
     let mut id = [0; N];
     for (byte, pair) in id.iter_mut().zip(digits.chunks(2)) {
         *byte = (pair[0] * 16 + pair[1]) as u8;

@@ -93,7 +93,10 @@ impl Families {
                 continue;
             };
             match (family.kind, suffix) {
-                (Kind::Histogram | Kind::GaugeHistogram, "_bucket" | "_sum" | "_count" | "_gsum" | "_gcount" | "_created")
+                (
+                    Kind::Histogram | Kind::GaugeHistogram,
+                    "_bucket" | "_sum" | "_count" | "_gsum" | "_gcount" | "_created",
+                )
                 | (Kind::Summary, "_sum" | "_count" | "_created")
                 | (Kind::Counter, "_created") => return found(&family.name, family, part),
                 (Kind::Counter, "_total") | (Kind::Info, "_info") => return found(metric, family, part),

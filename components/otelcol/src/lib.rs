@@ -1,12 +1,15 @@
 //! `otelcol.*`: components of the OpenTelemetry Collector. What they pass on are OTLP requests as bytes ([`signals::Otlp`]).
 
 pub mod auth;
+mod client;
 mod debug_metrics;
+mod export;
 pub mod exporter;
 mod output;
 pub mod processor;
 pub mod receiver;
 mod server;
+mod strings;
 mod text;
 
 use component::Registration;
@@ -17,10 +20,16 @@ pub static COMPONENTS: &[Registration] = &[
     auth::bearer::COMPONENT,
     auth::headers::COMPONENT,
     exporter::debug::COMPONENT,
+    exporter::loki::COMPONENT,
+    exporter::otlp::COMPONENT,
+    exporter::otlphttp::COMPONENT,
+    exporter::prometheus::COMPONENT,
     processor::attributes::COMPONENT,
     processor::batch::COMPONENT,
     processor::memory_limiter::COMPONENT,
+    receiver::loki::COMPONENT,
     receiver::otlp::COMPONENT,
+    receiver::prometheus::COMPONENT,
 ];
 
 /// The label under which metrics know a component: the kind of the Collector's component, and the id.

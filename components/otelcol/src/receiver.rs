@@ -1,3 +1,5 @@
 //! `otelcol.receiver.*`
 
+pub mod loki;
 pub mod otlp;
+pub mod prometheus;

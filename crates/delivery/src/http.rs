@@ -2,9 +2,11 @@
 
 use crate::transport::{Outcome, Transport, Verdict};
 use bytes::Bytes;
-use component::{BoxFuture, Error, Result};
+use component::{BoxFuture, ClientAuth, Error, Result};
 use host::{Clock, Host};
-use net::{Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, Url, retry_after};
+use net::{
+    Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, TlsExtras, Url, retry_after,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +30,8 @@ pub struct HttpSettings<'a> {
     pub tenant_header: &'static str,
     /// Credentials, encryption, proxies.
     pub http: &'a HttpClientConfig,
+    /// More about encryption.
+    pub tls: TlsExtras,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// Whether a request is sent again that was answered with status 429; otherwise its entries are dropped and counted.
@@ -42,6 +46,8 @@ pub struct HttpSettings<'a> {
     pub unpack: Option<fn(Bytes) -> (HeaderMap, Bytes)>,
     /// Bytes of an answer's body that are read; at least as many as messages show.
     pub answer_limit: usize,
+    /// Adds credentials to each request; they win over headers of the configuration.
+    pub auth: Option<Arc<dyn ClientAuth>>,
     /// The endpoint's name in errors.
     pub title: &'a str,
 }
@@ -55,12 +61,14 @@ impl<'a> HttpSettings<'a> {
             custom,
             tenant_header: "x-scope-orgid",
             http,
+            tls: TlsExtras::default(),
             timeout: Duration::from_secs(10),
             retry_on_429: true,
             verdict: default_verdict,
             judge: None,
             unpack: None,
             answer_limit: ANSWER_LIMIT,
+            auth: None,
             title,
         }
     }
@@ -79,13 +87,14 @@ pub struct HttpTransport {
     judge: Option<fn(StatusCode, &HeaderMap, &Bytes) -> Option<Outcome>>,
     unpack: Option<fn(Bytes) -> (HeaderMap, Bytes)>,
     answer_limit: usize,
+    auth: Option<Arc<dyn ClientAuth>>,
     clock: Arc<dyn Clock>,
 }
 
 impl HttpTransport {
     /// A transport. Fails if a certificate or key is unreadable, or an address or a header is not one.
     pub fn new(settings: &HttpSettings<'_>, host: &Host) -> Result<Self> {
-        let client = Client::pushing(settings.http, host.fs.clone())
+        let client = Client::pushing_with(settings.http, settings.tls, host.fs.clone())
             .map_err(|error| Error::caused(format!("endpoint {:?}", settings.title), error))?;
         let url = Url::parse(settings.url).map_err(|error| Error::caused("url", error))?;
         let mut fixed = HeaderMap::new();
@@ -115,6 +124,7 @@ impl HttpTransport {
             judge: settings.judge,
             unpack: settings.unpack,
             answer_limit: settings.answer_limit,
+            auth: settings.auth.clone(),
             clock: host.clock.clone(),
         })
     }
@@ -146,6 +156,18 @@ impl HttpTransport {
             let needed = self.fixed.contains_key(name) || own.contains_key(name);
             if !needed && (tenant.is_empty() || *name != self.tenant_header) {
                 headers.append(name, value.clone());
+            }
+        }
+        if let Some(auth) = &self.auth {
+            match credentials(&**auth).await {
+                Ok(more) => headers.extend(more),
+                Err(error) => {
+                    return Outcome {
+                        status: None,
+                        message: format!("cannot be asked without credentials: {error}"),
+                        verdict: Verdict::Later(None),
+                    };
+                }
             }
         }
         let request = net::Request {
@@ -191,6 +213,23 @@ impl Transport for HttpTransport {
     fn push<'a>(&'a self, tenant: &'a str, body: Bytes) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(tenant, body))
     }
+}
+
+/// The headers that an authentication adds to the next request, none of which is shown.
+///
+/// # Errors
+/// Why there are none, for people.
+pub async fn credentials(auth: &dyn ClientAuth) -> std::result::Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in auth.headers().await? {
+        let key =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not the name of a header"))?;
+        let mut value = HeaderValue::from_str(&value)
+            .map_err(|_| format!("the value of {name:?} has line breaks or control characters"))?;
+        value.set_sensitive(true);
+        headers.append(key, value);
+    }
+    Ok(headers)
 }
 
 /// Host and port of an address, as metrics and messages name an endpoint.

@@ -8,7 +8,7 @@ use crate::queue::{PUSH, Parts, Rest, open_payload};
 use crate::request::Request;
 use crate::shard::Order;
 use crate::transport::{Outcome, Verdict};
-use crate::worker::{Worker, pause_after};
+use crate::worker::{Worker, pause_after, too_late};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -35,6 +35,8 @@ struct Slot {
     body: Bytes,
     flying: bool,
     attempts: u64,
+    /// When the first of them began.
+    first: Option<Instant>,
     /// Some of its entries were settled one by one before it was interrupted: bodies of the others.
     rest: Option<Vec<Bytes>>,
 }
@@ -205,6 +207,7 @@ impl<P: Protocol> Lane<P> {
                             body,
                             flying: false,
                             attempts: 0,
+                            first: None,
                         });
                     }
                     None => {
@@ -252,6 +255,7 @@ impl<P: Protocol> Lane<P> {
             }
             slot.flying = true;
             slot.attempts += 1;
+            slot.first.get_or_insert_with(Instant::now);
             if slot.rest.is_some() {
                 broken.push(at);
                 continue;
@@ -339,6 +343,9 @@ impl<P: Protocol> Lane<P> {
             Verdict::Later(_) if bound.is_some_and(|bound| attempts >= bound) => {
                 self.give_up(at, &outcome, P::WORDS.refused).await;
             }
+            Verdict::Later(_) if self.is_too_late(at) => {
+                self.give_up(at, &too_late(outcome), P::WORDS.refused).await;
+            }
             Verdict::Later(_) | Verdict::Hold => {
                 let (hold, wait) = match outcome.verdict {
                     Verdict::Later(wait) => (false, wait),
@@ -356,6 +363,15 @@ impl<P: Protocol> Lane<P> {
                     .failed(&name, number, &outcome.message, hold, pause, now);
             }
         }
+    }
+
+    /// Whether a record was tried for as long as it may be.
+    fn is_too_late(&self, at: usize) -> bool {
+        let longest = self.endpoint.spec().max_elapsed;
+        let first = self.window[at].first;
+        longest
+            .zip(first)
+            .is_some_and(|(longest, first)| first.elapsed() >= longest)
     }
 
     fn success(&mut self) {

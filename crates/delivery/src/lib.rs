@@ -49,7 +49,7 @@ mod trouble;
 mod upkeep;
 mod worker;
 
-pub use http::{HttpSettings, HttpTransport, default_verdict, host_of};
+pub use http::{HttpSettings, HttpTransport, credentials, default_verdict, host_of};
 pub use protocol::{Decoded, EntryRef, Meter, Piece, Protocol, Slice, StreamKey, Words, stable_hash};
 pub use request::Request;
 pub use sender::{Plan, Sender, Surroundings};

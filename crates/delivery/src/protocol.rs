@@ -41,6 +41,9 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// How messages for people call things.
     const WORDS: Words;
 
+    /// Whether parts are kept whole: one that does not fit behind others begins a request of its own, and is cut only if it alone is too large.
+    const WHOLE: bool = false;
+
     /// Puts the records of a batch into an order in which it is cut more easily; those of one stream stay in theirs. Nothing is added or left out.
     fn arrange(payload: Arc<Self::Payload>) -> Arc<Self::Payload> {
         payload

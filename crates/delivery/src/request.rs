@@ -39,6 +39,8 @@ pub(crate) struct Limits {
     pub(crate) entries: u64,
     /// Number of streams.
     pub(crate) streams: usize,
+    /// At either of these it is full.
+    pub(crate) enough: Amount,
 }
 
 /// What did not fit.
@@ -95,7 +97,8 @@ impl<P: Protocol> Request<P> {
 
     /// Whether no other entry fits.
     pub(crate) fn is_full(&self, limits: Limits) -> bool {
-        self.amount.bytes >= limits.bytes || self.amount.items >= limits.entries
+        let Amount { bytes, items } = limits.enough;
+        self.amount.bytes >= limits.bytes.min(bytes) || self.amount.items >= limits.entries.min(items)
     }
 
     /// Adds as many entries as fit into the limits; the first one always does.
@@ -109,6 +112,9 @@ impl<P: Protocol> Request<P> {
         if whole.bytes <= limits.bytes && whole.items <= limits.entries {
             self.push(place, stream, part);
             return Added::All;
+        }
+        if P::WHOLE && self.amount.items > 0 {
+            return Added::Full(Item { stream, part });
         }
         let mut room = limits.bytes.saturating_sub(self.amount.bytes);
         let mut fitting = Amount::default();
@@ -372,11 +378,17 @@ mod tests {
         lines
     }
 
+    const EVERYTHING: Amount = Amount {
+        items: u64::MAX,
+        bytes: u64::MAX,
+    };
+
     fn bounds(bytes: u64, streams: usize) -> Limits {
         Limits {
             bytes,
             entries: u64::MAX,
             streams,
+            enough: EVERYTHING,
         }
     }
 
@@ -486,5 +498,10 @@ mod tests {
         assert_eq!(filled, [(2, true), (2, true), (1, false)]);
         let order: Vec<String> = requests.iter().flat_map(lines).map(|(_, line)| line).collect();
         assert_eq!(order, ["1", "2", "3", "4", "5"]);
+        let enough = Limits {
+            enough: Amount { items: 1, ..EVERYTHING },
+            ..limits
+        };
+        assert!(requests[2].is_full(enough));
     }
 }

@@ -4,6 +4,7 @@ use crate::protocol::Protocol;
 use crate::transport::Transport;
 use component::Result;
 use host::Host;
+use signals::Amount;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub struct Spec {
     pub batch_bytes: u64,
     /// Number of entries at which a request is sent; `u64::MAX` for any number.
     pub batch_entries: u64,
+    /// What a request needs to be sent at once although more would fit; the same as `batch_bytes` and `batch_entries`, or less. One of the two
+    /// is enough.
+    pub enough: Amount,
     /// How long entries are collected for one request.
     pub batch_wait: Duration,
     /// Most streams of one request.
@@ -45,6 +49,9 @@ pub struct Spec {
     pub max_backoff: Duration,
     /// Attempts after which entries are given up; `None` for never. Not 0.
     pub max_retries: Option<u64>,
+    /// How long after its first attempt a request is given up that is answered with [`Verdict::Later`](crate::Verdict::Later); `None` for
+    /// never. A restart begins anew.
+    pub max_elapsed: Option<Duration>,
 }
 
 /// Everything that is known of an endpoint without asking it. An endpoint whose target is equal after a change of the arguments stays,

@@ -5,7 +5,7 @@ mod deliver;
 mod late;
 mod wide;
 
-pub(crate) use attempt::pause_after;
+pub(crate) use attempt::{pause_after, too_late};
 
 use crate::endpoint::Endpoint;
 use crate::protocol::{Protocol, StreamKey};
@@ -68,6 +68,7 @@ impl<P: Protocol> Worker<P> {
                 bytes: spec.batch_bytes,
                 entries: spec.batch_entries.max(1),
                 streams: spec.max_streams.unwrap_or(usize::MAX).min(MOST_STREAMS),
+                enough: spec.enough,
             },
             splits: deliver::MOST_SPLITS,
             width: 1,

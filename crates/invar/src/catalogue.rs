@@ -169,9 +169,25 @@ mod tests {
             "argument http.tls.client_ca_pem is not Alloy's",
             CLIENT_CA,
         ),
+        (
+            "otelcol.exporter.otlp",
+            "retry_on_failure.max_elapsed_time: the default is null and should be \"5m\"",
+            MAX_ELAPSED,
+        ),
+        (
+            "otelcol.exporter.otlphttp",
+            "retry_on_failure.max_elapsed_time: the default is null and should be \"5m\"",
+            MAX_ELAPSED,
+        ),
+        (
+            "otelcol.exporter.prometheus",
+            "include_scope_labels: the default is null and should be true",
+            "docs/differences.md, otelcol.prometheus.scope-labels: Alloy's default has no effect",
+        ),
     ];
     const PASSWORD_FILE: &str = "docs/differences.md, import.git.credentials: the password may come from a file";
     const NOT_YET: &str = "this version does not have the stage";
+    const MAX_ELAPSED: &str = "docs/differences.md, otelcol.retries: an outage is no reason to lose records";
     const CLIENT_CA: &str = "Alloy documents the argument and refuses it; here it means what the documentation says";
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::config::HttpClientConfig;
 use crate::credentials::{self, Auth};
 use crate::error::{ConfigError, SendError};
+use crate::tls::TlsExtras;
 use crate::transport::{Redirects, Settings, Transport};
 use crate::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
@@ -63,19 +64,30 @@ impl Client {
     /// A client. Fails if a certificate or key is unreadable or not what it should be; files with passwords and tokens are
     /// read when they are needed.
     pub fn new(config: &HttpClientConfig, fs: Arc<dyn Fs>) -> Result<Self, ConfigError> {
-        Self::with(config, Redirects::All, fs)
+        Self::with(config, TlsExtras::default(), Redirects::All, fs)
     }
 
     /// A client for sending data. The same, but of redirects it follows only those that repeat the request with its body (307 and
     /// 308): after the others a GET would be sent, and its success would be taken for the data's.
     pub fn pushing(config: &HttpClientConfig, fs: Arc<dyn Fs>) -> Result<Self, ConfigError> {
-        Self::with(config, Redirects::SameRequest, fs)
+        Self::pushing_with(config, TlsExtras::default(), fs)
     }
 
-    fn with(config: &HttpClientConfig, redirects: Redirects, fs: Arc<dyn Fs>) -> Result<Self, ConfigError> {
+    /// The same, with more to say of TLS.
+    pub fn pushing_with(config: &HttpClientConfig, extras: TlsExtras, fs: Arc<dyn Fs>) -> Result<Self, ConfigError> {
+        Self::with(config, extras, Redirects::SameRequest, fs)
+    }
+
+    fn with(
+        config: &HttpClientConfig,
+        extras: TlsExtras,
+        redirects: Redirects,
+        fs: Arc<dyn Fs>,
+    ) -> Result<Self, ConfigError> {
         config.validate().map_err(ConfigError::new)?;
         let settings = Settings {
             tls: config.tls_config.clone().unwrap_or_default(),
+            extras,
             proxy: config.proxy.clone(),
             redirects: if config.follow_redirects {
                 redirects

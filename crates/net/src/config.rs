@@ -262,8 +262,16 @@ impl TlsConfig {
             key_file: String::new(),
             ..self.clone()
         };
-        let made = crate::tls::client_config(&inline, true, &host::RealFs);
+        let made = crate::tls::client_config(&inline, crate::TlsExtras::default(), true, &host::RealFs);
         made.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Checks what concerns more than one argument.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), crate::ConfigError> {
+        self.validate().map_err(crate::ConfigError::new)
     }
 
     fn validate(&self) -> Result<(), String> {

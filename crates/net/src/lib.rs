@@ -4,6 +4,7 @@
 //! credentials and certificates are read again when they change. Neither errors nor `Debug` output show a secret.
 //! [`Backoff`] and [`retry_after`] say when to try again. [`server`] is the other side: listeners for components that are sent things.
 
+mod channel;
 mod client;
 mod config;
 mod credentials;
@@ -15,11 +16,15 @@ pub mod server;
 mod tls;
 mod transport;
 
+pub use channel::{Channel, ChannelConfig, Reply};
 pub use client::{Answer, Client, Head, Opened, Request};
 pub use config::{Authorization, BasicAuth, HttpClientConfig, OAuth2, ProxyConfig, TlsConfig};
 pub use error::{ConfigError, SendError};
 pub use retry::{Backoff, retry_after};
 
+pub use tls::TlsExtras;
+
+pub use hyper::http::uri::PathAndQuery;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode};
 pub use url::Url;

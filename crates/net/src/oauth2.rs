@@ -67,6 +67,7 @@ impl TokenSource {
         }
         params.extend(config.endpoint_params.clone());
         let settings = Settings {
+            extras: crate::TlsExtras::default(),
             tls: config.tls_config.clone().unwrap_or_default(),
             proxy: config.proxy.clone(),
             redirects: Redirects::SameRequest,

@@ -13,10 +13,25 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+/// What some clients may say of TLS beyond a [`TlsConfig`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TlsExtras {
+    /// The system's certificates are trusted beside those of the configuration.
+    pub system_roots: bool,
+    /// TLS 1.2 is the newest version.
+    pub only_tls12: bool,
+}
+
 /// Makes the client side of TLS, and reads the files that it needs.
-pub(crate) fn client_config(config: &TlsConfig, http2: bool, fs: &dyn Fs) -> Result<ClientConfig, ConfigError> {
+pub(crate) fn client_config(
+    config: &TlsConfig,
+    extras: TlsExtras,
+    http2: bool,
+    fs: &dyn Fs,
+) -> Result<ClientConfig, ConfigError> {
     let provider = Arc::new(ring::default_provider());
     let versions: &[&rustls::SupportedProtocolVersion] = match config.min_version.as_str() {
+        _ if extras.only_tls12 => &[&version::TLS12],
         "TLS13" => &[&version::TLS13],
         _ => &[&version::TLS13, &version::TLS12],
     };
@@ -27,7 +42,12 @@ pub(crate) fn client_config(config: &TlsConfig, http2: bool, fs: &dyn Fs) -> Res
     let verifier: Arc<dyn ServerCertVerifier> = if config.insecure_skip_verify {
         Arc::new(AcceptAny(provider.clone()))
     } else {
-        Arc::new(Verifier::new(provider.clone(), trusted, &config.server_name)?)
+        Arc::new(Verifier::new(
+            provider.clone(),
+            trusted,
+            extras.system_roots,
+            &config.server_name,
+        )?)
     };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
@@ -90,6 +110,8 @@ fn certificates(pem: &[u8], what: &str, file: &str) -> Result<Vec<CertificateDer
 struct Verifier {
     provider: Arc<CryptoProvider>,
     trusted: Option<Vec<CertificateDer<'static>>>,
+    /// The system's are trusted as well.
+    system: bool,
     server_name: Option<ServerName<'static>>,
     /// Made at the first handshake: reading the system's certificates takes time and memory, and who speaks plain HTTP
     /// does not need them.
@@ -100,6 +122,7 @@ impl Verifier {
     fn new(
         provider: Arc<CryptoProvider>,
         trusted: Option<Vec<CertificateDer<'static>>>,
+        system: bool,
         server_name: &str,
     ) -> Result<Self, ConfigError> {
         let server_name = if server_name.is_empty() {
@@ -112,6 +135,7 @@ impl Verifier {
         let verifier = Verifier {
             provider,
             trusted,
+            system,
             server_name,
             webpki: OnceLock::new(),
         };
@@ -133,6 +157,9 @@ impl Verifier {
             Some(trusted) => {
                 for certificate in trusted {
                     roots.add(certificate.clone()).map_err(|error| error.to_string())?;
+                }
+                if self.system {
+                    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 }
             }
             None => {

@@ -19,6 +19,7 @@ const KEEP_IDLE: Duration = Duration::from_secs(90);
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) tls: TlsConfig,
+    pub(crate) extras: tls::TlsExtras,
     pub(crate) proxy: ProxyConfig,
     pub(crate) redirects: Redirects,
     pub(crate) http2: bool,
@@ -131,7 +132,7 @@ fn read(files: &[PathBuf], fs: &dyn Fs) -> Vec<Option<Vec<u8>>> {
 }
 
 fn build(settings: &Settings, fs: &dyn Fs) -> Result<reqwest::Client, ConfigError> {
-    let tls = tls::client_config(&settings.tls, settings.http2, fs)?;
+    let tls = tls::client_config(&settings.tls, settings.extras, settings.http2, fs)?;
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .pool_idle_timeout(KEEP_IDLE)

@@ -4,6 +4,7 @@ use super::args::{Arguments, EndpointArgs};
 use super::push::Push;
 use component::{Error, Result};
 use delivery::{Destination, HttpSettings, HttpTransport, Spec, Target};
+use signals::Amount;
 use std::sync::Arc;
 
 /// Headers of a push.
@@ -61,6 +62,10 @@ pub(super) fn spec(args: &EndpointArgs, max_streams: Option<usize>) -> Spec {
         shards: usize::try_from(queue.min_shards).unwrap_or(1).max(1),
         batch_bytes: args.batch_size.0,
         batch_entries: u64::MAX,
+        enough: Amount {
+            items: u64::MAX,
+            bytes: u64::MAX,
+        },
         batch_wait: args.batch_wait.as_std(),
         max_streams,
         capacity: queue.capacity.0,
@@ -69,6 +74,7 @@ pub(super) fn spec(args: &EndpointArgs, max_streams: Option<usize>) -> Spec {
         min_backoff: args.min_backoff_period.as_std(),
         max_backoff: args.max_backoff_period.as_std(),
         max_retries: retries.filter(|&n| n > 0),
+        max_elapsed: None,
     }
 }
 

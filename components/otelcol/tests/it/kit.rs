@@ -1,6 +1,8 @@
 //! A component between clients and a sink of the test.
 
-use component::{AuthHandler, CancellationToken, ContextParts, Instance, OtelConsumer, Prepared, Registration, Services, Stability};
+use component::{
+    AuthHandler, CancellationToken, ContextParts, Instance, OtelConsumer, Prepared, Registration, Services, Stability,
+};
 use host::Host;
 use promtext::Registry;
 use serde_json::Value as Json;
@@ -200,7 +202,11 @@ impl Rig {
 
     /// Gives the component other arguments.
     pub fn update(&self, config: &str) -> Result<(), String> {
-        match self.instance.clone().prepare(&block(self.name, config, &self.sink, None)) {
+        match self
+            .instance
+            .clone()
+            .prepare(&block(self.name, config, &self.sink, None))
+        {
             Ok(Prepared::Changed(change)) => change.apply(),
             Ok(Prepared::Unchanged) => {}
             Err(error) => return Err(said(error)),
@@ -225,7 +231,10 @@ pub fn logs(first: usize, count: usize) -> Vec<u8> {
         r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{}]}}]}}]}}"#,
         records.collect::<Vec<_>>().join(",")
     );
-    otlp_wire::json::decode(Signal::Logs, text.as_bytes()).unwrap().0.to_vec()
+    otlp_wire::json::decode(Signal::Logs, text.as_bytes())
+        .unwrap()
+        .0
+        .to_vec()
 }
 
 /// The bodies of log records that arrived, in order.
@@ -234,7 +243,11 @@ pub fn bodies(sink: &Taker) -> Vec<String> {
     for one in sink.taken.lock().unwrap().iter() {
         for resource in otlp_wire::logs::resources(&one.payload.to_bytes()) {
             for scope in resource.scopes() {
-                out.extend(scope.records().map(|record| record.body.unwrap().as_str().unwrap().into_owned()));
+                out.extend(
+                    scope
+                        .records()
+                        .map(|record| record.body.unwrap().as_str().unwrap().into_owned()),
+                );
             }
         }
     }

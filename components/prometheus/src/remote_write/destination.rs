@@ -12,7 +12,7 @@ use delivery::{Destination, HttpSettings, HttpTransport, Outcome, Spec, Target, 
 use host::Host;
 use net::{HeaderMap, StatusCode};
 use prommodel::Table;
-use signals::SAMPLE_BYTES;
+use signals::{Amount, SAMPLE_BYTES};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,5 +142,10 @@ fn spec(args: &EndpointArgs) -> Spec {
         min_backoff: queue.min_backoff.as_std(),
         max_backoff: queue.max_backoff.as_std(),
         max_retries: None,
+        max_elapsed: None,
+        enough: Amount {
+            items: samples,
+            bytes: u64::MAX,
+        },
     }
 }

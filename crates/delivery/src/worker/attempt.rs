@@ -35,6 +35,7 @@ impl<P: Protocol> Worker<P> {
     /// Sends a request until it is delivered, refused or given up.
     pub(super) async fn attempt(&mut self, mut request: Request<P>) -> Attempted<P> {
         let bound = self.endpoint.spec().max_retries;
+        let longest = self.endpoint.spec().max_elapsed;
         let mut attempts = 0;
         let mut encoded = None;
         let first = Instant::now();
@@ -103,6 +104,10 @@ impl<P: Protocol> Worker<P> {
                         ..outcome
                     };
                     self.reject(request, reason, &outcome);
+                    return Attempted::Settled;
+                }
+                Verdict::Later(_) if longest.is_some_and(|longest| first.elapsed() >= longest) => {
+                    self.reject(request, P::WORDS.refused, &too_late(outcome));
                     return Attempted::Settled;
                 }
                 Verdict::Later(wait) => (false, wait),
@@ -229,6 +234,14 @@ enum Pushed {
     Leave,
     /// The request is in the queue; the attempt goes on.
     Stored,
+}
+
+/// The outcome of a request that is given up, because it was tried for as long as the configuration allows.
+pub(crate) fn too_late(outcome: Outcome) -> Outcome {
+    Outcome {
+        message: format!("{}; it was tried for as long as it may be", outcome.message),
+        ..outcome
+    }
 }
 
 /// How long to wait before the next attempt, which the server may have asked for.

@@ -6,7 +6,7 @@ use component::{BoxFuture, CancellationToken, QueuePolicy};
 use delivery::{Destination, Outcome, Sender, Spec, Surroundings, Target, Transport, Verdict};
 use host::Host;
 use promtext::Registry;
-use signals::{Budget, EdgeSnapshot, FanOut, Ledger};
+use signals::{Amount, Budget, EdgeSnapshot, FanOut, Ledger};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,10 @@ pub fn spec(key: &str) -> Spec {
         shards: 2,
         batch_bytes: u64::MAX,
         batch_entries: 10,
+        enough: Amount {
+            items: u64::MAX,
+            bytes: u64::MAX,
+        },
         batch_wait: Duration::from_millis(100),
         max_streams: None,
         capacity: u64::MAX,
@@ -50,6 +54,7 @@ pub fn spec(key: &str) -> Spec {
         min_backoff: Duration::from_millis(30),
         max_backoff: Duration::from_secs(5),
         max_retries: None,
+        max_elapsed: None,
     }
 }
 

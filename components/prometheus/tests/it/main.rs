@@ -1,5 +1,7 @@
 //! Components of the family as the program sees them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod pipeline;
 mod receiver;
 mod remote_write;

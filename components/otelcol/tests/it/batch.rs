@@ -29,7 +29,10 @@ fn offer(rig: &Rig, first: usize, count: usize, tenant: Option<&str>) -> JoinHan
 }
 
 async fn done(accepted: JoinHandle<Result<(), Refused>>) -> Result<(), Refused> {
-    tokio::time::timeout(PATIENCE, accepted).await.expect("it is settled").unwrap()
+    tokio::time::timeout(PATIENCE, accepted)
+        .await
+        .expect("it is settled")
+        .unwrap()
 }
 
 /// Lets what was offered take its place.
@@ -66,7 +69,8 @@ async fn small_ones_are_put_together_and_large_ones_are_cut() {
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_for_now_is_offered_again_in_order() {
     let mut rig = Rig::new(&COMPONENT, CONFIG);
-    rig.sink.refuse([Refused::retry("busy"), Refused::retry("busy"), Refused::retry("busy")]);
+    rig.sink
+        .refuse([Refused::retry("busy"), Refused::retry("busy"), Refused::retry("busy")]);
     let all = offer(&rig, 0, 20, None);
     done(all).await.unwrap();
     assert_eq!(bodies(&rig.sink), lines(0..20));

@@ -1,6 +1,8 @@
 //! A component between clients and a sink of the test.
 
-use component::{AuthHandler, CancellationToken, ContextParts, Instance, OtelConsumer, Prepared, Registration, Services, Stability};
+use component::{
+    AuthHandler, CancellationToken, ContextParts, Instance, OtelConsumer, Prepared, Registration, Services, Stability,
+};
 use host::Host;
 use promtext::Registry;
 use serde_json::Value as Json;
@@ -15,9 +17,8 @@ use value::{Body, Capsule, Item, Value};
 /// How long a test waits for what should happen soon.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Takes batches while it is open.
+/// Takes batches.
 pub struct Taker {
-    open: tokio::sync::watch::Sender<bool>,
     /// What it does with its next batches.
     pub script: Mutex<VecDeque<Refused>>,
     pub taken: Mutex<Vec<Otlp>>,
@@ -27,15 +28,10 @@ pub struct Taker {
 impl Taker {
     pub fn new() -> Arc<Taker> {
         Arc::new(Taker {
-            open: tokio::sync::watch::Sender::new(true),
             script: Mutex::default(),
             taken: Mutex::default(),
             offered: Mutex::default(),
         })
-    }
-
-    pub fn open(&self, open: bool) {
-        self.open.send_replace(open);
     }
 
     pub fn refuse(&self, why: impl IntoIterator<Item = Refused>) {
@@ -61,7 +57,6 @@ impl Sink<Otlp> for Taker {
     fn accept(self: Arc<Self>, batch: OtlpBatch) -> Accepting {
         Box::pin(async move {
             *self.offered.lock().unwrap() += 1;
-            self.open.subscribe().wait_for(|open| *open).await.unwrap();
             if let Some(why) = self.script.lock().unwrap().pop_front() {
                 return Err(why);
             }
@@ -200,7 +195,11 @@ impl Rig {
 
     /// Gives the component other arguments.
     pub fn update(&self, config: &str) -> Result<(), String> {
-        match self.instance.clone().prepare(&block(self.name, config, &self.sink, None)) {
+        match self
+            .instance
+            .clone()
+            .prepare(&block(self.name, config, &self.sink, None))
+        {
             Ok(Prepared::Changed(change)) => change.apply(),
             Ok(Prepared::Unchanged) => {}
             Err(error) => return Err(said(error)),
@@ -225,7 +224,10 @@ pub fn logs(first: usize, count: usize) -> Vec<u8> {
         r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{}]}}]}}]}}"#,
         records.collect::<Vec<_>>().join(",")
     );
-    otlp_wire::json::decode(Signal::Logs, text.as_bytes()).unwrap().0.to_vec()
+    otlp_wire::json::decode(Signal::Logs, text.as_bytes())
+        .unwrap()
+        .0
+        .to_vec()
 }
 
 /// The bodies of log records that arrived, in order.
@@ -234,7 +236,11 @@ pub fn bodies(sink: &Taker) -> Vec<String> {
     for one in sink.taken.lock().unwrap().iter() {
         for resource in otlp_wire::logs::resources(&one.payload.to_bytes()) {
             for scope in resource.scopes() {
-                out.extend(scope.records().map(|record| record.body.unwrap().as_str().unwrap().into_owned()));
+                out.extend(
+                    scope
+                        .records()
+                        .map(|record| record.body.unwrap().as_str().unwrap().into_owned()),
+                );
             }
         }
     }

@@ -11,7 +11,9 @@ const CONFIG: &str = "http { endpoint = \"127.0.0.1:0\" }\ngrpc { endpoint = \"1
 const PROTOBUF: &str = "application/x-protobuf";
 
 async fn post(rig: &Rig, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (u16, HeaderMap, Vec<u8>) {
-    let mut request = client().post(format!("http://{}{path}", rig.address("http"))).body(body);
+    let mut request = client()
+        .post(format!("http://{}{path}", rig.address("http")))
+        .body(body);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -28,12 +30,19 @@ fn client() -> reqwest::Client {
 /// A unary call; `grpc-status` and `grpc-message`, and the details.
 async fn call(rig: &Rig, service: &str, encoding: Option<&str>, message: Vec<u8>) -> (i32, String, Option<Status>) {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
     let mut body = vec![u8::from(encoding.is_some())];
     body.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
     body.extend(message);
     let mut request = client
-        .post(format!("http://{}/opentelemetry.proto.collector.{service}/Export", rig.address("grpc")))
+        .post(format!(
+            "http://{}/opentelemetry.proto.collector.{service}/Export",
+            rig.address("grpc")
+        ))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .body(body);
@@ -42,12 +51,19 @@ async fn call(rig: &Rig, service: &str, encoding: Option<&str>, message: Vec<u8>
     }
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    let text = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let text = |name: &str| {
+        answer
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
     // Where all is well the status is in the trailers, which reqwest does not show.
     let status = text("grpc-status").map_or(0, |status| status.parse().unwrap());
     let details = text("grpc-status-details-bin").map(|details| {
         use base64::Engine;
-        let bytes = base64::engine::general_purpose::STANDARD_NO_PAD.decode(details).unwrap();
+        let bytes = base64::engine::general_purpose::STANDARD_NO_PAD
+            .decode(details)
+            .unwrap();
         Status::decode(&bytes).unwrap()
     });
     (status, text("grpc-message").unwrap_or_default(), details)
@@ -59,9 +75,18 @@ const LOGS: &str = "logs.v1.LogsService";
 async fn a_success_means_that_it_arrived() {
     let mut rig = Rig::new(&COMPONENT, CONFIG);
     let (status, headers, body) = post(&rig, "/v1/logs", &[("content-type", PROTOBUF)], logs(0, 2)).await;
-    assert_eq!((status, headers["content-type"].to_str().unwrap(), body), (200, PROTOBUF, vec![]));
+    assert_eq!(
+        (status, headers["content-type"].to_str().unwrap(), body),
+        (200, PROTOBUF, vec![])
+    );
     let json = otlp_wire::json::encode(Signal::Logs, &logs(2, 1));
-    let (status, _, body) = post(&rig, "/v1/logs", &[("content-type", "application/json; charset=utf-8")], json).await;
+    let (status, _, body) = post(
+        &rig,
+        "/v1/logs",
+        &[("content-type", "application/json; charset=utf-8")],
+        json,
+    )
+    .await;
     assert_eq!((status, body), (200, b"{\"partialSuccess\":{}}".to_vec()));
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&logs(3, 1)).unwrap();
@@ -70,13 +95,22 @@ async fn a_success_means_that_it_arrived() {
     assert_eq!(post(&rig, "/v1/logs", &headers, gzip.clone()).await.0, 200);
     assert_eq!(call(&rig, LOGS, None, logs(4, 1)).await.0, 0);
     assert_eq!(call(&rig, LOGS, Some("gzip"), gzip).await.0, 0);
-    assert_eq!(bodies(&rig.sink), ["line 0", "line 1", "line 2", "line 3", "line 4", "line 3"]);
+    assert_eq!(
+        bodies(&rig.sink),
+        ["line 0", "line 1", "line 2", "line 3", "line 4", "line 3"]
+    );
     // Nothing is forwarded of nothing.
-    assert_eq!(post(&rig, "/v1/logs", &[("content-type", PROTOBUF)], vec![]).await.0, 200);
+    assert_eq!(
+        post(&rig, "/v1/logs", &[("content-type", PROTOBUF)], vec![]).await.0,
+        200
+    );
     assert_eq!(call(&rig, LOGS, None, vec![]).await.0, 0);
     assert_eq!(rig.sink.sizes().len(), 5);
     rig.stop().await;
-    assert_eq!(rig.budget.used(), rig.sink.taken.lock().unwrap().iter().map(|_| 0).sum::<u64>());
+    assert_eq!(
+        rig.budget.used(),
+        rig.sink.taken.lock().unwrap().iter().map(|_| 0).sum::<u64>()
+    );
     let metrics = promtext::encode(&rig.registry.gather().families, promtext::Format::Text);
     let line = "otelcol_receiver_accepted_log_records_total{receiver=\"otlp/otelcol.receiver.otlp.test\",transport=\"http\"} 4";
     assert!(metrics.contains(line), "{metrics}");
@@ -92,20 +126,36 @@ async fn what_is_wrong_is_refused_as_it_should_be() {
     let (status, _, body) = post(&rig, "/v1/logs", &[("content-type", "application/json")], b"{".to_vec()).await;
     assert_eq!(status, 400);
     assert!(body.starts_with(b"{\"code\":3,"), "{}", String::from_utf8_lossy(&body));
-    assert_eq!(post(&rig, "/v1/logs", &[("content-type", "text/plain")], logs(0, 1)).await.0, 415);
+    assert_eq!(
+        post(&rig, "/v1/logs", &[("content-type", "text/plain")], logs(0, 1))
+            .await
+            .0,
+        415
+    );
     assert_eq!(post(&rig, "/v1/traces", &kind, vec![]).await.0, 404);
     assert_eq!(post(&rig, "/other", &kind, vec![]).await.0, 404);
     let odd = [("content-type", PROTOBUF), ("content-encoding", "br")];
     assert_eq!(post(&rig, "/v1/logs", &odd, logs(0, 1)).await.0, 400);
-    let get = client().get(format!("http://{}/v1/logs", rig.address("http"))).send().await.unwrap();
+    let get = client()
+        .get(format!("http://{}/v1/logs", rig.address("http")))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(get.status().as_u16(), 405);
     assert_eq!(call(&rig, LOGS, None, b"\x0a\x05no".to_vec()).await.0, 3);
     let (status, message, _) = call(&rig, "trace.v1.TraceService", None, vec![]).await;
     assert_eq!(status, 12);
-    assert!(message.starts_with("unknown service opentelemetry.proto.collector.trace.v1.TraceService"), "{message}");
+    assert!(
+        message.starts_with("unknown service opentelemetry.proto.collector.trace.v1.TraceService"),
+        "{message}"
+    );
     assert_eq!(call(&rig, LOGS, Some("br"), vec![]).await.0, 12);
     let (status, message, _) = call(&rig, LOGS, None, vec![0; (4 << 20) + 1]).await;
-    assert_eq!((status, message.contains("received message larger than max")), (8, true), "{message}");
+    assert_eq!(
+        (status, message.contains("received message larger than max")),
+        (8, true),
+        "{message}"
+    );
     // A bomb: a few kilobytes that would be much more than is allowed.
     let bomb = zstd::encode_all([0u8; 1 << 16].repeat(1024).as_slice(), 1).unwrap();
     let headers = [("content-type", PROTOBUF), ("content-encoding", "zstd")];
@@ -119,7 +169,12 @@ async fn what_is_wrong_is_refused_as_it_should_be() {
 async fn a_refusal_of_what_is_behind_comes_back_to_the_client() {
     let mut rig = Rig::new(&COMPONENT, CONFIG);
     let kind = [("content-type", PROTOBUF)];
-    rig.sink.refuse([Refused::retry("busy"), Refused::permanent("bad", "never"), Refused::retry("busy"), Refused::permanent("bad", "never")]);
+    rig.sink.refuse([
+        Refused::retry("busy"),
+        Refused::permanent("bad", "never"),
+        Refused::retry("busy"),
+        Refused::permanent("bad", "never"),
+    ]);
     let (status, _, body) = post(&rig, "/v1/logs", &kind, logs(0, 1)).await;
     assert_eq!((status, Status::decode(&body).unwrap().message.as_str()), (503, "busy"));
     assert_eq!(post(&rig, "/v1/logs", &kind, logs(0, 1)).await.0, 500);

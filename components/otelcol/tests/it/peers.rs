@@ -40,7 +40,9 @@ fn plain(value: &Json) -> Option<Json> {
             (!list.is_empty()).then_some(Json::Array(list))
         }
         Json::Object(object) => {
-            let fields = object.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?)));
+            let fields = object
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), plain(value)?)));
             let fields: serde_json::Map<String, Json> = fields.collect();
             (!fields.is_empty()).then_some(Json::Object(fields))
         }
@@ -61,7 +63,11 @@ async fn compare(program: &Path, script: &str, variable: Option<(&str, &Path)>, 
     }
     let output = command.output().await.unwrap();
     let case = format!("{protocol} {compression}");
-    assert!(output.status.success(), "{case}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{case}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let sent: Json = serde_json::from_slice(&output.stdout).unwrap();
     for (name, signal) in SIGNALS {
         let wanted: Vec<_> = sent[name].as_array().unwrap().iter().map(plain).collect();
@@ -70,7 +76,10 @@ async fn compare(program: &Path, script: &str, variable: Option<(&str, &Path)>, 
         // Requests of one signal may be on their way at the same time.
         assert_eq!(wanted.len(), arrived.len(), "{case}: {name}");
         for one in &wanted {
-            assert!(arrived.contains(one), "{case}: {name}\nsent {one:#?}\narrived {arrived:#?}");
+            assert!(
+                arrived.contains(one),
+                "{case}: {name}\nsent {one:#?}\narrived {arrived:#?}"
+            );
         }
     }
     rig.stop().await;
@@ -82,7 +91,13 @@ async fn what_the_python_sdk_sends_arrives() {
         println!("skipped: no Python with the OpenTelemetry SDK; INVAR_OTEL_PYTHON may name one");
         return;
     };
-    for (protocol, compression) in [("grpc", "none"), ("grpc", "gzip"), ("http", "none"), ("http", "gzip"), ("http", "deflate")] {
+    for (protocol, compression) in [
+        ("grpc", "none"),
+        ("grpc", "gzip"),
+        ("http", "none"),
+        ("http", "gzip"),
+        ("http", "deflate"),
+    ] {
         compare(&python, "otel_sdk.py", None, protocol, compression).await;
     }
 }
@@ -93,7 +108,13 @@ async fn what_the_javascript_sdk_sends_arrives() {
         println!("skipped: no OpenTelemetry SDK for Node.js; INVAR_OTEL_NODE_MODULES may name its folder");
         return;
     };
-    for (protocol, compression) in [("grpc", "none"), ("grpc", "gzip"), ("proto", "gzip"), ("http", "none"), ("http", "gzip")] {
+    for (protocol, compression) in [
+        ("grpc", "none"),
+        ("grpc", "gzip"),
+        ("proto", "gzip"),
+        ("http", "none"),
+        ("http", "gzip"),
+    ] {
         let variable = Some(("NODE_PATH", modules.as_path()));
         compare(Path::new("node"), "otel_sdk.cjs", variable, protocol, compression).await;
     }

@@ -13,7 +13,7 @@ pub const COMPONENT: Registration = Registration::of::<Headers>("otelcol.auth.he
 #[derive(Block, Clone, Debug, PartialEq)]
 pub struct Arguments {
     /// A header.
-    #[arg(block, many, required, name = "header")]
+    #[arg(block, many, name = "header")]
     pub headers: Vec<HeaderArgs>,
     /// Metrics about the component itself.
     #[arg(block, default)]

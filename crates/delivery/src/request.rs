@@ -7,7 +7,11 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use signals::{Amount, Batch, Edge, Fate, Permit};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// How long entries are collected when a client waits for the answer.
+const AWAITED: Duration = Duration::from_millis(20);
 
 /// A part and the stream that it belongs to.
 pub(crate) struct Item<P: Protocol> {
@@ -23,6 +27,8 @@ pub struct Request<P: Protocol> {
     index: HashMap<u64, usize>,
     amount: Amount,
     oldest: Instant,
+    /// Somebody waits for the answer of some of the entries.
+    awaited: bool,
 }
 
 struct Group<P: Protocol> {
@@ -60,6 +66,7 @@ impl<P: Protocol> Request<P> {
             index: HashMap::new(),
             amount: Amount::default(),
             oldest,
+            awaited: false,
         }
     }
 
@@ -90,9 +97,9 @@ impl<P: Protocol> Request<P> {
             .map(|group| (&group.stream, group.parts.iter().map(Part::slice)))
     }
 
-    /// When the first entry came.
-    pub(crate) fn oldest(&self) -> Instant {
-        self.oldest
+    /// When it is to be sent that collects for at most `wait`: sooner if somebody waits for the answer.
+    pub(crate) fn due(&self, wait: Duration) -> Instant {
+        self.oldest + if self.awaited { wait.min(AWAITED) } else { wait }
     }
 
     /// Whether no other entry fits.
@@ -149,6 +156,7 @@ impl<P: Protocol> Request<P> {
     fn push(&mut self, place: Option<usize>, stream: P::Stream, part: Part<P>) {
         self.amount += part.amount();
         self.oldest = self.oldest.min(part.arrived);
+        self.awaited |= part.is_awaited();
         match place {
             Some(place) => self.groups[place].parts.push(part),
             None => {

@@ -18,7 +18,7 @@ pub(crate) struct Ticket<P: Protocol> {
     gone: AtomicBool,
     state: Mutex<State>,
     /// The memory permit: the entries are counted until the last part is gone, even if nobody waits for it.
-    _memory: Custody,
+    memory: Custody,
 }
 
 struct State {
@@ -61,7 +61,7 @@ impl<P: Protocol> Ticket<P> {
                 done: Some(sender),
                 rejected: BTreeMap::new(),
             }),
-            _memory: custody.split(Amount::default()),
+            memory: custody.split(Amount::default()),
         });
         let offer = Offer {
             ticket: ticket.clone(),
@@ -187,6 +187,11 @@ impl<P: Protocol> Part<P> {
         self.range.end = at;
         self.amount = first;
         (self, rest)
+    }
+
+    /// Whether somebody waits for the answer.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.ticket.memory.is_awaited()
     }
 
     /// The endpoint has the entries.

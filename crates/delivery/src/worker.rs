@@ -137,9 +137,9 @@ impl<P: Protocol> Worker<P> {
 
     /// Waits until there may be something to do.
     async fn wait(&mut self) {
-        let until = match self.open.iter().map(Request::oldest).min() {
-            Some(oldest) => {
-                let full_age = oldest + self.endpoint.spec().batch_wait;
+        let wait = self.endpoint.spec().batch_wait;
+        let until = match self.open.iter().map(|request| request.due(wait)).min() {
+            Some(full_age) => {
                 if self.endpoint.budget().limit() == u64::MAX {
                     full_age
                 } else {
@@ -202,7 +202,7 @@ impl<P: Protocol> Worker<P> {
         let now = drain || (self.ready.is_empty() && self.endpoint.budget().waiting() > 0);
         let mut at = 0;
         while at < self.open.len() {
-            if now || self.open[at].oldest().elapsed() >= wait {
+            if now || self.open[at].due(wait) <= Instant::now() {
                 self.ready.push_back(self.open.swap_remove(at));
             } else {
                 at += 1;

@@ -160,6 +160,11 @@ mod tests {
             "Alloy refuses a block without endpoints, too, when it builds it",
         ),
         (
+            "prometheus.remote_write",
+            "endpoint.enable_http2: the default is true and should be false",
+            "docs/differences.md, remote_write.http2: what a server offers is used",
+        ),
+        (
             "prometheus.receive_http",
             "argument grpc.tls.client_ca_pem is not Alloy's",
             CLIENT_CA,

@@ -50,6 +50,7 @@ struct Waiter {
 pub struct Permit {
     bytes: u64,
     budget: Option<Budget>,
+    awaited: bool,
 }
 
 impl Budget {
@@ -156,6 +157,7 @@ impl Budget {
         Permit {
             bytes,
             budget: Some(self.clone()),
+            awaited: false,
         }
     }
 
@@ -181,7 +183,21 @@ impl Budget {
 impl Permit {
     /// A permit for nothing, for records that were not admitted by a budget (tests, internal lines).
     pub fn none() -> Self {
-        Permit { bytes: 0, budget: None }
+        Permit {
+            bytes: 0,
+            budget: None,
+            awaited: false,
+        }
+    }
+
+    /// Somebody waits for the answer: who collects records for a request does not collect these for long.
+    pub fn awaited(mut self) -> Self {
+        self.awaited = true;
+        self
+    }
+
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited
     }
 
     /// Bytes held.

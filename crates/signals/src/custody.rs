@@ -54,6 +54,11 @@ impl Custody {
         &self.permit
     }
 
+    /// Whether somebody waits for the answer; see [`Permit::awaited`].
+    pub fn is_awaited(&self) -> bool {
+        self.permit.is_awaited()
+    }
+
     /// Records and bytes that have no fate yet.
     pub fn open(&self) -> Amount {
         self.open

@@ -164,7 +164,7 @@ impl Shared {
         // What the next request of this connection brings comes after this.
         place.turn().await;
         if !streams.is_empty() {
-            let mut accepting = Box::pin(self.out.accept(LogBatch::new(streams, permit)));
+            let mut accepting = Box::pin(self.out.accept(LogBatch::new(streams, permit.awaited())));
             let outcome = match futures_util::poll!(&mut accepting) {
                 Poll::Ready(outcome) => outcome,
                 Poll::Pending => {

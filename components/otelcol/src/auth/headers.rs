@@ -13,7 +13,7 @@ pub const COMPONENT: Registration = Registration::of::<Headers>("otelcol.auth.he
 #[derive(Block, Clone, Debug, PartialEq)]
 pub struct Arguments {
     /// A header.
-    #[arg(block, many, required, name = "header")]
+    #[arg(block, many, name = "header")]
     pub headers: Vec<HeaderArgs>,
     /// Metrics about the component itself.
     #[arg(block, default)]
@@ -66,17 +66,14 @@ impl HeaderArgs {
         let given = usize::from(self.value.is_some())
             + usize::from(self.from_context.is_some())
             + usize::from(self.from_attribute.is_some());
-        match (self.action, given) {
-            (Action::Delete, _) | (_, 1) => Ok(()),
-            (_, 0) => Err("one of \"value\", \"from_context\" and \"from_attribute\" must be set"
-                .to_owned()
-                .into()),
-            _ => Err(
+        if given > 1 {
+            return Err(
                 "only one of \"value\", \"from_context\" and \"from_attribute\" may be set"
                     .to_owned()
                     .into(),
-            ),
+            );
         }
+        Ok(())
     }
 }
 
@@ -93,12 +90,16 @@ impl ClientAuth for Fixed {
     }
 }
 
-fn exports(cx: &Context<Exports>, args: &Arguments) -> Exports {
+fn exports(cx: &Context<Exports>, args: &Arguments) -> Result<Exports> {
     let mut fixed: Vec<(String, String)> = Vec::new();
-    for header in &args.headers {
+    for (number, header) in args.headers.iter().enumerate() {
         let key = header.key.to_lowercase();
         match (&header.value, header.action) {
             (_, Action::Delete) => {}
+            (None, _) if header.from_context.is_none() && header.from_attribute.is_none() => {
+                let error = Error::new("one of \"value\", \"from_context\" and \"from_attribute\" must be set");
+                return Err(error.inside("header", number));
+            }
             (Some(value), action) => {
                 if action == Action::Upsert {
                     fixed.retain(|(known, _)| *known != key);
@@ -111,13 +112,13 @@ fn exports(cx: &Context<Exports>, args: &Arguments) -> Exports {
             ),
         }
     }
-    Exports {
+    Ok(Exports {
         handler: AuthHandler(Some(Auth {
             owner: cx.id().clone(),
             client: Some(Arc::new(Fixed(fixed))),
             server: None,
         })),
-    }
+    })
 }
 
 impl Component for Headers {
@@ -125,7 +126,7 @@ impl Component for Headers {
     type Exports = Exports;
 
     fn build(cx: &Context<Exports>, args: Arguments) -> Result<Self> {
-        cx.export(exports(cx, &args));
+        cx.export(exports(cx, &args)?);
         Ok(Headers { cx: cx.clone() })
     }
 
@@ -135,7 +136,7 @@ impl Component for Headers {
     }
 
     fn update(self: Arc<Self>, args: Arguments) -> Result<Change> {
-        let exports = exports(&self.cx, &args);
+        let exports = exports(&self.cx, &args)?;
         Ok(Change::new(move || self.cx.export(exports)))
     }
 }

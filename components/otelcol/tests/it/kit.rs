@@ -17,9 +17,8 @@ use value::{Body, Capsule, Item, Value};
 /// How long a test waits for what should happen soon.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Takes batches while it is open.
+/// Takes batches.
 pub struct Taker {
-    open: tokio::sync::watch::Sender<bool>,
     /// What it does with its next batches.
     pub script: Mutex<VecDeque<Refused>>,
     pub taken: Mutex<Vec<Otlp>>,
@@ -29,15 +28,10 @@ pub struct Taker {
 impl Taker {
     pub fn new() -> Arc<Taker> {
         Arc::new(Taker {
-            open: tokio::sync::watch::Sender::new(true),
             script: Mutex::default(),
             taken: Mutex::default(),
             offered: Mutex::default(),
         })
-    }
-
-    pub fn open(&self, open: bool) {
-        self.open.send_replace(open);
     }
 
     pub fn refuse(&self, why: impl IntoIterator<Item = Refused>) {
@@ -63,7 +57,6 @@ impl Sink<Otlp> for Taker {
     fn accept(self: Arc<Self>, batch: OtlpBatch) -> Accepting {
         Box::pin(async move {
             *self.offered.lock().unwrap() += 1;
-            self.open.subscribe().wait_for(|open| *open).await.unwrap();
             if let Some(why) = self.script.lock().unwrap().pop_front() {
                 return Err(why);
             }

@@ -235,3 +235,51 @@ async fn only_those_who_may_can_send() {
     assert_eq!(post(&rig, "/v1/logs", &right, logs(0, 1)).await.0, 200);
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn both_servers_encrypt() {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&cert, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let tls = format!("tls {{\n cert_file = {cert:?}\n key_file = {key:?}\n min_version = \"1.3\"\n}}");
+    let server = |name: &str| format!("{name} {{\n endpoint = \"127.0.0.1:0\"\n {tls}\n}}");
+    let config = format!("{}\n{}\noutput {{ logs = [] }}", server("http"), server("grpc"));
+    let mut rig = Rig::new(&COMPONENT, &config);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let trusted = reqwest::Certificate::from_pem(own.cert.pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([trusted])
+        .build()
+        .unwrap();
+    let url = format!("https://localhost:{}/v1/logs", rig.address("http").port());
+    let answer = client
+        .post(url)
+        .header("content-type", PROTOBUF)
+        .body(logs(0, 1))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let service = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+    let url = format!("https://localhost:{}{service}", rig.address("grpc").port());
+    let mut body = vec![0];
+    body.extend(u32::try_from(logs(1, 1).len()).unwrap().to_be_bytes());
+    body.extend(logs(1, 1));
+    let answer = client
+        .post(url)
+        .header("content-type", "application/grpc")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.version()),
+        (200, reqwest::Version::HTTP_2)
+    );
+    assert!(answer.headers().get("grpc-status").is_none());
+    assert_eq!(bodies(&rig.sink), ["line 0", "line 1"]);
+    rig.stop().await;
+}

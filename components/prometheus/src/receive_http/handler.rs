@@ -178,7 +178,10 @@ impl Shared {
         let passed = Written::of(&decoded.metrics);
         if !decoded.metrics.is_empty() {
             let started = Instant::now();
-            let mut accepting = Box::pin(self.out.accept(MetricBatch::new(decoded.metrics, decoded.permit)));
+            let mut accepting = Box::pin(
+                self.out
+                    .accept(MetricBatch::new(decoded.metrics, decoded.permit.awaited())),
+            );
             let outcome = match poll!(&mut accepting) {
                 Poll::Ready(outcome) => outcome,
                 Poll::Pending => {

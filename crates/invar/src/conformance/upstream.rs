@@ -16,8 +16,8 @@ const DIFFERENT: &[(&str, Option<&str>, Option<&str>, &str)] = &[
     (
         "invalid_types",
         Some("Error: main.alloy:10:12: unknown action random"),
-        None,
-        "check.known",
+        Some("Error: main.alloy:10:12: expected one of \"insert\", \"update\", \"upsert\", \"delete\", got \"random\""),
+        "otelcol.auth.headers.action",
     ),
     (
         "valid",

@@ -146,7 +146,7 @@ impl ActionArgs {
     pub(super) fn compile(&self) -> Result<Compiled> {
         let key = self.key.as_bytes().to_vec();
         let by_pattern = matches!(self.action, Kind::Delete | Kind::Hash);
-        if key.is_empty() && !(by_pattern && !self.pattern.is_empty()) {
+        if key.is_empty() && (!by_pattern || self.pattern.is_empty()) {
             return Err(Error::about("key", "must be set").with("pattern"));
         }
         let given = [

@@ -255,5 +255,5 @@ fn decode(raw: Raw) -> Result<OtlpBatch, Fault> {
         records: records as u64,
         client: Some(Arc::new(raw.client)),
     };
-    Ok(OtlpBatch::new(payload, permit))
+    Ok(OtlpBatch::new(payload, permit.awaited()))
 }

@@ -224,7 +224,7 @@ fn metrics(target: &str, shared: &Path) -> Result<Vec<Vec<u8>>> {
         let vectors = vectors("remotewrite.json")?;
         for (kind, version) in [(0, "v1"), (1, "v2")] {
             let hex = vectors[version]["proto_hex"].as_str().unwrap_or_default().as_bytes();
-            let byte = |pair: &[u8]| Some(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
+            let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
             let message: Option<Vec<u8>> = hex.chunks(2).map(byte).collect();
             inputs.push([&[kind], message.context("a vector is not hexadecimal")?.as_slice()].concat());
         }

@@ -31,7 +31,8 @@ pub struct Arguments {
 #[derive(Block, Clone, Debug, PartialEq)]
 #[block(validate = ClientArgs::validate)]
 pub struct ClientArgs {
-    /// Host and port of the server: `otlp:4317`. With `http://` in front there is no TLS, with `https://` there is; `dns:///` means nothing.
+    /// Host and port of the server: `otlp:4317`. With `http://` in front there is no TLS, with `https://` there is; `dns:///` means nothing, and
+    /// neither does a path.
     #[arg]
     pub endpoint: String,
     /// How requests are compressed: `gzip`, `zstd`, `snappy`, or `none`.
@@ -105,7 +106,8 @@ pub(super) fn server(endpoint: &str) -> Result<Server, String> {
     } else {
         (None, endpoint)
     };
-    let rest = rest.trim_end_matches('/');
+    // gRPC has no use for a path; Alloy loads configurations that have one.
+    let rest = rest.split('/').next().unwrap_or_default();
     let (host, port) = match rest.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
         _ => (rest, None),
@@ -241,9 +243,10 @@ mod tests {
         assert_eq!(read("http://otlp:4317/"), Ok(("otlp".to_owned(), 4317, Some(true))));
         assert_eq!(read("https://otlp"), Ok(("otlp".to_owned(), 443, Some(false))));
         assert_eq!(read("dns:///tempo.svc:80"), Ok(("tempo.svc".to_owned(), 80, None)));
+        assert_eq!(read("http://a:1/v1/traces"), Ok(("a".to_owned(), 1, Some(true))));
         assert_eq!(read("[::1]:4317"), Ok(("::1".to_owned(), 4317, None)));
         assert_eq!(read("::1"), Ok(("::1".to_owned(), 443, None)));
-        for wrong in ["", ":4317", "otlp:port", "http://a/b", "a:99999"] {
+        for wrong in ["", ":4317", "otlp:port", "a@b", "a:99999"] {
             assert!(server(wrong).is_err(), "{wrong}");
         }
     }

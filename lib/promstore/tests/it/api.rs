@@ -234,7 +234,7 @@ async fn remote_write_is_taken_in_both_versions() {
 
     let mut second = v2::Writer::default();
     let labels = [("__name__", "down"), ("job", "x")];
-    second.sample(labels, sample(2.0, 0), v2::Metadata::default());
+    second.sample(labels, v2::Metadata::default(), sample(2.0, 0));
     let mut message = Vec::new();
     second.finish(&mut message);
     let kind = "application/x-protobuf;proto=io.prometheus.write.v2.Request";

@@ -11,10 +11,12 @@ mod model;
 mod oracle;
 #[path = "../../crates/syntax/tests/it/program.rs"]
 mod program;
+mod promql;
 mod tree;
 
 pub use evaluator::evaluator;
 pub use metrics::{remotewrite, scrape};
+pub use promql::promql;
 
 use otlp_wire::{Signal, json};
 use std::borrow::Cow;

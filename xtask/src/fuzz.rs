@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 #[derive(Args)]
 pub struct Options {
-    /// What to feed: scanner, parser, formatter, evaluator, otlp, scrape or remotewrite.
+    /// What to feed: scanner, parser, formatter, evaluator, otlp, scrape, remotewrite or promql.
     #[arg(value_parser = TARGETS)]
     target: String,
     /// How long.
@@ -25,7 +25,7 @@ pub struct Options {
     quiet: bool,
 }
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "scanner",
     "parser",
     "formatter",
@@ -33,9 +33,10 @@ const TARGETS: [&str; 7] = [
     "otlp",
     "scrape",
     "remotewrite",
+    "promql",
 ];
 /// Those whose input is not the language.
-const OTHERS: [&str; 3] = ["otlp", "scrape", "remotewrite"];
+const OTHERS: [&str; 4] = ["otlp", "scrape", "remotewrite", "promql"];
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Expressions that ask for much: what is put around what, twenty times.
@@ -59,6 +60,22 @@ const HOSTILE: [(&str, &str, &str); 7] = [
         "encoding.from_yaml(\"a: &a [x,x,x]\\nb: &b [*a,*a,*a]\\nc: [*b,*b,*b]\")",
         "",
     ),
+];
+
+/// Queries, with all that can be in one.
+const PROMQL: [&str; 12] = [
+    "sum by (l) (rate(c[5m])) / on(l) group(g) > bool 1",
+    "topk(2, {__name__=~\"c|g\", l!=\"\"} offset -30s)",
+    "quantile without (l) (0.9, -g ^ 2 % 3)",
+    "histogram_quantile(0.9, sum(increase(h_bucket[2m])) by (le))",
+    "c and ignoring(l) g or vector(0x1F) unless absent(c{l='\\x61\\u0061'})",
+    "clamp(delta(g[1m30s]), scalar(max(c)), Inf) + time() - NaN # end",
+    "avg_over_time(c[1m]) atan2 stddev_over_time(g[1m])",
+    "irate(c{l=`a`}[1m]) * idelta(c[1m]) + changes(g[300]) - resets(c[5m])",
+    "round(sort_desc(timestamp(c)), 0.5) == g <= 1e300",
+    "{\"c\", \"l\"=\"a\"}",
+    "c[5m]",
+    "count_over_time(c[5m:1m]) @ 5",
 ];
 
 /// A request of each signal, with all that can be in one.
@@ -257,6 +274,8 @@ fn seed(target: &str, corpus: &Path) -> Result<usize> {
     let mut inputs: Vec<Vec<u8>> = Vec::new();
     if target == "otlp" {
         inputs = requests()?;
+    } else if target == "promql" {
+        inputs = PROMQL.iter().map(|query| query.as_bytes().to_vec()).collect();
     } else if OTHERS.contains(&target) {
         inputs = metrics(target, &shared)?;
     } else if shared.is_dir() {

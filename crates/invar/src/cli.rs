@@ -311,10 +311,14 @@ pub struct Try {
     /// Files to follow instead of what is found; glob patterns. May be given several times.
     #[arg(long = "path", value_name = "PATTERN")]
     pub paths: Vec<String>,
-    /// Address of the page and the query API; port 0 picks a free one. Default: 127.0.0.1:3100, or a free port if that is taken.
+    /// Endpoint of metrics to scrape instead of what is found: HOST:PORT or a URL. May be given several times. If only --path is given, no
+    /// endpoint is looked for.
+    #[arg(long = "metrics", value_name = "ENDPOINT")]
+    pub metrics: Vec<String>,
+    /// Address of the page and the query APIs; port 0 picks a free one. Default: 127.0.0.1:3100, or a free port if that is taken.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Bound for the lines that are kept in memory.
+    /// Bound for the lines that are kept in memory, and likewise for samples and for spans.
     #[arg(long, default_value = "64MiB", value_parser = bytes, value_name = "SIZE")]
     pub keep: u64,
     /// Stop after this time: 10s, 1m. Without it, run until interrupted.

@@ -1,11 +1,14 @@
-//! `invar try`: this machine's logs on the screen, without any configuration or server.
+//! `invar try`: this machine's logs on the screen, its metrics and traces in a store, without any configuration or server.
 
 mod config;
 mod demo;
 mod discover;
+mod endpoints;
+mod header;
 mod notices;
 mod screen;
 mod start;
+mod stores;
 
 use super::{Failure, Outcome};
 use crate::app::{App, AppOptions};
@@ -15,18 +18,20 @@ use component::{QueuePolicy, Stability};
 use config::Plan;
 use demo::Demo;
 use discover::{Found, Kind, Places, Target};
-use memstore::{Config, Store, Subscription};
+use endpoints::Endpoint;
+use header::{Header, many};
+use memstore::Subscription;
 use notices::Notices;
 use runtime::registry::Allowed;
 use runtime::sources::SourceFile;
-use screen::{Screen, escape};
+use screen::Screen;
 use std::fmt::Write;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
+use stores::Stores;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,26 +45,40 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The demo log in the temporary folder.
 const DEMO: &str = "demo/shop.log";
 
-/// Finds log files, follows them, shows what is written.
+/// What there is to follow and to scrape.
+struct Sight {
+    found: Found,
+    /// Whether a demo log is to be written because there is nothing to follow.
+    demo: bool,
+    endpoints: Vec<Endpoint>,
+}
+
+/// Finds log files, follows them, shows what is written; finds metrics, and keeps them.
 pub fn run(options: &Try) -> Outcome {
-    let (found, demo) = look(options)?;
+    let sight = look(options)?;
+    let Sight { found, demo, endpoints } = &sight;
     if options.print_config {
         // No file of this name is made: the folder has another name each time.
         let example = std::env::temp_dir().join("invar-try").join(DEMO);
-        let targets = if demo { demo_targets(&example) } else { found.targets };
+        let targets = if *demo {
+            demo_targets(&example)
+        } else {
+            found.targets.clone()
+        };
         let port = if options.address().port() == 0 {
             LISTEN.port()
         } else {
             options.address().port()
         };
-        let text = configuration(&targets, demo, SocketAddr::new(options.address().ip(), port));
+        let store = SocketAddr::new(options.address().ip(), port);
+        let text = configuration(&targets, endpoints, *demo, store);
         return Ok(output::write(text.as_bytes())?);
     }
     if found.files() == 0 && !demo {
-        return Err(Failure::Message(nothing(options, &found)));
+        return Err(Failure::Message(nothing(options, found)));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(follow(options, found, demo));
+    let outcome = runtime.block_on(follow(options, sight));
     // A thread that still writes to a stopped terminal must not keep the program.
     runtime.shutdown_background();
     outcome
@@ -69,20 +88,49 @@ impl Try {
     fn address(&self) -> SocketAddr {
         self.listen.unwrap_or(LISTEN)
     }
+
+    /// The endpoints that the user names: none if only files are named, `None` if nothing is.
+    fn endpoints(&self) -> Result<Option<Vec<Endpoint>>, Failure> {
+        if self.metrics.is_empty() {
+            return Ok((!self.paths.is_empty()).then(Vec::new));
+        }
+        let endpoints = self.metrics.iter().map(|text| {
+            Endpoint::parse(text).ok_or_else(|| {
+                Failure::Message(format!(
+                    "--metrics {text:?}: an address is HOST:PORT, or http://HOST:PORT/PATH if the path is not /metrics"
+                ))
+            })
+        });
+        endpoints.collect::<Result<_, _>>().map(Some)
+    }
 }
 
-/// What there is to follow, and whether a demo log is to be written because there is nothing.
-fn look(options: &Try) -> Result<(Found, bool), Failure> {
+fn look(options: &Try) -> Result<Sight, Failure> {
     let places = Places::of_machine();
-    if !options.paths.is_empty() {
-        return Ok((
-            discover::expand(&options.paths, &std::env::current_dir()?, &places)?,
-            false,
-        ));
-    }
-    let found = discover::search(&places);
-    let demo = found.files() == 0 && found.unreadable == 0;
-    Ok((found, demo))
+    let endpoints = match options.endpoints()? {
+        Some(named) => Waiting::Known(named),
+        // Programs answer while files are looked for.
+        None => Waiting::Thread(std::thread::spawn(endpoints::search)),
+    };
+    let (found, demo) = if options.paths.is_empty() {
+        let found = discover::search(&places);
+        let demo = found.files() == 0 && found.unreadable == 0;
+        (found, demo)
+    } else {
+        let found = discover::expand(&options.paths, &std::env::current_dir()?, &places)?;
+        (found, false)
+    };
+    let endpoints = match endpoints {
+        Waiting::Known(endpoints) => endpoints,
+        // Without what a thread that panicked would have found.
+        Waiting::Thread(thread) => thread.join().unwrap_or_default(),
+    };
+    Ok(Sight { found, demo, endpoints })
+}
+
+enum Waiting {
+    Known(Vec<Endpoint>),
+    Thread(std::thread::JoinHandle<Vec<Endpoint>>),
 }
 
 fn nothing(options: &Try, found: &Found) -> String {
@@ -103,14 +151,6 @@ fn nothing(options: &Try, found: &Found) -> String {
     )
 }
 
-fn many(count: u64, what: &str) -> String {
-    if count == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{count} {what}s")
-    }
-}
-
 fn demo_targets(path: &Path) -> Vec<Target> {
     vec![Target {
         pattern: discover::escape(&path.to_string_lossy()),
@@ -120,7 +160,7 @@ fn demo_targets(path: &Path) -> Vec<Target> {
     }]
 }
 
-fn configuration(targets: &[Target], demo: bool, store: SocketAddr) -> String {
+fn configuration(targets: &[Target], endpoints: &[Endpoint], demo: bool, store: SocketAddr) -> String {
     let about = if demo {
         "What invar try runs on this machine. It has no log files, so that a demo log is written while it runs."
     } else {
@@ -128,6 +168,7 @@ fn configuration(targets: &[Target], demo: bool, store: SocketAddr) -> String {
     };
     config::write(&Plan {
         targets,
+        endpoints,
         store: &format!("http://{}", reachable(store)),
         about,
     })
@@ -159,7 +200,12 @@ async fn listen(options: &Try) -> Result<TcpListener, Failure> {
     })
 }
 
-async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
+async fn follow(options: &Try, sight: Sight) -> Outcome {
+    let Sight {
+        mut found,
+        demo,
+        endpoints,
+    } = sight;
     // From here on, a signal ends the program in order.
     let stop = stop(options.run_for)?;
     tokio::pin!(stop);
@@ -177,7 +223,16 @@ async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
         None
     };
     let screen = Screen::of_stdout();
-    if !screen::write(&header(options, &found, demo, address, &screen))? {
+    let spans = stores::listen_for_spans().await;
+    let header = Header {
+        options,
+        found: &found,
+        demo,
+        endpoints: &endpoints,
+        address,
+        spans: spans.as_ref().and_then(|listener| listener.local_addr().ok()),
+    };
+    if !screen::write(&header.text(&screen))? {
         return Ok(());
     }
     let storage = folder.path().join("state");
@@ -185,12 +240,13 @@ async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
         start::at_last_lines(&storage, &found.targets)?;
     }
 
-    let store = Arc::new(Store::new(Config {
-        max_bytes: usize::try_from(options.keep).unwrap_or(usize::MAX),
-        ..Config::default()
-    }));
-    let lines = store.subscribe(None, None)?;
-    let server = tokio::spawn(axum::serve(listener, memstore::router(store.clone())).into_future());
+    let stores = Stores::new(usize::try_from(options.keep).unwrap_or(usize::MAX));
+    let lines = stores.logs.subscribe(None, None)?;
+    let mut servers = vec![tokio::spawn(axum::serve(listener, stores.router()).into_future())];
+    if let Some(listener) = spans {
+        let router = spanstore::router(stores.traces.clone());
+        servers.push(tokio::spawn(axum::serve(listener, router).into_future()));
+    }
     let app = App::new(AppOptions {
         config: PathBuf::new(),
         storage,
@@ -209,7 +265,7 @@ async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
     });
     let file = SourceFile {
         name: "try.alloy".to_owned(),
-        text: configuration(&found.targets, demo, address).into_bytes(),
+        text: configuration(&found.targets, &endpoints, demo, address).into_bytes(),
     };
     if let Err(error) = app.controller.load(&[file]).await {
         app.controller.stop().await;
@@ -227,11 +283,11 @@ async fn follow(options: &Try, mut found: Found, demo: bool) -> Outcome {
         error = write_demo(writer) => Err(format!("cannot write the demo log: {error}").into()),
     };
     app.controller.stop().await;
-    server.abort();
+    servers.iter().for_each(tokio::task::JoinHandle::abort);
     // What was delivered last is shown, too.
     let rest = async {
         show.rest().await?;
-        show.print(closing(&show.screen, &store)).await
+        show.print(closing(&show.screen, &stores)).await
     };
     match tokio::time::timeout(PATIENCE, rest).await {
         Ok(Ok(())) | Err(_) => outcome,
@@ -307,77 +363,8 @@ impl Show {
     }
 }
 
-fn header(options: &Try, found: &Found, demo: bool, address: SocketAddr, screen: &Screen) -> String {
-    let mut text = String::new();
-    let title = if demo {
-        "Invar: no log files found here: showing a demo log.".to_owned()
-    } else {
-        format!(
-            "Invar follows {} of this machine.",
-            many(found.files() as u64, "log file")
-        )
-    };
-    let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "{} {value}", screen.paint("2", &format!("{name:>9}")));
-    };
-    let url = format!("http://{}", reachable(address));
-    line("page", &format!("{url}/"));
-    line(
-        "query",
-        &format!("curl -sG {url}/loki/api/v1/query_range --data-urlencode 'query={{job=~\".+\"}}'"),
-    );
-    let paths: String = options
-        .paths
-        .iter()
-        .map(|path| format!(" --path {}", shell(path)))
-        .collect();
-    line("config", &format!("invar try --print-config{paths}"));
-    line("stop", "Ctrl-C");
-    if demo {
-        line("files", "name yours with --path '/folder/*.log'");
-    }
-    if options.listen.is_none() && address.port() != LISTEN.port() {
-        line(
-            "note",
-            &format!(
-                "port {} is in use, so that the page is on port {}",
-                LISTEN.port(),
-                address.port()
-            ),
-        );
-    }
-    if !address.ip().is_loopback() {
-        line(
-            "note",
-            &format!("whoever can reach {address} can read these logs: there is no password"),
-        );
-    }
-    if found.unreadable > 0 {
-        line(
-            "note",
-            &format!("not readable by this user: {}; sudo helps", found.unreadable),
-        );
-    }
-    if found.left_out > 0 {
-        line(
-            "note",
-            &format!(
-                "not followed, written longer ago: {}; name files with --path",
-                found.left_out
-            ),
-        );
-    }
-    format!("{}\n{text}\n", screen.paint("1", &title))
-}
-
-/// A word for a shell, safe to print.
-fn shell(word: &str) -> String {
-    let word = escape(word.as_bytes(), usize::MAX);
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-fn closing(screen: &Screen, store: &Store) -> String {
-    let state = store.state();
+fn closing(screen: &Screen, stores: &Stores) -> String {
+    let state = stores.logs.state();
     let delivered = state.received_entries + state.duplicate_entries;
     let mut text = format!("{} shown, {delivered} delivered", many(screen.shown, "line"));
     if screen.skipped > 0 {
@@ -403,13 +390,6 @@ mod tests {
     }
 
     #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(shell("/a/*.log"), "'/a/*.log'");
-        assert_eq!(shell("it's"), r"'it'\''s'");
-        assert_eq!(shell("a\x1b[2Jb"), r"'a\x1b[2Jb'");
-    }
-
-    #[test]
     fn the_configuration_is_valid() {
         let target = |pattern: &str, kind| Target {
             pattern: pattern.to_owned(),
@@ -426,11 +406,13 @@ mod tests {
             stability: Stability::GenerallyAvailable,
             community: false,
         };
+        let endpoints = ["127.0.0.1:8080", "https://localhost:9100/x"];
+        let endpoints: Vec<Endpoint> = endpoints.iter().filter_map(|text| Endpoint::parse(text)).collect();
         let catalogue = crate::catalogue::catalogue(allowed, Default::default());
         for demo in [false, true] {
             let file = SourceFile {
                 name: "try.alloy".to_owned(),
-                text: configuration(&targets, demo, LISTEN).into_bytes(),
+                text: configuration(&targets, &endpoints, demo, LISTEN).into_bytes(),
             };
             let validation = runtime::Validation {
                 catalogue: &catalogue,

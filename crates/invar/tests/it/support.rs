@@ -220,10 +220,21 @@ pub struct Answer {
 
 /// One HTTP/1.1 request on a connection of its own.
 pub fn request(port: u16, method: &str, path: &str) -> Option<Answer> {
+    exchange(port, method, path, "", "")
+}
+
+/// The same with a body, which is answered.
+pub fn request_with(port: u16, method: &str, path: &str, content_type: &str, body: &str) -> Answer {
+    exchange(port, method, path, &format!("Content-Type: {content_type}\r\n"), body).expect("there is an answer")
+}
+
+fn exchange(port: u16, method: &str, path: &str, headers: &str, body: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).ok()?;
+    let length = body.len();
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n");
+    stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).ok()?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,6 +1,6 @@
 //! `invar try`: finds, shows, stores, stops.
 
-use crate::support::{Answer, PATIENCE, binary, eventually, invar, request, texts};
+use crate::support::{Answer, PATIENCE, binary, eventually, invar, request, request_with, texts};
 use serde_json::Value as Json;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -244,6 +244,103 @@ fn it_reads_whole_files_if_it_is_told_to_and_stops_at_a_signal() {
     }
 }
 
+/// Serves `/metrics` on a free port until the process ends: a counter that goes up by 10 each time.
+fn exposing() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    std::thread::spawn(move || {
+        let mut count = 1000;
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.expect("somebody connects"));
+            let mut line = String::new();
+            // The head ends with an empty line.
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            count += 10;
+            let body = format!(
+                "# HELP shop_orders_total Orders.\n# TYPE shop_orders_total counter\nshop_orders_total{{kind=\"new\"}} {count}\n"
+            );
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            // Who asked may be gone.
+            let _ = reader.get_mut().write_all((head + &body).as_bytes());
+        }
+    });
+    address
+}
+
+/// The elements of an answer of Prometheus' API.
+fn elements(trying: &Trying, path: &str) -> Vec<Json> {
+    let answer = trying.get(path);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let answer: Json = serde_json::from_str(&answer.body).expect("the answer is JSON");
+    answer["data"]["result"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn it_keeps_samples_and_spans() {
+    let (dir, pattern) = logs();
+    append(&dir.path().join("app.log"), "one\n");
+    let address = exposing();
+    let arguments = ["--path", &pattern, "--metrics", &address, "--listen", "127.0.0.1:0"];
+    let trying = Trying::start(&arguments);
+    trying.wait_for("stop Ctrl-C");
+    let shown = trying.shown();
+    assert!(
+        shown.contains(&format!("  metrics this machine, http://{address}/metrics\n")),
+        "{shown}"
+    );
+
+    let id = "0af7651916cd43dd8448eb211c80319c";
+    let span = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{id}","spanId":"00f067aa0ba902b7","name":"GET /cart"}}]}}]}}]}}"#
+    );
+    let pushed = request_with(trying.port(), "POST", "/v1/traces", "application/json", &span);
+    assert_eq!(pushed.status, 200, "{}", pushed.body);
+    let trace = trying.get(&format!("/api/traces/{id}"));
+    assert!(
+        trace.status == 200 && trace.body.contains("GET /cart"),
+        "{}",
+        trace.body
+    );
+
+    eventually("the counter has a rate", || {
+        // rate(shop_orders_total{kind="new"}[1m])
+        let found = elements(
+            &trying,
+            "/api/v1/query?query=rate(shop_orders_total%7Bkind%3D%22new%22%7D%5B1m%5D)",
+        );
+        let rate = found
+            .first()
+            .and_then(|sample| sample["value"][1].as_str()?.parse::<f64>().ok());
+        rate.is_some_and(|rate| rate > 0.0)
+    });
+    let up = elements(&trying, "/api/v1/query?query=up%7Bjob!~%22integrations.*%22%7D");
+    assert_eq!(
+        (up.len(), &up[0]["metric"]["instance"]),
+        (1, &Json::from(address.as_str())),
+        "{up:?}"
+    );
+    eventually("the machine has metrics", || {
+        !elements(&trying, "/api/v1/query?query=node_uname_info").is_empty()
+    });
+    let metadata = trying.get("/api/v1/metadata?metric=shop_orders_total");
+    assert!(
+        metadata.body.contains("\"type\":\"counter\",\"help\":\"Orders.\""),
+        "{}",
+        metadata.body
+    );
+    // Logs are where they were.
+    assert_eq!(trying.stored(), ["one"]);
+
+    trying.signal("TERM");
+    let (shown, errors, code) = trying.end();
+    assert_eq!((errors.as_str(), code), ("", 0), "{shown}");
+}
+
 #[test]
 fn it_ends_well_when_nobody_reads() {
     let (dir, pattern) = logs();
@@ -365,6 +462,10 @@ fn it_says_what_to_do_if_it_cannot_start() {
     assert_eq!(code, 1);
     let (_, errors, code) = texts(&invar(&["try", "--path", "/[", "--print-config"], ""));
     assert!(errors.starts_with("Error: --path \"/[\": "), "{errors}");
+    assert_eq!(code, 1);
+
+    let (_, errors, code) = texts(&invar(&["try", "--metrics", "nonsense", "--print-config"], ""));
+    assert!(errors.starts_with("Error: --metrics \"nonsense\": "), "{errors}");
     assert_eq!(code, 1);
 
     append(&dir.path().join("app.log"), "one\n");

@@ -1,7 +1,8 @@
 //! What is an expression, what is none, and what one gives.
 
 use crate::{NOW, filled};
-use promstore::{Answer, Query};
+use promstore::{Answer, Limits, Query};
+use proptest::prelude::*;
 
 /// `metric{labels} value` for each element, sorted.
 fn check(text: &str, expect: &[&str]) {
@@ -167,4 +168,164 @@ fn no_expression_is_too_deep() {
     let long = format!("1{}", "+1".repeat(190));
     let query = Query::parse(&long).expect("it is long enough for a dashboard");
     assert!(matches!(query.instant(&filled(), NOW), Ok(Answer::Scalar(191.0))));
+}
+
+/// Pieces of expressions, of which most put together are none.
+const PIECES: [&str; 56] = [
+    "c",
+    "g",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "5m",
+    "30s",
+    "1",
+    "0",
+    "2.5",
+    "NaN",
+    "Inf",
+    ",",
+    "=",
+    "!=",
+    "=~",
+    "!~",
+    "\"a\"",
+    "'.+'",
+    "`x`",
+    "\"",
+    "\\",
+    "instance",
+    "job",
+    "__name__",
+    "sum",
+    "avg",
+    "topk",
+    "quantile",
+    "by",
+    "without",
+    "rate",
+    "increase",
+    "delta",
+    "abs",
+    "histogram_quantile",
+    "scalar",
+    "vector",
+    "time",
+    "offset",
+    "bool",
+    "on",
+    "ignoring",
+    "and",
+    "or",
+    "unless",
+    "+",
+    "-",
+    "*",
+    "/",
+    "^",
+    "<",
+    "==",
+];
+
+/// Expressions.
+fn valid() -> impl Strategy<Value = String> {
+    let vector = prop::sample::select(vec![
+        "c",
+        "g",
+        "{job=\"api\"}",
+        "c{instance=~\"a|b\"}",
+        "rate(c[1m])",
+        "increase(g[2m] offset 1m)",
+    ]);
+    let leaf =
+        prop_oneof![4 => vector.prop_map(str::to_owned), 1 => (-3i8..4).prop_map(|number| format!("vector({number})"))];
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        let op = prop::sample::select(vec![
+            "+",
+            "-",
+            "*",
+            "/",
+            "%",
+            "^",
+            "<",
+            "== bool",
+            "and",
+            "or",
+            "unless",
+            "> ignoring(instance)",
+            "* on(job)",
+        ]);
+        let of = prop::sample::select(vec![
+            "sum",
+            "avg by (job)",
+            "count without (instance)",
+            "max",
+            "abs",
+            "-",
+            "sort",
+            "absent",
+            "ceil",
+        ]);
+        let counted = prop::sample::select(vec!["topk", "bottomk", "quantile"]);
+        prop_oneof![
+            (inner.clone(), op, inner.clone()).prop_map(|(left, op, right)| format!("({left}) {op} ({right})")),
+            (of, inner.clone()).prop_map(|(of, inner)| format!("{of}({inner})")),
+            (counted, -1i8..3, inner.clone()).prop_map(|(of, count, inner)| format!("{of}({count}, {inner})")),
+            (inner.clone(), -5i8..5).prop_map(|(inner, number)| format!("{inner} * {number}")),
+            inner.prop_map(|inner| format!("clamp_max({inner}, scalar({inner}))")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_an_expression_or_an_error(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..14), space in any::<bool>()) {
+        let text = pieces.join(if space { " " } else { "" });
+        if let Ok(query) = Query::parse(&text) {
+            // What is accepted can be evaluated; what it finds may be at fault.
+            if let Err(error) = query.instant(&filled(), NOW) {
+                prop_assert!(!error.bad, "{}: {}", text, error);
+            }
+        }
+    }
+
+    #[test]
+    fn any_characters_are_an_expression_or_an_error(text in "\\PC{0,40}") {
+        let _ = Query::parse(&text);
+    }
+
+    #[test]
+    fn a_range_is_its_instants(text in valid()) {
+        let store = filled();
+        let query = Query::parse(&text).expect(&text);
+        let limits = Limits { start: NOW - 100_000, end: NOW, step: 25_000 };
+        let range = query.range(&store, limits);
+        let mut one_by_one = Vec::new();
+        let mut failed = false;
+        for at in (0..5).map(|step| NOW - 100_000 + step * 25_000) {
+            match query.instant(&store, at) {
+                Ok(Answer::Vector(samples)) => one_by_one.extend(samples.iter().map(|sample| (format!("{:?}", sample.labels), at, sample.value.to_bits()))),
+                Ok(Answer::Scalar(value)) => one_by_one.push(("[]".to_owned(), at, value.to_bits())),
+                Ok(Answer::Matrix(_)) => prop_assert!(false, "{} is no range", text),
+                Err(_) => failed = true,
+            }
+        }
+        match range {
+            Ok(Answer::Matrix(tracks)) => {
+                prop_assert!(!failed, "{}", text);
+                let points = tracks.iter().flat_map(|track| {
+                    track.points.iter().map(|(at, value)| (format!("{:?}", track.labels), *at, value.to_bits()))
+                });
+                let mut points: Vec<_> = points.collect();
+                points.sort();
+                one_by_one.sort();
+                prop_assert_eq!(points, one_by_one, "{}", text);
+            }
+            Ok(_) => prop_assert!(false, "{} gives no matrix", text),
+            Err(_) => prop_assert!(failed, "{}", text),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Writing the configuration that follows what was found.
 
 use super::discover::{Kind, Target};
+use super::endpoints::Endpoint;
 use std::fmt::Write;
 use syntax::literal::quote;
 
@@ -8,6 +9,8 @@ use syntax::literal::quote;
 pub struct Plan<'a> {
     /// The patterns to follow.
     pub targets: &'a [Target],
+    /// Endpoints of metrics to scrape, besides the machine itself.
+    pub endpoints: &'a [Endpoint],
     /// Where to push: the address of the store, with its scheme and without a path.
     pub store: &'a str,
     /// First lines of the configuration, as comments.
@@ -55,10 +58,58 @@ batch_wait = \"200ms\"
 }}
 "
     );
+    metrics(&mut text, plan);
     match syntax::format::format("try.alloy", text.as_bytes()) {
         Ok(formatted) => String::from_utf8(formatted).expect("formatting keeps UTF-8") + "\n",
         Err(problems) => unreachable!("what is generated can be read: {problems:?}"),
     }
+}
+
+/// From the machine and the endpoints to the store.
+fn metrics(text: &mut String, plan: &Plan) {
+    text.push_str(HOST);
+    if !plan.endpoints.is_empty() {
+        text.push_str(
+            "\n// What listens here and answers GET /metrics.\nprometheus.scrape \"endpoints\" {\ntargets = [\n",
+        );
+        for endpoint in plan.endpoints {
+            let [scheme, address, path, job] = [&endpoint.scheme, &endpoint.address, &endpoint.path, &endpoint.job]
+                .map(|value| quote(value.as_bytes()));
+            let mut target = format!("{{ __address__ = {address}, job = {job}");
+            if endpoint.scheme != "http" {
+                let _ = write!(target, ", __scheme__ = {scheme}");
+            }
+            if endpoint.path != "/metrics" {
+                let _ = write!(target, ", __metrics_path__ = {path}");
+            }
+            let _ = writeln!(text, "{target} }},");
+        }
+        text.push_str(
+            "]
+scrape_interval = \"5s\"
+scrape_timeout = \"4s\"
+forward_to = [prometheus.remote_write.store.receiver]
+}
+",
+        );
+    }
+    let url = quote(format!("{}/api/v1/write", plan.store).as_bytes());
+    let _ = write!(
+        text,
+        "
+// Writes to Prometheus. To keep the metrics, put the address of yours here.
+prometheus.remote_write \"store\" {{
+endpoint {{
+url = {url}
+
+queue_config {{
+// The usual five seconds are long for someone who watches.
+batch_send_deadline = \"500ms\"
+}}
+}}
+}}
+"
+    );
 }
 
 /// Everything between the files of one kind and the lines that they hold.
@@ -130,6 +181,18 @@ forward_to = [loki.process.level.receiver]
 }
 "#;
 
+const HOST: &str = r#"
+// Metrics of this machine, as node exporter has them.
+prometheus.exporter.unix "host" { }
+
+prometheus.scrape "host" {
+targets = prometheus.exporter.unix.host.targets
+scrape_interval = "5s"
+scrape_timeout = "4s"
+forward_to = [prometheus.remote_write.store.receiver]
+}
+"#;
+
 const LEVEL: &str = r#"
 // Finds the level of each line, and makes a label of it.
 loki.process "level" {
@@ -178,9 +241,19 @@ mod tests {
             target("/var/log/pods/*/*/*.log", "pods", Kind::Cri),
             target("/var/lib/docker/containers/*/*-json.log", "docker", Kind::Docker),
         ];
-        for few in [&targets[..], &targets[..1], &targets[2..3], &targets[3..]] {
+        let endpoints: Vec<Endpoint> = ["127.0.0.1:8080", "https://a\"b:1/x"]
+            .iter()
+            .map(|text| Endpoint::parse(text).expect("it is an address"))
+            .collect();
+        for (few, endpoints) in [
+            (&targets[..], &endpoints[..]),
+            (&targets[..1], &endpoints[..1]),
+            (&targets[2..3], &endpoints[1..]),
+            (&targets[3..], &[]),
+        ] {
             let text = write(&Plan {
                 targets: few,
+                endpoints,
                 store: "http://127.0.0.1:3100",
                 about: "One.\n\nTwo.",
             });
@@ -200,6 +273,10 @@ mod tests {
             );
             assert!(expect.iter().all(|id| ids.contains(id)), "{ids:?}");
             assert_eq!(ids.iter().filter(|id| *id == "loki.write.store").count(), 1);
+            assert!(ids.contains(&"prometheus.remote_write.store".to_owned()), "{ids:?}");
+            let scraped = ids.contains(&"prometheus.scrape.endpoints".to_owned());
+            assert_eq!(scraped, !endpoints.is_empty(), "{ids:?}");
+            assert!(text.contains(r#"url = "http://127.0.0.1:3100/api/v1/write""#), "{text}");
             assert!(
                 text.contains(r#"url = "http://127.0.0.1:3100/loki/api/v1/push""#),
                 "{text}"

@@ -47,7 +47,8 @@ impl Stores {
 
 /// Listens where programs send spans. `None` if somebody else does, or if there is no loopback: then they can be sent to the page's address.
 ///
-/// This is the place of `otelcol.receiver.otlp`, which this version does not have: the store takes spans itself, and only spans.
+/// This is the place of `otelcol.receiver.otlp` in the configuration: as long as no exporter carries what it receives to the stores, that of spans takes
+/// them itself.
 pub async fn listen_for_spans() -> Option<TcpListener> {
     TcpListener::bind(OTLP).await.ok()
 }

@@ -142,15 +142,22 @@ fn hex(id: &TraceId) -> String {
     format!("{:032x}", u128::from_be_bytes(*id))
 }
 
-fn find(store: &Store, id: &str) -> Result<Bytes, Response> {
+/// An answer other than success. Tempo's errors are plain text.
+struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        plain(self.0, self.1)
+    }
+}
+
+fn find(store: &Store, id: &str) -> Result<Bytes, Refusal> {
     let parsed = parse_id(id).ok_or_else(|| {
-        plain(
-            StatusCode::BAD_REQUEST,
-            format!("{id:?} is no trace id: up to 32 hexadecimal digits are"),
-        )
+        let what = format!("{id:?} is no trace id: up to 32 hexadecimal digits are");
+        Refusal(StatusCode::BAD_REQUEST, what)
     })?;
     let found = store.trace(&parsed);
-    found.ok_or_else(|| plain(StatusCode::NOT_FOUND, format!("trace {id} not found")))
+    found.ok_or_else(|| Refusal(StatusCode::NOT_FOUND, format!("trace {id} not found")))
 }
 
 fn wants_protobuf(headers: &HeaderMap) -> bool {
@@ -161,7 +168,7 @@ fn wants_protobuf(headers: &HeaderMap) -> bool {
 async fn trace(State(store): State<Arc<Store>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     let request = match find(&store, &id) {
         Ok(request) => request,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into_response(),
     };
     if wants_protobuf(&headers) {
         return ([(header::CONTENT_TYPE, PROTOBUF)], request).into_response();
@@ -176,7 +183,7 @@ async fn trace(State(store): State<Arc<Store>>, Path(id): Path<String>, headers:
 async fn trace_v2(State(store): State<Arc<Store>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     let request = match find(&store, &id) {
         Ok(request) => request,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into_response(),
     };
     if wants_protobuf(&headers) {
         let mut out = otlp_wire::write::Writer::new();
@@ -187,7 +194,7 @@ async fn trace_v2(State(store): State<Arc<Store>>, Path(id): Path<String>, heade
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-async fn search(State(store): State<Arc<Store>>, RawQuery(query): RawQuery) -> Response {
+async fn search(State(store): State<Arc<Store>>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
     let parameters: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let get = |name: &str| {
@@ -198,34 +205,25 @@ async fn search(State(store): State<Arc<Store>>, RawQuery(query): RawQuery) -> R
         (Some(query), _) => Filter::parse(query),
         (None, tags) => Filter::parse_tags(tags.unwrap_or_default()),
     };
-    let filter = match filter {
-        Ok(filter) => filter,
-        Err(error) => return plain(StatusCode::BAD_REQUEST, error),
-    };
+    let filter = filter.map_err(|error| Refusal(StatusCode::BAD_REQUEST, error.to_string()))?;
     let number = |name: &str, default: u64| match get(name) {
         None => Ok(default),
         Some(text) => text.parse().map_err(|_| {
-            plain(
-                StatusCode::BAD_REQUEST,
-                format!("parameter {name:?}: {text:?} is no whole number"),
-            )
+            let what = format!("parameter {name:?}: {text:?} is no whole number");
+            Refusal(StatusCode::BAD_REQUEST, what)
         }),
     };
     // Times are whole seconds.
-    let (start, end, limit) = match (
-        number("start", 0),
-        number("end", u64::MAX),
-        number("limit", DEFAULT_LIMIT as u64),
-    ) {
-        (Ok(start), Ok(end), Ok(limit)) => (start, end, limit),
-        (Err(refusal), _, _) | (_, Err(refusal), _) | (_, _, Err(refusal)) => return refusal,
-    };
+    let (start, end) = (number("start", 0)?, number("end", u64::MAX)?);
+    let limit = number("limit", DEFAULT_LIMIT as u64)?;
     let nanos = |seconds: u64| seconds.saturating_mul(1_000_000_000);
     let limit = usize::try_from(limit).unwrap_or(MOST).min(MOST);
     let found = store.search(&filter, nanos(start), nanos(end), limit);
     let traces: Vec<serde_json::Value> = found.iter().map(summary).collect();
     let inspected = found.len();
-    as_json(json!({"traces": traces, "metrics": {"inspectedTraces": inspected}}))
+    Ok(as_json(
+        json!({"traces": traces, "metrics": {"inspectedTraces": inspected}}),
+    ))
 }
 
 fn summary(summary: &Summary) -> serde_json::Value {

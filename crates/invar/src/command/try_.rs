@@ -31,7 +31,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use stores::Stores;
+use stores::{OTLP, Stores};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -71,7 +71,7 @@ pub fn run(options: &Try) -> Outcome {
             options.address().port()
         };
         let store = SocketAddr::new(options.address().ip(), port);
-        let text = configuration(&targets, endpoints, *demo, store);
+        let text = configuration(&targets, endpoints, *demo, store, OTLP);
         return Ok(output::write(text.as_bytes())?);
     }
     if found.files() == 0 && !demo {
@@ -160,7 +160,13 @@ fn demo_targets(path: &Path) -> Vec<Target> {
     }]
 }
 
-fn configuration(targets: &[Target], endpoints: &[Endpoint], demo: bool, store: SocketAddr) -> String {
+fn configuration(
+    targets: &[Target],
+    endpoints: &[Endpoint],
+    demo: bool,
+    store: SocketAddr,
+    otlp: [SocketAddr; 2],
+) -> String {
     let about = if demo {
         "What invar try runs on this machine. It has no log files, so that a demo log is written while it runs."
     } else {
@@ -169,6 +175,7 @@ fn configuration(targets: &[Target], endpoints: &[Endpoint], demo: bool, store: 
     config::write(&Plan {
         targets,
         endpoints,
+        otlp,
         store: &format!("http://{}", reachable(store)),
         about,
     })
@@ -223,14 +230,14 @@ async fn follow(options: &Try, sight: Sight) -> Outcome {
         None
     };
     let screen = Screen::of_stdout();
-    let spans = stores::listen_for_spans().await;
+    let otlp = stores::free_for_otlp(true).await?;
     let header = Header {
         options,
         found: &found,
         demo,
         endpoints: &endpoints,
         address,
-        spans: spans.as_ref().and_then(|listener| listener.local_addr().ok()),
+        otlp,
     };
     if !screen::write(&header.text(&screen))? {
         return Ok(());
@@ -242,11 +249,7 @@ async fn follow(options: &Try, sight: Sight) -> Outcome {
 
     let stores = Stores::new(usize::try_from(options.keep).unwrap_or(usize::MAX));
     let lines = stores.logs.subscribe(None, None)?;
-    let mut servers = vec![tokio::spawn(axum::serve(listener, stores.router()).into_future())];
-    if let Some(listener) = spans {
-        let router = spanstore::router(stores.traces.clone());
-        servers.push(tokio::spawn(axum::serve(listener, router).into_future()));
-    }
+    let server = tokio::spawn(axum::serve(listener, stores.router()).into_future());
     let app = App::new(AppOptions {
         config: PathBuf::new(),
         storage,
@@ -263,11 +266,21 @@ async fn follow(options: &Try, sight: Sight) -> Outcome {
             ..QueuePolicy::default()
         },
     });
-    let file = SourceFile {
+    let file = |otlp| SourceFile {
         name: "try.alloy".to_owned(),
-        text: configuration(&found.targets, &endpoints, demo, address).into_bytes(),
+        text: configuration(&found.targets, &endpoints, demo, address, otlp).into_bytes(),
     };
-    if let Err(error) = app.controller.load(&[file]).await {
+    let mut loaded = app.controller.load(&[file(otlp)]).await;
+    if loaded.is_err() {
+        // Another program may have begun to listen there meanwhile.
+        let other = stores::free_for_otlp(false).await?;
+        loaded = app.controller.load(&[file(other)]).await;
+        if loaded.is_ok() && !screen::write(&format!("note: {}\n", header::otlp(other)))? {
+            app.controller.stop().await;
+            return Ok(());
+        }
+    }
+    if let Err(error) = loaded {
         app.controller.stop().await;
         output::complain(error.report(output::color()).trim_end());
         return Err("the configuration above was refused: please report this".into());
@@ -283,7 +296,7 @@ async fn follow(options: &Try, sight: Sight) -> Outcome {
         error = write_demo(writer) => Err(format!("cannot write the demo log: {error}").into()),
     };
     app.controller.stop().await;
-    servers.iter().for_each(tokio::task::JoinHandle::abort);
+    server.abort();
     // What was delivered last is shown, too.
     let rest = async {
         show.rest().await?;
@@ -412,7 +425,7 @@ mod tests {
         for demo in [false, true] {
             let file = SourceFile {
                 name: "try.alloy".to_owned(),
-                text: configuration(&targets, &endpoints, demo, LISTEN).into_bytes(),
+                text: configuration(&targets, &endpoints, demo, LISTEN, OTLP).into_bytes(),
             };
             let validation = runtime::Validation {
                 catalogue: &catalogue,

@@ -298,14 +298,36 @@ fn it_keeps_samples_and_spans() {
     let span = format!(
         r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{id}","spanId":"00f067aa0ba902b7","name":"GET /cart"}}]}}]}}]}}"#
     );
-    let pushed = request_with(trying.port(), "POST", "/v1/traces", "application/json", &span);
+    let (_, after) = shown
+        .split_once("over HTTP to http://127.0.0.1:")
+        .expect("the header names OTLP");
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    let otlp = digits.parse().expect("it has a port");
+    eventually("OTLP is taken", || request(otlp, "GET", "/").is_some());
+    let pushed = request_with(otlp, "POST", "/v1/traces", "application/json", &span);
     assert_eq!(pushed.status, 200, "{}", pushed.body);
-    let trace = trying.get(&format!("/api/traces/{id}"));
-    assert!(
-        trace.status == 200 && trace.body.contains("GET /cart"),
-        "{}",
-        trace.body
+    let log = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"NOW","body":{"stringValue":"over OTLP"}}]}]}]}"#;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("it is after 1970")
+        .as_nanos();
+    let log = log.replace("NOW", &now.to_string());
+    let pushed = request_with(otlp, "POST", "/v1/logs", "application/json", &log);
+    assert_eq!(pushed.status, 200, "{}", pushed.body);
+    let point = format!(r#"{{"asInt":"7","timeUnixNano":"{now}"}}"#);
+    let metric = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"otlp.depth","gauge":{{"dataPoints":[{point}]}}}}]}}]}}]}}"#
     );
+    let pushed = request_with(otlp, "POST", "/v1/metrics", "application/json", &metric);
+    assert_eq!(pushed.status, 200, "{}", pushed.body);
+    eventually("the trace is stored", || {
+        let trace = trying.get(&format!("/api/traces/{id}"));
+        trace.status == 200 && trace.body.contains("GET /cart")
+    });
+    eventually("the gauge is stored", || {
+        !elements(&trying, "/api/v1/query?query=otlp_depth").is_empty()
+    });
+    trying.wait_for("over OTLP");
 
     eventually("the counter has a rate", || {
         // rate(shop_orders_total{kind="new"}[1m])
@@ -327,12 +349,10 @@ fn it_keeps_samples_and_spans() {
     eventually("the machine has metrics", || {
         !elements(&trying, "/api/v1/query?query=node_uname_info").is_empty()
     });
-    let metadata = trying.get("/api/v1/metadata?metric=shop_orders_total");
-    assert!(
-        metadata.body.contains("\"type\":\"counter\",\"help\":\"Orders.\""),
-        "{}",
-        metadata.body
-    );
+    eventually("what the counter means is known", || {
+        let metadata = trying.get("/api/v1/metadata?metric=shop_orders_total");
+        metadata.body.contains("\"type\":\"counter\",\"help\":\"Orders.\"")
+    });
     // Logs are where they were.
     assert_eq!(trying.stored(), ["one"]);
 

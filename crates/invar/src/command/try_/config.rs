@@ -3,6 +3,7 @@
 use super::discover::{Kind, Target};
 use super::endpoints::Endpoint;
 use std::fmt::Write;
+use std::net::SocketAddr;
 use syntax::literal::quote;
 
 /// What a configuration is written for.
@@ -11,6 +12,8 @@ pub struct Plan<'a> {
     pub targets: &'a [Target],
     /// Endpoints of metrics to scrape, besides the machine itself.
     pub endpoints: &'a [Endpoint],
+    /// Where OTLP is taken: gRPC, and HTTP.
+    pub otlp: [SocketAddr; 2],
     /// Where to push: the address of the store, with its scheme and without a path.
     pub store: &'a str,
     /// First lines of the configuration, as comments.
@@ -59,6 +62,7 @@ batch_wait = \"200ms\"
 "
     );
     metrics(&mut text, plan);
+    otlp(&mut text, plan);
     match syntax::format::format("try.alloy", text.as_bytes()) {
         Ok(formatted) => String::from_utf8(formatted).expect("formatting keeps UTF-8") + "\n",
         Err(problems) => unreachable!("what is generated can be read: {problems:?}"),
@@ -106,6 +110,52 @@ queue_config {{
 // The usual five seconds are long for someone who watches.
 batch_send_deadline = \"500ms\"
 }}
+
+metadata_config {{
+send_interval = \"5s\"
+}}
+}}
+}}
+"
+    );
+}
+
+/// From programs that send OTLP to the stores.
+fn otlp(text: &mut String, plan: &Plan) {
+    let [grpc, http] = plan.otlp.map(|address| quote(address.to_string().as_bytes()));
+    let store = quote(plan.store.as_bytes());
+    let _ = write!(
+        text,
+        "
+// What programs with OpenTelemetry send.
+otelcol.receiver.otlp \"local\" {{
+grpc {{
+endpoint = {grpc}
+}}
+
+http {{
+endpoint = {http}
+}}
+
+output {{
+logs = [otelcol.exporter.loki.store.input]
+metrics = [otelcol.exporter.prometheus.store.input]
+traces = [otelcol.exporter.otlphttp.store.input]
+}}
+}}
+
+otelcol.exporter.loki \"store\" {{
+forward_to = [loki.write.store.receiver]
+}}
+
+otelcol.exporter.prometheus \"store\" {{
+forward_to = [prometheus.remote_write.store.receiver]
+}}
+
+// Sends to Tempo, or to whatever takes OTLP. To keep the traces, put the address of yours here.
+otelcol.exporter.otlphttp \"store\" {{
+client {{
+endpoint = {store}
 }}
 }}
 "
@@ -254,6 +304,7 @@ mod tests {
             let text = write(&Plan {
                 targets: few,
                 endpoints,
+                otlp: [4317, 4318].map(|port| ([127, 0, 0, 1], port).into()),
                 store: "http://127.0.0.1:3100",
                 about: "One.\n\nTwo.",
             });
@@ -273,7 +324,9 @@ mod tests {
             );
             assert!(expect.iter().all(|id| ids.contains(id)), "{ids:?}");
             assert_eq!(ids.iter().filter(|id| *id == "loki.write.store").count(), 1);
-            assert!(ids.contains(&"prometheus.remote_write.store".to_owned()), "{ids:?}");
+            for id in ["prometheus.remote_write.store", "otelcol.receiver.otlp.local"] {
+                assert!(ids.contains(&id.to_owned()), "{ids:?}");
+            }
             let scraped = ids.contains(&"prometheus.scrape.endpoints".to_owned());
             assert_eq!(scraped, !endpoints.is_empty(), "{ids:?}");
             assert!(text.contains(r#"url = "http://127.0.0.1:3100/api/v1/write""#), "{text}");

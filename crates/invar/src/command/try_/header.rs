@@ -23,8 +23,8 @@ pub struct Header<'a> {
     pub endpoints: &'a [Endpoint],
     /// Where the page is.
     pub address: SocketAddr,
-    /// Where else spans are taken.
-    pub spans: Option<SocketAddr>,
+    /// Where OTLP is taken: gRPC, and HTTP.
+    pub otlp: [SocketAddr; 2],
 }
 
 impl Header<'_> {
@@ -53,10 +53,7 @@ impl Header<'_> {
         } = *self;
         let url = format!("http://{}", reachable(address));
         let mut lines = vec![("page", format!("{url}/")), ("metrics", self.scraped())];
-        let spans = self
-            .spans
-            .map_or_else(|| url.clone(), |spans| format!("http://{spans}"));
-        lines.push(("traces", format!("send OTLP over HTTP to {spans}/v1/traces")));
+        lines.push(("otlp", otlp(self.otlp)));
         let ask = |path: &str, query: &str| format!("curl -sG {url}{path} --data-urlencode 'query={query}'");
         lines.push(("query", ask("/loki/api/v1/query_range", "{job=~\".+\"}")));
         lines.push((
@@ -116,6 +113,11 @@ impl Header<'_> {
         }
         text
     }
+}
+
+/// Where programs can send OTLP.
+pub fn otlp([grpc, http]: [SocketAddr; 2]) -> String {
+    format!("logs, metrics and traces over gRPC to {grpc}, over HTTP to http://{http}")
 }
 
 /// A number of things.

@@ -1,12 +1,16 @@
 //! What `invar try` keeps of each signal, and the server that gives it out.
 
 use axum::Router;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Where programs send OTLP over HTTP if nobody tells them otherwise.
-const OTLP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4318);
+/// Where programs send OTLP if nobody tells them otherwise: over gRPC, and over HTTP.
+pub const OTLP: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4317),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4318),
+];
 
 /// Stores in memory, one for each signal.
 pub struct Stores {
@@ -45,10 +49,16 @@ impl Stores {
     }
 }
 
-/// Listens where programs send spans. `None` if somebody else does, or if there is no loopback: then they can be sent to the page's address.
-///
-/// This is the place of `otelcol.receiver.otlp` in the configuration: as long as no exporter carries what it receives to the stores, that of spans takes
-/// them itself.
-pub async fn listen_for_spans() -> Option<TcpListener> {
-    TcpListener::bind(OTLP).await.ok()
+/// Addresses for OTLP over gRPC and HTTP, free a moment ago: the usual ones if `usual`, unless somebody else listens there.
+pub async fn free_for_otlp(usual: bool) -> io::Result<[SocketAddr; 2]> {
+    // Both are held until both are known, so that they differ.
+    let mut held = Vec::new();
+    for address in OTLP {
+        let listener = match TcpListener::bind(address).await {
+            Ok(listener) if usual => listener,
+            _ => TcpListener::bind(SocketAddr::new(address.ip(), 0)).await?,
+        };
+        held.push(listener);
+    }
+    Ok([held[0].local_addr()?, held[1].local_addr()?])
 }

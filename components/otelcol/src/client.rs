@@ -1,11 +1,9 @@
 //! Blocks that clients of OTLP have in common.
 
-mod debug;
 mod queue;
 mod retry;
 mod tls;
 
-pub use debug::DebugMetricsArgs;
 pub use queue::QueueArgs;
 pub use retry::RetryArgs;
 pub use tls::TlsArgs;

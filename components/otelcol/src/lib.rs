@@ -9,8 +9,8 @@ mod output;
 pub mod processor;
 pub mod receiver;
 mod server;
-mod strings;
 mod text;
+mod tpm;
 
 use component::Registration;
 

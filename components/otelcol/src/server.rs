@@ -1,6 +1,5 @@
 //! What servers of the family share: blocks, ports, bodies, compression.
 
-pub(crate) mod body;
 pub(crate) mod compression;
 pub(crate) mod cors;
 pub(crate) mod grpc;

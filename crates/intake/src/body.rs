@@ -18,11 +18,11 @@ const STEP: usize = 64 << 10;
 const TRUSTED: usize = 1 << 20;
 
 /// Why a body was not read.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// It has so many bytes, or more, which is too much.
+    /// It is larger than the limit; at least so large.
     TooLarge(u64),
-    /// There is no memory for it now.
+    /// The memory budget has no room for it.
     NoRoom,
     /// It was not there in time.
     Late,
@@ -44,7 +44,7 @@ pub async fn read(
     let length = length.map(|length| usize::try_from(length).unwrap_or(limit));
     let first = length.map_or(STEP, |length| length.min(TRUSTED));
     let mut permit = budget.try_acquire(first as u64).ok_or(Broken::NoRoom)?;
-    let mut held = BytesMut::with_capacity(first);
+    let mut held = BytesMut::new();
     loop {
         let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
@@ -58,17 +58,27 @@ pub async fn read(
         if size > limit {
             return Err(Broken::TooLarge(size as u64));
         }
-        if size > held.capacity() {
+        if held.is_empty() && length == Some(data.len()) {
+            // It is all there, and needs no copy.
+            permit.shrink(data.len() as u64);
+            return Ok((data, permit));
+        }
+        if held.capacity() == 0 {
+            held.reserve(first.max(data.len()));
+        }
+        if size as u64 > permit.bytes() {
             // Twice as much, as long as that is not known to be too much.
-            let most = length.unwrap_or(limit).max(size) - held.capacity();
-            let more = (size - held.capacity()).max(held.capacity()).max(STEP).min(most);
+            let has = usize::try_from(permit.bytes()).unwrap_or(usize::MAX);
+            let most = length.unwrap_or(limit).max(size) - has;
+            let more = (size - has).max(has).max(STEP).min(most);
             if !permit.try_grow(more as u64) {
                 return Err(Broken::NoRoom);
             }
-            held.reserve(more + held.capacity() - held.len());
+            held.reserve((has + more).saturating_sub(held.len()));
         }
         held.extend_from_slice(&data);
     }
+    permit.shrink(held.len() as u64);
     Ok((held.freeze(), permit))
 }
 

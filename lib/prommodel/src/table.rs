@@ -69,6 +69,10 @@ fn grown(len: usize, swept: usize) -> bool {
 }
 
 impl Table {
+    /// Numbers of series are dealt out in so many rows: the row of a series is its number modulo this, and within a row, series that come one after
+    /// the other have numbers that do.
+    pub const ROWS: usize = SHARDS;
+
     /// An empty table.
     pub fn new() -> Table {
         Table::default()

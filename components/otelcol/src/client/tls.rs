@@ -1,5 +1,6 @@
 //! The `tls` block of clients.
 
+use crate::tpm::TpmArgs;
 use component::Error;
 use net::{TlsConfig, TlsExtras};
 use value::{Block, GoDuration, Invalid, Secret};
@@ -59,23 +60,6 @@ pub struct TlsArgs {
     /// Keys in a trusted platform module, which is not supported.
     #[arg(block, default)]
     pub tpm: TpmArgs,
-}
-
-/// A key in a trusted platform module.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct TpmArgs {
-    /// Whether the client's key is in one. Not supported.
-    #[arg(default)]
-    pub enabled: bool,
-    /// Path of the device.
-    #[arg(default)]
-    pub path: String,
-    /// Password of the owner.
-    #[arg(default)]
-    pub owner_auth: String,
-    /// Password of the key.
-    #[arg(default)]
-    pub auth: String,
 }
 
 const VERSIONS: [&str; 4] = ["TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"];

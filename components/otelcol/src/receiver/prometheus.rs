@@ -4,7 +4,7 @@ mod collect;
 mod compose;
 mod families;
 
-use crate::client::DebugMetricsArgs;
+use crate::debug_metrics::DebugMetricsArgs;
 use crate::exporter::prometheus::filter;
 use crate::output::{OutputArgs, Outputs};
 use collect::Collected;

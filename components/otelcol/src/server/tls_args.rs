@@ -1,5 +1,6 @@
 //! The `tls` block of servers.
 
+use crate::tpm::TpmArgs;
 use component::{Context, Error, Result};
 use net::server::{ServerConfig, ServerTls};
 use std::sync::Arc;
@@ -53,23 +54,6 @@ pub struct ServerTlsArgs {
     /// Keys in a trusted platform module, which is not supported.
     #[arg(block)]
     pub tpm: Option<TpmArgs>,
-}
-
-/// A key in a trusted platform module.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct TpmArgs {
-    /// Whether the key is in one. Not supported.
-    #[arg(default)]
-    pub enabled: bool,
-    /// Path of the device.
-    #[arg(default)]
-    pub path: String,
-    /// Password of the owner.
-    #[arg(default)]
-    pub owner_auth: String,
-    /// Password of the key.
-    #[arg(default)]
-    pub auth: String,
 }
 
 /// `TLS 1.2` and `1.2` as `crates/net` names it.

@@ -1,6 +1,6 @@
 //! What became of series: a table by their numbers.
 
-use prommodel::Series;
+use prommodel::{Series, Table};
 
 /// What became of one series.
 #[derive(Default)]
@@ -12,16 +12,17 @@ struct Slot {
     after: Option<Series>,
 }
 
-/// Slots of a page. Series that come together have numbers that follow each other, and so have those that rules make of them: a page is full of
-/// the ones or the others, in most cases.
-const PAGE: usize = 64;
+const ROWS: usize = Table::ROWS;
+/// Slots of a page of a row. Series that come together follow each other in each row, and so do those that rules make of them: most pages are full of the
+/// ones or the others.
+const PAGE: usize = 16;
 
 type Page = Box<[Slot; PAGE]>;
 
 /// Results by series. A series that is gone leaves its place to the one that gets its number.
 #[derive(Default)]
 pub(crate) struct Cache {
-    pages: Vec<Option<Page>>,
+    rows: [Vec<Option<Page>>; ROWS],
     len: usize,
 }
 
@@ -34,8 +35,8 @@ impl Cache {
     #[inline]
     fn slot(&mut self, before: &Series) -> Option<&mut Slot> {
         let key = before.key();
-        let at = key.id as usize;
-        let page = self.pages.get_mut(at / PAGE)?.as_mut()?;
+        let (row, at) = (key.id as usize % ROWS, key.id as usize / ROWS);
+        let page = self.rows[row].get_mut(at / PAGE)?.as_mut()?;
         let slot = &mut page[at % PAGE];
         (slot.seen != 0 && slot.generation == key.generation).then_some(slot)
     }
@@ -54,13 +55,13 @@ impl Cache {
     /// Remembers a result, and returns it.
     pub(crate) fn insert(&mut self, before: &Series, after: Option<Series>, now: u32) -> &Option<Series> {
         let key = before.key();
-        let at = key.id as usize;
-        let number = at / PAGE;
-        if number >= self.pages.len() {
-            self.pages.resize_with(number + 1, || None);
+        let (row, at) = (key.id as usize % ROWS, key.id as usize / ROWS);
+        let (pages, number) = (&mut self.rows[row], at / PAGE);
+        if number >= pages.len() {
+            pages.resize_with(number + 1, || None);
         }
         let empty = || Box::new(std::array::from_fn(|_| Slot::default()));
-        let slot = &mut self.pages[number].get_or_insert_with(empty)[at % PAGE];
+        let slot = &mut pages[number].get_or_insert_with(empty)[at % PAGE];
         self.len += usize::from(slot.seen == 0);
         *slot = Slot {
             generation: key.generation,
@@ -81,7 +82,7 @@ impl Cache {
     /// Forgets series that were not asked for since `before`. How many.
     pub(crate) fn sweep(&mut self, before: u32) -> usize {
         let mut gone = 0;
-        for place in &mut self.pages {
+        for place in self.rows.iter_mut().flatten() {
             let Some(page) = place else { continue };
             for slot in page.iter_mut().filter(|slot| slot.seen != 0 && slot.seen <= before) {
                 *slot = Slot::default();
@@ -104,7 +105,6 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prommodel::Table;
 
     #[test]
     fn results_go_with_their_series() {

@@ -26,7 +26,7 @@ fn typed(value: AnyValue<'_>) -> String {
         AnyValue::Map(_) => "Map",
         AnyValue::Bytes(_) => "Bytes",
     };
-    format!("{kind}({})", as_string(value))
+    format!("{kind}({})", as_string(&value))
 }
 
 /// A time as Go prints it, in UTC.

@@ -16,7 +16,7 @@ fn lossy(text: &[u8]) -> std::borrow::Cow<'_, str> {
 fn attributes(attributes: Attributes<'_>) -> String {
     let pairs = attributes.into_iter();
     pairs
-        .map(|pair| format!(" {}={}", lossy(pair.key), as_string(pair.value())))
+        .map(|pair| format!(" {}={}", lossy(pair.key), as_string(&pair.value())))
         .collect()
 }
 
@@ -52,7 +52,7 @@ pub(super) fn text(signal: Signal, request: &[u8]) -> String {
                 for (number, scope) in resource.scopes().enumerate() {
                     scope_line(&mut out, "ScopeLog", number, scope.scope, scope.schema_url);
                     for record in scope.records() {
-                        let body = as_string(record.body.unwrap_or_default());
+                        let body = as_string(&record.body.unwrap_or_default()).into_owned();
                         let _ = writeln!(out, "{body}{}", attributes(record.attributes()));
                     }
                 }
@@ -100,7 +100,7 @@ fn points(out: &mut String, name: &str, data: Option<Data<'_>>) {
     let mut line = |pairs: Attributes<'_>, value: String| {
         let pairs: Vec<String> = pairs
             .into_iter()
-            .map(|pair| format!("{}={}", lossy(pair.key), as_string(pair.value())))
+            .map(|pair| format!("{}={}", lossy(pair.key), as_string(&pair.value())))
             .collect();
         let _ = writeln!(out, "{name}{{{}}}{value}", pairs.join(","));
     };

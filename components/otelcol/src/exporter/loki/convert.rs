@@ -2,7 +2,7 @@
 
 use super::logfmt::{self, Field, Pairs};
 use crate::exporter::prometheus::{hex, identity, label};
-use crate::strings::{as_string, json, json_map, json_text, sorted};
+use crate::text::{as_string, json, json_map, json_text, sorted};
 use otlp_wire::common::{AnyValue, Attributes, Resource, Scope};
 use otlp_wire::logs::LogRecord;
 use signals::{Labels, LabelsBuilder};

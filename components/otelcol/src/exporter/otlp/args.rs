@@ -1,6 +1,7 @@
 //! Arguments.
 
-use crate::client::{DebugMetricsArgs, QueueArgs, RetryArgs, TlsArgs};
+use crate::client::{QueueArgs, RetryArgs, TlsArgs};
+use crate::debug_metrics::DebugMetricsArgs;
 use crate::export::{Compression, Format};
 use component::{AuthHandler, Caveat, Error};
 use net::{HeaderName, HeaderValue};

@@ -3,7 +3,7 @@
 use super::histogram;
 use super::names::{self, Kind};
 use super::seen::{Changes, Key, Keys, State};
-use crate::strings::as_string;
+use crate::text::as_string;
 use otlp_wire::common::{Attributes, Resource, Scope};
 use otlp_wire::metrics::{self, Data, Exemplar, Metric, Number, NumberPoint, ResourceMetrics, ScopeMetrics};
 use prommodel::{NAME, STALE_NAN, Series, SeriesBuilder, Table};

@@ -320,7 +320,7 @@ fn convert(value: AnyValue<'_>, to: ConvertedType) -> Option<Owned> {
     Some(match (to, value) {
         (ConvertedType::None, _) => return None,
         (ConvertedType::String, AnyValue::String(_)) => return None,
-        (ConvertedType::String, value) => Owned::Text(crate::text::as_string(value).into_bytes()),
+        (ConvertedType::String, value) => Owned::Text(crate::text::as_string(&value).into_owned().into_bytes()),
         (ConvertedType::Int, AnyValue::Double(number)) => Owned::Int(Number::Float(number).as_i64()),
         (ConvertedType::Int, AnyValue::Bool(truth)) => Owned::Int(truth.into()),
         (ConvertedType::Int, AnyValue::String(value)) => Owned::Int(text(value)?.parse().ok()?),

@@ -313,7 +313,7 @@ impl Filter {
                     _ => "SPAN_KIND_UNSPECIFIED",
                 };
                 let service = || match record.resource().attributes().get(b"service.name") {
-                    Some(name) => one(&self.services, as_string(name).as_bytes()),
+                    Some(name) => one(&self.services, as_string(&name).as_bytes()),
                     None => false,
                 };
                 one(&self.span_names, span.name)
@@ -354,7 +354,7 @@ fn has(wanted: &Wanted, value: Option<AnyValue<'_>>) -> bool {
     match (wanted, value) {
         (Wanted::Any, _) => true,
         (Wanted::Text(_), AnyValue::Array(_) | AnyValue::Map(_) | AnyValue::Bytes(_) | AnyValue::Empty) => false,
-        (Wanted::Text(test), value) => test.matches(as_string(value).as_bytes()),
+        (Wanted::Text(test), value) => test.matches(as_string(&value).as_bytes()),
         (Wanted::Value(wanted), value) => equal(wanted.view(), value),
     }
 }

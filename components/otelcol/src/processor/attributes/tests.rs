@@ -73,7 +73,7 @@ fn edited(args: &Arguments, logs: &str) -> String {
                     format!(
                         "{}={}",
                         String::from_utf8_lossy(pair.key),
-                        crate::text::as_string(pair.value())
+                        crate::text::as_string(&pair.value())
                     )
                 });
                 out.push(pairs.collect::<Vec<_>>().join(" "));

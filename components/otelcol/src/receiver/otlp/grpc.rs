@@ -2,11 +2,11 @@
 
 use super::metrics::Transport;
 use super::take::{Fault, Format, Raw, Shared, authenticate, client};
-use crate::server::body;
 use crate::server::compression::Compression;
 use crate::server::grpc::{self, Answer, PREFIX, Wrong, code};
 use component::AuthHandler;
 use hyper::Request;
+use intake::body;
 use net::Method;
 use net::server::{Incoming, Peer};
 use signals::Signal;

@@ -2,7 +2,6 @@
 
 use super::metrics::Transport;
 use super::take::{Fault, Format, Raw, Shared, authenticate, client};
-use crate::server::body;
 use crate::server::compression::Compression;
 use crate::server::cors::Cors;
 use crate::server::grpc::{AnswerBody, code, empty};
@@ -11,6 +10,7 @@ use component::AuthHandler;
 use http_body_util::{Either, Full};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
+use intake::body;
 use net::server::{Incoming, Peer};
 use net::{HeaderMap, HeaderValue, Method, StatusCode};
 use signals::Signal;

@@ -2,12 +2,12 @@
 
 use super::metrics::{Metrics, Transport};
 use crate::output::{OutputArgs, Outputs};
-use crate::server::body::Broken;
 use crate::server::compression::{Compression, Failure, decompress};
 use crate::server::grpc::code;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use component::{AuthHandler, Context, OtelConsumer};
+use intake::body::Broken;
 use net::server::Peer;
 use net::{HeaderMap, StatusCode};
 use otlp_wire::response::Status;

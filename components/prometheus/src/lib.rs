@@ -1,7 +1,6 @@
 //! `prometheus.*`: what scrapes, relabels, receives and sends samples.
 
 mod echo;
-mod http;
 mod receive_http;
 mod relabel;
 mod remote_write;

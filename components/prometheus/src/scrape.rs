@@ -174,7 +174,7 @@ impl Component for Scrape {
 
     fn check(args: &Arguments, _: &Known<'_>) -> Vec<Error> {
         let mut found = args.problems();
-        found.extend(crate::http::problems(&args.http));
+        found.extend(delivery::client_problems(&args.http));
         found
     }
 

@@ -29,6 +29,7 @@
 //! - Refused (400): the request is halved until the entries at fault are alone; those go to the dead-letter log, the others arrive.
 
 mod backlog;
+mod check;
 mod dead;
 mod endpoint;
 mod http;
@@ -49,6 +50,7 @@ mod trouble;
 mod upkeep;
 mod worker;
 
+pub use check::{client_problems, header_problems, public_url, url_problem};
 pub use http::{HttpSettings, HttpTransport, credentials, default_verdict, host_of};
 pub use protocol::{Decoded, EntryRef, Meter, Piece, Protocol, Slice, StreamKey, Words, stable_hash};
 pub use request::Request;

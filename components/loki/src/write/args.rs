@@ -1,9 +1,9 @@
 //! Arguments and exports.
 
 use component::{Caveat, Error, LogsReceiver};
-use net::{HeaderName, HeaderValue, HttpClientConfig, Url};
+use net::{HttpClientConfig, Url};
 use std::collections::BTreeMap;
-use value::{Block, ByteSize, GoDuration, Invalid, Seg};
+use value::{Block, ByteSize, GoDuration, Invalid};
 
 /// Sends entries to Loki.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -121,16 +121,7 @@ impl EndpointArgs {
         if !self.name.is_empty() {
             return self.name.clone();
         }
-        let mut key = match Url::parse(&self.url) {
-            Ok(mut url) => {
-                // Only addresses without a host refuse this, and they have no credentials.
-                let _ = url.set_username("");
-                let _ = url.set_password(None);
-                url.set_query(None);
-                url.to_string()
-            }
-            Err(_) => "?".to_owned(),
-        };
+        let mut key = delivery::public_url(&self.url);
         if !self.tenant_id.is_empty() {
             key.push_str(" as ");
             key.push_str(&self.tenant_id);
@@ -147,51 +138,19 @@ impl EndpointArgs {
 
     /// Everything that is wrong with the arguments of an endpoint itself.
     fn problems(&self) -> Vec<Error> {
-        let mut found = Vec::new();
-        // The text may hold a password and is not repeated as a whole.
-        match Url::parse(&self.url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => {}
-            Ok(url) => {
-                let message = format!("has the scheme {:?}; use \"http\" or \"https\"", url.scheme());
-                found.push(Error::about("url", message));
-            }
-            Err(error) => {
-                let message = format!("should look like \"http://loki:3100/loki/api/v1/push\": {error}");
-                found.push(Error::about("url", message));
-            }
-        }
+        let url = delivery::url_problem(&self.url, "http://loki:3100/loki/api/v1/push");
+        let mut found: Vec<Error> = url.into_iter().collect();
         if self.remote_timeout.0 <= 0 {
             found.push(Error::about("remote_timeout", "must be greater than 0"));
         }
-        for (name, value) in &self.headers {
-            let wrong = |message: String| Error::about("headers", message).at([Seg::Field(name.clone())]);
-            if HeaderName::from_bytes(name.as_bytes()).is_err() {
-                found.push(wrong(format!("has {name:?}, which is not the name of a header")));
-            }
-            if HeaderValue::from_str(value).is_err() {
-                found.push(wrong(format!(
-                    "has line breaks or control characters in the value of {name:?}"
-                )));
-            }
-        }
+        found.extend(delivery::header_problems(&self.headers));
         found
     }
 
     /// Everything that is wrong with an endpoint, in all of its blocks.
     pub(super) fn check(&self) -> Vec<Error> {
         let mut found = self.problems();
-        for (block, Invalid { argument, message }) in self.http.problems() {
-            let error = match argument {
-                Some(argument) => Error::about(argument, message),
-                // Which blocks there are is known.
-                None if block.is_empty() && self.http.conflict().is_err() => Error::new(message).certain(),
-                None => Error::new(message),
-            };
-            found.push(match block {
-                "" => error,
-                block => error.inside(block, 0),
-            });
-        }
+        found.extend(delivery::client_problems(&self.http));
         let queue = self.queue_config.check().err();
         found.extend(queue.map(|error| error.inside("queue_config", 0)));
         found

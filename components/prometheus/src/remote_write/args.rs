@@ -1,9 +1,9 @@
 //! Arguments and exports.
 
 use component::{Caveat, Error, MetricsReceiver, RelabelRule};
-use net::{HeaderName, HeaderValue, HttpClientConfig, Url};
+use net::{HttpClientConfig, Url};
 use std::collections::BTreeMap;
-use value::{Block, GoDuration, Invalid, Secret, Seg};
+use value::{Block, GoDuration, Invalid, Secret};
 
 /// The message of remote write 1.0, as `protobuf_message` names it, and that of 2.0.
 pub(super) const V1: &str = "prometheus.WriteRequest";
@@ -289,19 +289,8 @@ impl EndpointArgs {
 
     /// Everything that is wrong with the arguments of an endpoint itself.
     fn problems(&self) -> Vec<Error> {
-        let mut found = Vec::new();
-        // The text may hold a password and is not repeated as a whole.
-        match Url::parse(&self.url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => {}
-            Ok(url) => {
-                let message = format!("has the scheme {:?}; use \"http\" or \"https\"", url.scheme());
-                found.push(Error::about("url", message));
-            }
-            Err(error) => {
-                let message = format!("should look like \"http://mimir:9009/api/v1/push\": {error}");
-                found.push(Error::about("url", message));
-            }
-        }
+        let url = delivery::url_problem(&self.url, "http://mimir:9009/api/v1/push");
+        let mut found: Vec<Error> = url.into_iter().collect();
         if self.remote_timeout.0 <= 0 {
             found.push(Error::about("remote_timeout", "must be greater than 0"));
         }
@@ -309,23 +298,14 @@ impl EndpointArgs {
             let message = format!("{:?} is neither {V1:?} nor {V2:?}", self.protobuf_message);
             found.push(Error::about("protobuf_message", message));
         }
-        for (name, value) in &self.headers {
-            let wrong = |message: String| Error::about("headers", message).at([Seg::Field(name.clone())]);
-            if HeaderName::from_bytes(name.as_bytes()).is_err() {
-                found.push(wrong(format!("has {name:?}, which is not the name of a header")));
-            }
-            if HeaderValue::from_str(value).is_err() {
-                let message = format!("has line breaks or control characters in the value of {name:?}");
-                found.push(wrong(message));
-            }
-        }
+        found.extend(delivery::header_problems(&self.headers));
         found
     }
 
     /// Everything that is wrong with an endpoint, in all of its blocks.
     pub(super) fn check(&self) -> Vec<Error> {
         let mut found = self.problems();
-        found.extend(crate::http::problems(&self.http));
+        found.extend(delivery::client_problems(&self.http));
         for (number, rule) in self.write_relabel.iter().enumerate() {
             let problems = rule.problems().into_iter();
             found.extend(problems.map(|error| error.inside("write_relabel_config", number)));
@@ -358,17 +338,9 @@ impl EndpointArgs {
         }
     }
 
-    /// The address without credentials.
+    /// The address as it may be shown.
     pub(super) fn public_url(&self) -> String {
-        match Url::parse(&self.url) {
-            Ok(mut url) => {
-                // Only addresses without a host refuse this, and they have no credentials.
-                let _ = url.set_username("");
-                let _ = url.set_password(None);
-                url.to_string()
-            }
-            Err(_) => "?".to_owned(),
-        }
+        delivery::public_url(&self.url)
     }
 }
 

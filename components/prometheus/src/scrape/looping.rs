@@ -204,6 +204,17 @@ impl Ticks {
     }
 }
 
+/// Waits for something, and meanwhile for what was sent: only who asks about it gives its memory back.
+async fn while_landing<T>(courier: &mut Courier<(), Metrics>, something: impl Future<Output = T>) -> T {
+    tokio::pin!(something);
+    loop {
+        tokio::select! {
+            done = &mut something => return done,
+            _ = courier.landed(), if !courier.is_empty() => {}
+        }
+    }
+}
+
 /// What a loop works with.
 struct Work {
     environment: Arc<Environment>,
@@ -233,7 +244,7 @@ impl Work {
         let meters = &environment.meters;
         // What it will need is what it needed last.
         let bytes = self.last_body + PER_SAMPLE * self.collector.len() as u64;
-        let permit = environment.budget.acquire(bytes).await;
+        let permit = while_landing(&mut self.courier, environment.budget.acquire(bytes)).await;
         let started = Instant::now();
         if let Some(before) = self.started.replace(started) {
             meters.interval.observe((started - before).as_secs_f64());
@@ -243,13 +254,7 @@ impl Work {
             Some(why) => Err(FetchError::Forced(why.clone())),
             None => {
                 let fetch = settings.fetcher.fetch(&settings.target, &mut workspace);
-                tokio::pin!(fetch);
-                loop {
-                    tokio::select! {
-                        fetched = &mut fetch => break fetched,
-                        _ = self.courier.landed(), if !self.courier.is_empty() => {}
-                    }
-                }
+                while_landing(&mut self.courier, fetch).await
             }
         };
         let mut out = Metrics::default();
@@ -348,11 +353,8 @@ impl Work {
         self.environment.meters.symbols.add(-(self.collector.len() as f64));
         self.collector.end(time, &mut out);
         if !out.is_empty() {
-            let permit = self
-                .environment
-                .budget
-                .acquire(PER_SAMPLE * out.samples.len() as u64)
-                .await;
+            let bytes = PER_SAMPLE * out.samples.len() as u64;
+            let permit = while_landing(&mut self.courier, self.environment.budget.acquire(bytes)).await;
             self.send(out, permit).await;
         }
         None

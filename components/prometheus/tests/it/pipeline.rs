@@ -173,3 +173,29 @@ async fn a_reload_goes_on_with_the_series() {
     scraper.stop().await;
     write.stop().await;
 }
+
+/// Memory that was sent away comes back although the scraper itself waits for memory.
+#[tokio::test]
+async fn a_small_budget_slows_down_and_stops_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = RemoteWriteServer::start().await;
+    // Room for the first look at one target.
+    let world = World::with_budget(dir.path(), 80 << 10);
+    let addr = target(|_| Some("a 1\n".to_owned())).await;
+    let write = world.start(
+        "prometheus.remote_write",
+        &format!(
+            "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10ms\"\n}}\n}}",
+            server.url
+        ),
+        &[],
+    );
+    let config = format!(
+        "targets = [{{\"__address__\" = {addr:?}, \"n\" = \"1\"}}, {{\"__address__\" = {addr:?}, \"n\" = \"2\"}}, {{\"__address__\" = {addr:?}, \"n\" = \"3\"}}]\nscrape_interval = \"20ms\"\nscrape_timeout = \"20ms\""
+    );
+    let scraper = world.start("prometheus.scrape", &config, &[write.receiver()]);
+    server.wait(600).await;
+    assert!(world.budget.peak() <= 80 << 10, "{}", world.budget.peak());
+    scraper.stop().await;
+    write.stop().await;
+}

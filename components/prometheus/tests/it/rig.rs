@@ -32,10 +32,14 @@ fn registration(name: &str) -> &'static Registration {
 
 impl World {
     pub fn new(data: &Path) -> World {
+        World::with_budget(data, 256 << 20)
+    }
+
+    pub fn with_budget(data: &Path, bytes: u64) -> World {
         World {
             ledger: Ledger::default(),
             registry: Registry::new(),
-            budget: Budget::new(256 << 20),
+            budget: Budget::new(bytes),
             table: Table::new(),
             data: data.to_owned(),
         }

@@ -102,6 +102,12 @@ impl<P: Protocol> Request<P> {
         self.oldest + if self.awaited { wait.min(AWAITED) } else { wait }
     }
 
+    /// Looks whether somebody waits by now who did not when the entries came.
+    pub(crate) fn look(&mut self) {
+        let mut parts = self.groups.iter().flat_map(|group| &group.parts);
+        self.awaited = self.awaited || parts.any(Part::is_awaited);
+    }
+
     /// Whether no other entry fits.
     pub(crate) fn is_full(&self, limits: Limits) -> bool {
         let Amount { bytes, items } = limits.enough;

@@ -154,6 +154,7 @@ impl<P: Protocol> Worker<P> {
             // The sender lives as long as the endpoint.
             _ = self.orders.changed() => {}
             () = tokio::time::sleep_until(until) => {
+                self.open.iter_mut().for_each(Request::look);
                 if self.open.is_empty() {
                     P::shrink_encoding(&mut self.encoding, 0);
                     self.idle().await;

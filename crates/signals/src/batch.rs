@@ -71,6 +71,11 @@ impl<P: Payload> Batch<P> {
         }
     }
 
+    /// From now on somebody waits for the answer; see [`Permit::awaited`].
+    pub(crate) fn hurry(&self) {
+        self.custody.permit().hurry();
+    }
+
     pub(crate) fn entering(self, tally: Arc<Tally>) -> Self {
         let custody = Custody::new(self.custody.permit().clone(), Some(tally), self.amount);
         Batch { custody, ..self }

@@ -5,6 +5,7 @@
 //! [`Budget::acquire`] and push sources answer with what [`Budget::try_acquire`] tells them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -50,7 +51,7 @@ struct Waiter {
 pub struct Permit {
     bytes: u64,
     budget: Option<Budget>,
-    awaited: bool,
+    awaited: AtomicBool,
 }
 
 impl Budget {
@@ -157,7 +158,7 @@ impl Budget {
         Permit {
             bytes,
             budget: Some(self.clone()),
-            awaited: false,
+            awaited: AtomicBool::new(false),
         }
     }
 
@@ -186,18 +187,23 @@ impl Permit {
         Permit {
             bytes: 0,
             budget: None,
-            awaited: false,
+            awaited: AtomicBool::new(false),
         }
     }
 
     /// Somebody waits for the answer: who collects records for a request does not collect these for long.
-    pub fn awaited(mut self) -> Self {
-        self.awaited = true;
+    pub fn awaited(self) -> Self {
+        self.hurry();
         self
     }
 
+    /// From now on somebody waits.
+    pub(crate) fn hurry(&self) {
+        self.awaited.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_awaited(&self) -> bool {
-        self.awaited
+        self.awaited.load(Ordering::Relaxed)
     }
 
     /// Bytes held.

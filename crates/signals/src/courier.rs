@@ -158,6 +158,13 @@ impl<T, P: Payload> Courier<T, P> {
         }
     }
 
+    /// The sender is to stop and waits for what it has sent: who collects records for a request does not collect these any longer.
+    pub fn hurry(&self) {
+        for batch in self.parcels.iter().filter_map(|parcel| parcel.batch.as_ref()) {
+            batch.hurry();
+        }
+    }
+
     /// The latest reason why the oldest batch waits to be offered again, if it does.
     pub fn waits_because(&self) -> Option<&Refused> {
         self.refused.values().next()

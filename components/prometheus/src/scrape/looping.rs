@@ -227,6 +227,7 @@ struct Work {
 impl Work {
     /// Waits until everything that was sent has its fate.
     async fn land(mut self) {
+        self.courier.hurry();
         while !self.courier.is_empty() {
             self.courier.landed().await;
         }

@@ -179,23 +179,22 @@ async fn a_reload_goes_on_with_the_series() {
 async fn a_small_budget_slows_down_and_stops_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let server = RemoteWriteServer::start().await;
-    // Room for the first look at one target.
-    let world = World::with_budget(dir.path(), 80 << 10);
-    let addr = target(|_| Some("a 1\n".to_owned())).await;
+    // Two scrapes of 1,000 samples have room, and a third has not.
+    let limit = 120 << 10;
+    let world = World::with_budget(dir.path(), limit);
+    let addr = target(|_| Some((0..1000).map(|at| format!("a{at} 1\n")).collect())).await;
     let write = world.start(
         "prometheus.remote_write",
         &format!(
-            "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10ms\"\n}}\n}}",
+            "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10s\"\nmax_samples_per_send = 100000\n}}\n}}",
             server.url
         ),
         &[],
     );
-    let config = format!(
-        "targets = [{{\"__address__\" = {addr:?}, \"n\" = \"1\"}}, {{\"__address__\" = {addr:?}, \"n\" = \"2\"}}, {{\"__address__\" = {addr:?}, \"n\" = \"3\"}}]\nscrape_interval = \"20ms\"\nscrape_timeout = \"20ms\""
-    );
+    let config = scrape(&addr).replace("100ms", "20ms");
     let scraper = world.start("prometheus.scrape", &config, &[write.receiver()]);
-    server.wait(600).await;
-    assert!(world.budget.peak() <= 80 << 10, "{}", world.budget.peak());
+    server.wait(10_000).await;
+    assert!(world.budget.peak() <= limit, "{}", world.budget.peak());
     scraper.stop().await;
     write.stop().await;
 }

@@ -33,6 +33,9 @@ const PATH: &str = "__path__";
 const EXCLUDE: &str = "__path_exclude__";
 /// How often the positions file is written if anything changed: what was delivered since then is read again after a crash.
 const SAVE: Duration = Duration::from_millis(250);
+/// How soon it is written after a file is found that was not known: one that is rotated before its position is on disk
+/// could not be found again after a crash.
+const SAVE_NEW: Duration = Duration::from_millis(20);
 /// On a slow disk it is written less often, so that writing takes at most this part of the time.
 const SAVE_SHARE: u32 = 20;
 /// How often positions of files that are gone are looked for.
@@ -317,9 +320,15 @@ impl Component for File {
         }
         let mut tasks = JoinSet::new();
         let mut save_at = tokio::time::Instant::now() + SAVE;
+        let mut rest_until = tokio::time::Instant::now();
         let mut prune = tokio::time::interval(PRUNE);
         self.sync(&mut tasks, broken);
+        let mut reading = 0;
         loop {
+            if tasks.len() > reading {
+                save_at = save_at.min(rest_until.max(tokio::time::Instant::now() + SAVE_NEW));
+            }
+            reading = tasks.len();
             let period = lock(&self.args).file_match.sync_period.as_std();
             let globbing = lock(&self.args).file_match.enabled;
             tokio::select! {
@@ -339,7 +348,9 @@ impl Component for File {
                 () = tokio::time::sleep_until(save_at) => {
                     let started = tokio::time::Instant::now();
                     self.save().await;
-                    save_at = tokio::time::Instant::now() + SAVE.max(started.elapsed() * SAVE_SHARE);
+                    let now = tokio::time::Instant::now();
+                    rest_until = now + started.elapsed() * SAVE_SHARE;
+                    save_at = rest_until.max(now + SAVE);
                 }
                 _ = prune.tick() => self.prune(),
             }

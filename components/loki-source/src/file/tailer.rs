@@ -98,7 +98,8 @@ impl Tailer {
             retry: MIN_RETRY,
             readable: false,
             moved: true,
-            commit_at: now + COMMIT,
+            // At once: a file that is rotated before anyone knows that it was read would not be looked for after a crash.
+            commit_at: now,
             last_time: i64::MIN,
             troubled: false,
             shared,

@@ -180,11 +180,11 @@ fn head(address: SocketAddr, deadline: Instant) -> Option<Vec<u8>> {
     };
     let mut stream = TcpStream::connect_timeout(&address, left()?).ok()?;
     stream.set_write_timeout(left()).ok()?;
-    write!(
-        stream,
+    // In one piece: a server that answers before it has read all of it resets the connection, and its answer is gone.
+    let request = format!(
         "GET /metrics HTTP/1.1\r\nHost: {address}\r\nUser-Agent: Invar\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
+    );
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     while (answer.len() as u64) < HEAD {
         stream.set_read_timeout(Some(left()?)).ok()?;

@@ -10,7 +10,10 @@ use component::{RelabelRule, RelabelRules, RelabelScratch};
 use host::Host;
 use prommodel::{Series, SeriesBuilder, Table, is_stale};
 use promtext::{Counter, Gauge, RegisterError, Registry};
-use signals::{Accepting, Amount, FanOut, MetricBatch, Metrics as Samples, Receiver, Refused, SAMPLE_BYTES, Sink};
+use signals::{
+    Accepting, Amount, Exemplar, FanOut, HistogramSample, MetricBatch, Metrics as Samples, Receiver, Refused,
+    SAMPLE_BYTES, Sample, Sink,
+};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use value::GoDuration;
 
@@ -152,6 +155,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Series whose results are looked up together: what is known of them is far apart in memory, and the processor can wait for all of it at once.
+const TOGETHER: usize = 32;
+
 /// Rules on their way through a batch.
 struct Pass<'a> {
     rules: &'a RelabelRules,
@@ -166,9 +172,9 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Changes a series; false if it is dropped. `gone`: it will not come again.
+    /// What a series becomes; none if it is dropped. `gone`: it will not come again.
     #[inline]
-    fn change(&mut self, series: &mut Series, gone: bool) -> bool {
+    fn change(&mut self, series: &Series, gone: bool) -> Option<Series> {
         let after = match self.cache.get(series, self.now) {
             Some(after) => {
                 self.hits += 1;
@@ -179,9 +185,7 @@ impl Pass<'_> {
         if gone {
             self.deletes += u64::from(self.cache.remove(series));
         }
-        let Some(after) = after else { return false };
-        *series = after;
-        true
+        after
     }
 
     #[cold]
@@ -193,21 +197,34 @@ impl Pass<'_> {
         self.cache.insert(series, after, self.now).clone()
     }
 
-    fn all<T>(&mut self, list: &mut Vec<T>, one: impl Fn(&mut T) -> (&mut Series, bool), size: impl Fn(&T) -> u64) {
-        list.retain_mut(|item| {
-            let (series, gone) = one(item);
-            let kept = self.change(series, gone);
-            if !kept {
-                self.dropped += Amount::one(size(item));
+    /// A list with other series. `look`: the series of an item, and whether it is gone; `put`: the item with another series; `size`: its bytes.
+    fn all<T>(
+        &mut self,
+        list: &[T],
+        look: impl Fn(&T) -> (&Series, bool),
+        put: impl Fn(&T, Series) -> T,
+        size: impl Fn(&T) -> u64,
+    ) -> Vec<T> {
+        let mut out = Vec::with_capacity(list.len());
+        for some in list.chunks(TOGETHER) {
+            for item in some {
+                self.cache.prefetch(look(item).0);
             }
-            kept
-        });
+            for item in some {
+                let (series, gone) = look(item);
+                match self.change(series, gone) {
+                    Some(after) => out.push(put(item, after)),
+                    None => self.dropped += Amount::one(size(item)),
+                }
+            }
+        }
+        out
     }
 }
 
 impl Flow {
-    /// Changes the series of everything in a batch; what was dropped.
-    fn relabel(&self, samples: &mut Samples) -> Amount {
+    /// A batch with the series that the rules make; what was dropped. Who sent the batch keeps it for another attempt, so it is not changed in place.
+    fn relabel(&self, samples: &Samples) -> (Samples, Amount) {
         let state = self.state.load();
         let now = u32::try_from(self.host.clock.now() / 1_000_000_000).unwrap_or(u32::MAX - 1);
         let mut known = lock(&state.known);
@@ -223,20 +240,30 @@ impl Flow {
             deletes: 0,
             dropped: Amount::default(),
         };
-        pass.all(&mut samples.exemplars, |one| (&mut one.series, false), |one| one.size());
-        pass.all(
-            &mut samples.samples,
-            |one| {
-                let gone = is_stale(one.value);
-                (&mut one.series, gone)
+        // Exemplars first: a stale marker takes what is known of its series away.
+        let exemplars = pass.all(
+            &samples.exemplars,
+            |one| (&one.series, false),
+            |one, series| Exemplar { series, ..one.clone() },
+            |one| one.size(),
+        );
+        let values = pass.all(
+            &samples.samples,
+            |one| (&one.series, is_stale(one.value)),
+            |one, series| Sample {
+                series,
+                timestamp: one.timestamp,
+                value: one.value,
             },
             |_| SAMPLE_BYTES,
         );
-        pass.all(
-            &mut samples.histograms,
-            |one| {
-                let gone = is_stale(one.histogram.sum);
-                (&mut one.series, gone)
+        let histograms = pass.all(
+            &samples.histograms,
+            |one| (&one.series, is_stale(one.histogram.sum)),
+            |one, series| HistogramSample {
+                series,
+                timestamp: one.timestamp,
+                histogram: one.histogram.clone(),
             },
             |one| one.size(),
         );
@@ -257,13 +284,20 @@ impl Flow {
         self.meters.misses.add(misses);
         self.meters.deletes.add(deletes);
         self.meters.size.set(cache.len() as f64);
-        dropped
+        let changed = Samples {
+            samples: values,
+            histograms,
+            exemplars,
+            families: samples.families.clone(),
+        };
+        (changed, dropped)
     }
 
     async fn accept(self: Arc<Self>, batch: MetricBatch) -> std::result::Result<(), Refused> {
-        let (mut samples, mut custody) = batch.into_parts();
+        let (payload, mut custody) = batch.into_shared_parts();
         let before = custody.open().items;
-        let dropped = self.relabel(&mut samples);
+        let (samples, dropped) = self.relabel(&payload);
+        drop(payload);
         if !samples.is_empty() {
             self.out.accept(MetricBatch::derived(samples, &custody)).await?;
         }

@@ -43,6 +43,21 @@ impl Series {
         self.0.header.header
     }
 
+    /// Asks the processor to bring the series closer, for use in some hundred nanoseconds. A loop over many series that are not in any cache waits for
+    /// each of them in turn otherwise: the counts of references are atomic.
+    #[inline]
+    pub fn prefetch(&self) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            #[expect(unsafe_code, reason = "there is no safe way to say this")]
+            // SAFETY: a hint reads nothing, whatever the address; every x86-64 has it.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(&self.0.header).cast());
+            }
+        }
+    }
+
     /// A small number, unlike that of any other series of the table: the index in tables of whoever remembers something about series. It is
     /// used again when the series is gone.
     #[inline]

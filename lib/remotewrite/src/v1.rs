@@ -1,5 +1,9 @@
 //! Remote write 1.0.
 
+mod pack;
+
+pub use pack::Packer;
+
 use crate::error::Error;
 use crate::histogram;
 use crate::parts::{Exemplar, Sample, Series, double, int, is_default, read_sample, read_text, text};
@@ -14,8 +18,17 @@ pub struct EncodedLabels(Box<[u8]>);
 pub trait WireLabels {
     /// Bytes that they take.
     fn wire_len(&self) -> usize;
+
+    /// Each of them; or several in one, or all.
+    fn labels(&self) -> impl Iterator<Item = &[u8]>;
+
     /// Appends them.
-    fn write(&self, out: &mut Vec<u8>);
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        for label in self.labels() {
+            out.extend_from_slice(label);
+        }
+    }
 }
 
 impl WireLabels for EncodedLabels {
@@ -23,8 +36,8 @@ impl WireLabels for EncodedLabels {
         self.0.len()
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0);
+    fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(&*self.0)
     }
 }
 
@@ -35,10 +48,8 @@ impl WireLabels for prommodel::Series {
     }
 
     #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        for label in self.labels() {
-            out.extend_from_slice(label.wire());
-        }
+    fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        prommodel::Series::labels(self).iter().map(prommodel::Label::wire)
     }
 }
 

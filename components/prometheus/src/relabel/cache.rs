@@ -41,6 +41,14 @@ impl Cache {
         (slot.seen != 0 && slot.generation == key.generation).then_some(slot)
     }
 
+    /// Asks the processor for what is known of a series, some time before [`get`](Cache::get).
+    #[inline]
+    pub(crate) fn prefetch(&mut self, before: &Series) {
+        if let Some(Slot { after: Some(after), .. }) = self.slot(before) {
+            after.prefetch();
+        }
+    }
+
     /// The result for a series, if it is known: another series, or none if it is dropped.
     #[inline]
     pub(crate) fn get(&mut self, before: &Series, now: u32) -> Option<&Option<Series>> {

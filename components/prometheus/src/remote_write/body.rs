@@ -54,6 +54,7 @@ impl From<remotewrite::Error> for BodyError {
 
 /// Buffers for encoding, reused.
 pub(super) struct Encoding {
+    packer: v1::Packer,
     one: v1::Writer,
     two: v2::Writer,
     message: Vec<u8>,
@@ -64,6 +65,7 @@ pub(super) struct Encoding {
 impl Default for Encoding {
     fn default() -> Self {
         Encoding {
+            packer: v1::Packer::default(),
             one: v1::Writer::default(),
             two: v2::Writer::default(),
             message: Vec::new(),
@@ -75,32 +77,31 @@ impl Default for Encoding {
 
 impl Encoding {
     pub(super) fn encode(&mut self, settings: &Settings, request: &Request<Write>) -> Result<Bytes, BodyError> {
-        let version = if settings.args.protobuf_message == V2 { TWO } else { ONE };
-        let message = if version == TWO {
+        if settings.args.protobuf_message == V2 {
             self.two.clear();
             self.write_two(settings, request);
             self.message.clear();
             self.two.finish(&mut self.message);
-            &self.message
-        } else {
+            return compress(TWO, &self.message, &mut self.snappy, &mut self.packed);
+        }
+        if !all_samples(request) {
             self.one.clear();
             write_one(&mut self.one, settings, request);
-            self.one.message()
-        };
-        if message.len() > LARGEST {
-            return Err(BodyError::TooLarge(message.len()));
+            return compress(ONE, self.one.message(), &mut self.snappy, &mut self.packed);
         }
-        let most = snap::raw::max_compress_len(message.len()) + 1;
-        if self.packed.len() < most {
-            self.packed.resize(most, 0);
-        }
-        self.packed[0] = version;
-        let length = self.snappy.compress(message, &mut self.packed[1..])?;
-        Ok(Bytes::copy_from_slice(&self.packed[..=length]))
+        self.packer.clear();
+        pack(&mut self.packer, settings, request);
+        check_size(self.packer.message_len())?;
+        let block = self.packer.block();
+        let mut body = Vec::with_capacity(block.len() + 1);
+        body.push(ONE);
+        body.extend_from_slice(block);
+        Ok(body.into())
     }
 
     pub(super) fn shrink(&mut self, keep: usize) {
-        if keep == 0 || self.one.len() > keep.saturating_mul(32) || self.packed.capacity() > keep.saturating_mul(32) {
+        let most = keep.saturating_mul(32);
+        if keep == 0 || self.one.len() > most || self.packed.capacity() > most || self.packer.capacity() > most {
             *self = Encoding::default();
         }
     }
@@ -122,14 +123,14 @@ impl Encoding {
                 let (payload, selection) = (slice.payload, slice.selection);
                 for (at, _) in Write::entries(slice.clone()) {
                     let labels = selection.labels(payload, at, &settings.mapping);
-                    let name = labels.labels().find(|label| label.name() == prommodel::NAME);
+                    let name = labels.all().find(|label| label.name() == prommodel::NAME);
                     let family = families.of(name.map_or("", Label::value));
                     let metadata = family.map_or_else(v2::Metadata::default, |family| v2::Metadata {
                         kind: family.kind,
                         help: &family.help,
                         unit: &family.unit,
                     });
-                    let pairs = labels.labels().map(|label| (label.name(), label.value()));
+                    let pairs = labels.all().map(|label| (label.name(), label.value()));
                     match selection.list {
                         List::Samples => {
                             let sample = &payload.samples[at];
@@ -156,6 +157,58 @@ impl Encoding {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+fn check_size(message: usize) -> Result<(), BodyError> {
+    match message {
+        0..=LARGEST => Ok(()),
+        size => Err(BodyError::TooLarge(size)),
+    }
+}
+
+fn compress(
+    version: u8,
+    message: &[u8],
+    snappy: &mut snap::raw::Encoder,
+    packed: &mut Vec<u8>,
+) -> Result<Bytes, BodyError> {
+    check_size(message.len())?;
+    let most = snap::raw::max_compress_len(message.len()) + 1;
+    if packed.len() < most {
+        packed.resize(most, 0);
+    }
+    packed[0] = version;
+    let length = snappy.compress(message, &mut packed[1..])?;
+    Ok(Bytes::copy_from_slice(&packed[..=length]))
+}
+
+fn all_samples(request: &Request<Write>) -> bool {
+    request
+        .groups()
+        .all(|(_, mut slices)| slices.all(|slice| slice.selection.list == List::Samples))
+}
+
+/// Series that are brought closer while others are written.
+const AHEAD: usize = 4;
+
+fn pack(packer: &mut v1::Packer, settings: &Settings, request: &Request<Write>) {
+    for (_, slices) in request.groups() {
+        for slice in slices {
+            let (payload, selection) = (slice.payload, slice.selection);
+            for (at, _) in Write::entries(slice.clone()) {
+                if let Some(later) = payload.samples.get(at + AHEAD) {
+                    later.series.prefetch();
+                }
+                let sample = &payload.samples[at];
+                let value = WireSample {
+                    value: sample.value,
+                    timestamp: sample.timestamp,
+                    start_timestamp: 0,
+                };
+                packer.sample(&selection.labels(payload, at, &settings.mapping), value);
             }
         }
     }

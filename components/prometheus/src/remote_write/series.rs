@@ -102,7 +102,7 @@ impl<'a> Merged<'a> {
     }
 
     /// The labels by name.
-    pub(super) fn labels(self) -> impl Iterator<Item = &'a Label> + Clone {
+    pub(super) fn all(self) -> impl Iterator<Item = &'a Label> + Clone {
         let (mut own, mut external) = (self.series.labels().iter().peekable(), self.external.iter().peekable());
         std::iter::from_fn(move || {
             let (Some(first), Some(other)) = (own.peek(), external.peek()) else {
@@ -126,17 +126,12 @@ impl WireLabels for Merged<'_> {
         if self.external.is_empty() {
             return self.series.wire_len();
         }
-        self.labels().map(|label| label.wire().len()).sum()
+        self.all().map(|label| label.wire().len()).sum()
     }
 
     #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        if self.external.is_empty() {
-            return WireLabels::write(self.series, out);
-        }
-        for label in self.labels() {
-            out.extend_from_slice(label.wire());
-        }
+    fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        self.all().map(Label::wire)
     }
 }
 
@@ -155,10 +150,10 @@ mod tests {
         let mapping = Mapping::new(&table, &external, RelabelRules::default());
         let series = table.intern([("__name__", "up"), ("job", "mine")]);
         let merged = mapping.with_external(&series);
-        let names: Vec<(&str, &str)> = merged.labels().map(|label| (label.name(), label.value())).collect();
+        let names: Vec<(&str, &str)> = merged.all().map(|label| (label.name(), label.value())).collect();
         assert_eq!(names, [("__name__", "up"), ("a", "1"), ("job", "mine"), ("z", "2")]);
         let mut out = Vec::new();
-        merged.write(&mut out);
+        WireLabels::write(&merged, &mut out);
         assert_eq!(out.len(), merged.wire_len());
         // Rules see the same.
         let mut mapped = Vec::new();

@@ -23,6 +23,9 @@ pub(super) struct Known {
     bits: u32,
 }
 
+/// So many series before one is needed, the processor is asked for it.
+const AHEAD: usize = 12;
+
 const LIVE: u32 = 1 << 31;
 const FAILED: u32 = 1 << 30;
 
@@ -149,6 +152,9 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn find(&mut self, text: &[u8], recognised: bool) -> Found<'_> {
         if self.search.is_none() && recognised {
+            if let Some(later) = self.cache.known.get(self.at + AHEAD) {
+                later.series.prefetch();
+            }
             self.at += 1;
             return Found::Known(&mut self.cache.known[self.at - 1]);
         }

@@ -2,14 +2,13 @@
 
 use super::args::Arguments;
 use super::collect::Scratch;
+use super::gunzip::Gunzip;
 use super::target::ScrapeTarget;
 use component::{EXPORTER_ADDRESS, Error, Exporters, Result};
-use flate2::bufread::MultiGzDecoder;
 use host::Host;
 use net::{Client, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use promscrape::Format;
 use std::fmt;
-use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const USER_AGENT: &str = concat!("Invar/", env!("CARGO_PKG_VERSION"));
@@ -22,6 +21,7 @@ const SPARE_BYTES: usize = 8 << 20;
 pub(super) struct Workspace {
     /// As it came, where it was compressed.
     raw: Vec<u8>,
+    gunzip: Gunzip,
     pub(super) body: Vec<u8>,
     pub(super) scratch: Scratch,
 }
@@ -147,7 +147,10 @@ impl Fetcher {
         }
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         if header("content-encoding") == Some("gzip") {
-            gunzip(&workspace.raw, limit, &mut workspace.body)?;
+            let Workspace { raw, body, gunzip, .. } = workspace;
+            gunzip
+                .unpack(raw, limit, body)
+                .map_err(|error| FetchError::Transport(format!("the answer is not gzip as it says: {error}")))?;
         } else {
             std::mem::swap(&mut workspace.raw, &mut workspace.body);
         }
@@ -196,14 +199,4 @@ impl Fetcher {
         self.check_size(workspace)?;
         Ok(Format::Text)
     }
-}
-
-/// Unpacks at most `limit` bytes, into memory that is there already.
-fn gunzip(raw: &[u8], limit: usize, body: &mut Vec<u8>) -> std::result::Result<(), FetchError> {
-    body.clear();
-    MultiGzDecoder::new(raw)
-        .take(limit as u64)
-        .read_to_end(body)
-        .map_err(|error| FetchError::Transport(format!("the answer is not gzip as it says: {error}")))?;
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Prometheus' own encodings, and bytes of any kind.
 
+mod pack;
+
 use proptest::prelude::*;
 use remotewrite::{Sample, Series, v1, v2};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! What comes from targets and senders of metrics.
 
-use prommodel::{Counts, Histogram, Span};
+use prommodel::{Counts, Histogram, SeriesBuilder, Span, Table};
 use promscrape::{Buffers, Entry, Format, LabelsBuf, Options, Parser};
 use remotewrite::{Exemplar, HistogramSample, Sample, Series, v1, v2};
 
@@ -73,6 +73,7 @@ pub fn remotewrite(bytes: &[u8]) {
         let again: Result<Vec<_>, _> = v1::series(writer.message()).collect();
         let again = again.expect("what was written can be read");
         assert_eq!(said_v1(&parts), said_v1(&again));
+        packed(&parts);
     } else {
         let Ok(series) = v2::series(message) else { return };
         let Ok(series) = series.collect::<Result<Vec<_>, _>>() else {
@@ -93,6 +94,26 @@ pub fn remotewrite(bytes: &[u8]) {
         v1::Part::Series(series) => histograms(&series),
         v1::Part::Metadata(_) => {}
     });
+}
+
+/// Samples that are packed are those that the other writer writes.
+fn packed(parts: &[v1::Part<'_>]) {
+    let table = Table::new();
+    let mut kept = Vec::new();
+    let (mut writer, mut packer) = (v1::Writer::default(), v1::Packer::default());
+    for part in parts {
+        let v1::Part::Series(series) = part else { continue };
+        let mut builder = SeriesBuilder::new(&table);
+        series.labels.iter().for_each(|(name, value)| builder.set(name, value));
+        let labels = builder.build();
+        for sample in &series.samples {
+            writer.sample(&labels, *sample);
+            packer.sample(&labels, *sample);
+        }
+        kept.push(labels);
+    }
+    let message = snap::raw::Decoder::new().decompress_vec(packer.block());
+    assert!(message.expect("it is a block") == writer.message());
 }
 
 fn write_v1(writer: &mut v1::Writer, part: &v1::Part<'_>) {

@@ -24,7 +24,7 @@ impl<'t> SeriesBuilder<'t> {
     /// Starts again, from the labels of a series.
     pub fn reset(&mut self, series: &Series) {
         self.labels.clear();
-        self.labels.extend_from_slice(series.labels());
+        self.labels.extend(series.labels().cloned());
     }
 
     /// Starts again, without labels.

@@ -1,21 +1,15 @@
 //! A label set.
 
 use crate::label::Label;
+use crate::labels::LabelStore;
+use crate::thin::Thin;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use triomphe::ThinArc;
+use std::sync::Arc;
 
 /// A label set, sorted by name, each name once, as a [`Table`](crate::Table) holds it: equal ones of one table are the same memory.
 #[derive(Clone)]
-pub struct Series(ThinArc<Head, Label>);
-
-#[derive(Clone, Copy)]
-struct Head {
-    id: u32,
-    generation: u32,
-    wire: u32,
-    content: u32,
-}
+pub struct Series(Thin);
 
 /// Tells series of one table apart, those that are gone included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,79 +21,80 @@ pub struct SeriesKey {
 }
 
 impl Series {
-    pub(crate) fn new(id: u32, generation: u32, labels: &[Label]) -> Series {
+    pub(crate) fn new(store: &Arc<LabelStore>, id: u32, generation: u32, labels: &[Label]) -> Series {
         let wire: usize = labels.iter().map(|label| label.wire().len()).sum();
-        let head = Head {
-            id,
-            generation,
-            wire: u32::try_from(wire).expect("label sets are shorter than 4 GiB"),
-            content: content(labels),
-        };
-        Series(ThinArc::from_header_and_iter(head, labels.iter().cloned()))
+        let wire = u32::try_from(wire).expect("label sets are shorter than 4 GiB");
+        Series(Thin::new(store, id, generation, wire, content(labels), labels))
     }
 
-    #[inline]
-    fn head(&self) -> Head {
-        self.0.header.header
+    /// The numbers of the labels.
+    pub(crate) fn numbers(&self) -> &[u32] {
+        self.0.numbers()
     }
 
     /// Asks the processor to bring the series closer, for use in some hundred nanoseconds. A loop over many series that are not in any cache waits for
     /// each of them in turn otherwise: the counts of references are atomic.
     #[inline]
     pub fn prefetch(&self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            #[expect(unsafe_code, reason = "there is no safe way to say this")]
-            // SAFETY: a hint reads nothing, whatever the address; every x86-64 has it.
-            unsafe {
-                _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(&self.0.header).cast());
-            }
-        }
+        self.0.prefetch();
     }
 
     /// A small number, unlike that of any other series of the table: the index in tables of whoever remembers something about series. It is
     /// used again when the series is gone.
     #[inline]
     pub fn id(&self) -> u32 {
-        self.head().id
+        self.0.head().id
     }
 
     /// The number, and which of the series that had it this is.
     #[inline]
     pub fn key(&self) -> SeriesKey {
-        let Head { id, generation, .. } = self.head();
-        SeriesKey { id, generation }
+        let head = self.0.head();
+        SeriesKey {
+            id: head.id,
+            generation: head.generation,
+        }
     }
 
     /// A hash of the labels, the same in every process and every version.
     #[inline]
     pub fn content_hash(&self) -> u32 {
-        self.head().content
+        self.0.head().content
+    }
+
+    #[inline]
+    fn label(&self, number: u32) -> &Label {
+        #[expect(unsafe_code, reason = "readers of labels take no lock")]
+        // SAFETY: the series has entered it, and leaves it when nobody holds the series any more.
+        unsafe {
+            self.0.head().store.get(number)
+        }
     }
 
     /// The labels by name.
     #[inline]
-    pub fn labels(&self) -> &[Label] {
-        &self.0.slice
+    pub fn labels(&self) -> impl ExactSizeIterator<Item = &Label> + Clone {
+        self.numbers().iter().map(|number| self.label(*number))
     }
 
     /// Bytes of the labels in the form of remote write 1.0.
     #[inline]
     pub fn wire_len(&self) -> usize {
-        self.head().wire as usize
+        self.0.head().wire as usize
     }
 
     /// Names and values by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
-        self.labels().iter().map(|label| (label.name(), label.value()))
+        self.labels().map(|label| (label.name(), label.value()))
     }
 
     /// The value of a label.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let labels = self.labels();
-        let at = labels.binary_search_by(|label| label.cmp_name(name)).ok()?;
-        Some(labels[at].value())
+        let numbers = self.numbers();
+        let at = numbers
+            .binary_search_by(|number| self.label(*number).cmp_name(name))
+            .ok()?;
+        Some(self.label(numbers[at]).value())
     }
 
     /// The name of the metric; empty if it has none.
@@ -109,16 +104,12 @@ impl Series {
 
     /// Whether nobody but the table holds it.
     pub(crate) fn is_forgotten(&self) -> bool {
-        ThinArc::strong_count(&self.0) == 1
-    }
-
-    fn address(&self) -> usize {
-        std::ptr::from_ref(&self.0.header).addr()
+        self.0.is_only()
     }
 
     /// Bytes of memory that it takes, without its labels.
     pub(crate) fn size(&self) -> usize {
-        2 * size_of::<usize>() + size_of::<Head>() + size_of_val(self.labels())
+        self.0.size()
     }
 }
 
@@ -135,7 +126,7 @@ fn content(labels: &[Label]) -> u32 {
 impl PartialEq for Series {
     #[inline]
     fn eq(&self, other: &Series) -> bool {
-        self.address() == other.address()
+        self.0.address() == other.0.address()
     }
 }
 

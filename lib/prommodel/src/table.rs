@@ -1,11 +1,12 @@
 //! Labels and series that are in use, each once.
 
 use crate::label::Label;
+use crate::labels::LabelStore;
 use crate::series::Series;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,33 +16,55 @@ const SHARDS: usize = 16;
 const LEAST: usize = 1024;
 
 /// All labels and series of a process. Cheap to clone: a handle.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Table(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
     hasher: RandomState,
+    store: Arc<LabelStore>,
     labels: [Mutex<Labels>; SHARDS],
     series: [Mutex<AllSeries>; SHARDS],
 }
 
+/// Labels of the store by what they are.
 #[derive(Default)]
 struct Labels {
-    table: HashTable<Label>,
+    table: HashTable<u32>,
     /// Entries after the last sweep.
     swept: usize,
+    numbers: Numbers,
 }
 
 #[derive(Default)]
 struct AllSeries {
     table: HashTable<Series>,
     swept: usize,
-    /// Numbers that may be used again.
-    free: Vec<u32>,
-    /// Numbers that were used, of this shard.
-    used: u32,
+    numbers: Numbers,
     /// Goes up with every sweep, so that a number that is used again can be told from its first use.
     generation: u32,
+}
+
+/// Numbers of a shard.
+#[derive(Default)]
+struct Numbers {
+    /// Those that may be used again.
+    free: Vec<u32>,
+    /// How many were used.
+    used: u32,
+}
+
+impl Numbers {
+    fn deal(&mut self, shard: usize) -> u32 {
+        let local = self.free.pop().unwrap_or_else(|| {
+            self.used += 1;
+            self.used - 1
+        });
+        local * SHARDS as u32 + shard as u32
+    }
+
+    fn give_back(&mut self, numbers: impl Iterator<Item = u32>) {
+        self.free.extend(numbers.map(|number| number / SHARDS as u32));
+    }
 }
 
 /// How much is in a table.
@@ -68,6 +91,12 @@ fn grown(len: usize, swept: usize) -> bool {
     len >= LEAST && len > swept + swept / 2
 }
 
+impl Default for Table {
+    fn default() -> Self {
+        Table::new()
+    }
+}
+
 impl Table {
     /// Numbers of series are dealt out in so many rows: the row of a series is its number modulo this, and within a row, series that come one after
     /// the other have numbers that do.
@@ -75,25 +104,45 @@ impl Table {
 
     /// An empty table.
     pub fn new() -> Table {
-        Table::default()
+        Table(Arc::new(Inner {
+            hasher: RandomState::default(),
+            store: Arc::new(LabelStore::new()),
+            labels: Default::default(),
+            series: Default::default(),
+        }))
+    }
+
+    fn hash(&self, numbers: impl Iterator<Item = u32>) -> u64 {
+        let mut state = self.0.hasher.build_hasher();
+        numbers.for_each(|number| state.write_u32(number));
+        state.finish()
     }
 
     /// The label with this name and value.
     pub fn label(&self, name: &str, value: &str) -> Label {
-        let hasher = &self.0.hasher;
+        let Inner { hasher, store, .. } = &*self.0;
         let hash = hasher.hash_one((name, value));
+        let number = shard(hash);
         let mut gone = Vec::new();
-        let mut shard = lock(&self.0.labels[shard(hash)]);
+        let mut shard = lock(&self.0.labels[number]);
         let is = |label: &Label| label.name() == name && label.value() == value;
-        if let Some(label) = shard.table.find(hash, is) {
-            return label.clone();
+        if let Some(id) = shard.table.find(hash, |id| is(of_part(store, *id))) {
+            return of_part(store, *id).clone();
         }
         if grown(shard.table.len(), shard.swept) {
-            gone = shard.sweep();
+            gone = shard.sweep(store);
         }
-        let label = Label::new(name, value);
-        let rehash = |label: &Label| hasher.hash_one((label.name(), label.value()));
-        shard.table.insert_unique(hash, label.clone(), rehash);
+        let label = Label::new(shard.numbers.deal(number), name, value);
+        #[expect(unsafe_code, reason = "readers of labels take no lock")]
+        // SAFETY: the number is dealt out for this label, and this part is locked.
+        unsafe {
+            store.put(label.clone());
+        }
+        let rehash = |id: &u32| {
+            let label = of_part(store, *id);
+            hasher.hash_one((label.name(), label.value()))
+        };
+        shard.table.insert_unique(hash, label.id(), rehash);
         drop(shard);
         // Outside of the lock.
         drop(gone);
@@ -103,25 +152,22 @@ impl Table {
     /// The series with these labels, which are of this table, sorted by name, each name once.
     pub fn series(&self, labels: &[Label]) -> Series {
         debug_assert!(labels.windows(2).all(|pair| pair[0].name() < pair[1].name()));
-        let hasher = &self.0.hasher;
-        let hash = hasher.hash_one(labels);
+        let hash = self.hash(labels.iter().map(Label::id));
         let number = shard(hash);
         let mut gone = Vec::new();
         let mut shard = lock(&self.0.series[number]);
-        if let Some(series) = shard.table.find(hash, |series| series.labels() == labels) {
+        let is = |series: &Series| series.numbers().iter().copied().eq(labels.iter().map(Label::id));
+        if let Some(series) = shard.table.find(hash, is) {
             return series.clone();
         }
         if grown(shard.table.len(), shard.swept) {
             gone = shard.sweep();
         }
-        let local = shard.free.pop().unwrap_or_else(|| {
-            shard.used += 1;
-            shard.used - 1
-        });
-        let series = Series::new(local * SHARDS as u32 + number as u32, shard.generation, labels);
-        let rehash = |series: &Series| hasher.hash_one(series.labels());
+        let series = Series::new(&self.0.store, shard.numbers.deal(number), shard.generation, labels);
+        let rehash = |series: &Series| self.hash(series.numbers().iter().copied());
         shard.table.insert_unique(hash, series.clone(), rehash);
         drop(shard);
+        // Outside of the lock.
         drop(gone);
         series
     }
@@ -141,7 +187,7 @@ impl Table {
             drop(gone);
         }
         for shard in &self.0.labels {
-            let gone = lock(shard).sweep();
+            let gone = lock(shard).sweep(&self.0.store);
             drop(gone);
         }
     }
@@ -149,7 +195,7 @@ impl Table {
     /// How much is in it. Walks over everything.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats::default();
-        let mut bytes = 0;
+        let mut bytes = self.0.store.size();
         for shard in &self.0.series {
             let shard = lock(shard);
             stats.series += shard.table.len() as u64;
@@ -158,7 +204,9 @@ impl Table {
         for shard in &self.0.labels {
             let shard = lock(shard);
             stats.labels += shard.table.len() as u64;
-            bytes += shard.table.allocation_size() + shard.table.iter().map(Label::size).sum::<usize>();
+            bytes += shard.table.allocation_size();
+            let sizes = shard.table.iter().map(|id| of_part(&self.0.store, *id).size());
+            bytes += sizes.sum::<usize>();
         }
         stats.bytes = bytes as u64;
         stats
@@ -175,10 +223,28 @@ impl Table {
     }
 }
 
+/// A label of a part whose lock the caller holds, and holds for as long as it uses the label.
+fn of_part(store: &LabelStore, id: u32) -> &Label {
+    #[expect(unsafe_code, reason = "readers of labels take no lock")]
+    // SAFETY: numbers that are in a locked part's table are in use.
+    unsafe {
+        store.get(id)
+    }
+}
+
 impl Labels {
     /// Takes out what nobody else holds.
-    fn sweep(&mut self) -> Vec<Label> {
-        let gone = self.table.extract_if(|label| label.is_forgotten()).collect();
+    fn sweep(&mut self, store: &LabelStore) -> Vec<Label> {
+        let mut gone = Vec::new();
+        self.table.retain(|id| {
+            #[expect(unsafe_code, reason = "readers of labels take no lock")]
+            // SAFETY: `self` is of a locked part.
+            let label = unsafe { store.take_forgotten(*id) };
+            let stays = label.is_none();
+            gone.extend(label);
+            stays
+        });
+        self.numbers.give_back(gone.iter().map(Label::id));
         self.swept = self.table.len();
         gone
     }
@@ -187,7 +253,7 @@ impl Labels {
 impl AllSeries {
     fn sweep(&mut self) -> Vec<Series> {
         let gone: Vec<Series> = self.table.extract_if(|series| series.is_forgotten()).collect();
-        self.free.extend(gone.iter().map(|series| series.id() / SHARDS as u32));
+        self.numbers.give_back(gone.iter().map(Series::id));
         self.swept = self.table.len();
         self.generation = self.generation.wrapping_add(1);
         if self.table.is_empty() {

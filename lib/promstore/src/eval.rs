@@ -292,7 +292,7 @@ impl<'s> Run<'s> {
                     // Ranges do not see markers; a single value is gone with one.
                     samples.retain(|(_, value)| !prommodel::is_stale(*value));
                 }
-                let labels: Labels = series.labels().into();
+                let labels: Labels = series.labels().cloned().collect();
                 Fetched {
                     nameless: nameless(&labels),
                     labels,

@@ -26,9 +26,9 @@ pub(crate) fn texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
 }
 
 /// An object of names and values.
-pub(crate) fn labels(out: &mut String, labels: &[Label]) {
+pub(crate) fn labels<'l>(out: &mut String, labels: impl IntoIterator<Item = &'l Label>) {
     out.push('{');
-    for (i, label) in labels.iter().enumerate() {
+    for (i, label) in labels.into_iter().enumerate() {
         if i > 0 {
             out.push(',');
         }
@@ -92,14 +92,14 @@ pub(crate) fn answer(answer: &Answer, at: i64) -> String {
         Answer::Scalar(value) => point(&mut out, at, *value),
         Answer::Vector(samples) => list(&mut out, samples, |out, sample| {
             out.push_str(r#"{"metric":"#);
-            labels(out, &sample.labels);
+            labels(out, sample.labels.iter());
             out.push_str(r#","value":"#);
             point(out, at, sample.value);
             out.push('}');
         }),
         Answer::Matrix(tracks) => list(&mut out, tracks, |out, track| {
             out.push_str(r#"{"metric":"#);
-            labels(out, &track.labels);
+            labels(out, track.labels.iter());
             out.push_str(r#","values":"#);
             list(out, &track.points, |out, (at, value)| point(out, *at, *value));
             out.push('}');

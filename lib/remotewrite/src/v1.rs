@@ -49,7 +49,7 @@ impl WireLabels for prommodel::Series {
 
     #[inline]
     fn labels(&self) -> impl Iterator<Item = &[u8]> {
-        prommodel::Series::labels(self).iter().map(prommodel::Label::wire)
+        prommodel::Series::labels(self).map(prommodel::Label::wire)
     }
 }
 

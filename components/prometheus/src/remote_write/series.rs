@@ -103,7 +103,7 @@ impl<'a> Merged<'a> {
 
     /// The labels by name.
     pub(super) fn all(self) -> impl Iterator<Item = &'a Label> + Clone {
-        let (mut own, mut external) = (self.series.labels().iter().peekable(), self.external.iter().peekable());
+        let (mut own, mut external) = (self.series.labels().peekable(), self.external.iter().peekable());
         std::iter::from_fn(move || {
             let (Some(first), Some(other)) = (own.peek(), external.peek()) else {
                 return own.next().or_else(|| external.next());

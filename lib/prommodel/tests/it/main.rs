@@ -21,7 +21,7 @@ fn equal_sets_are_the_same_and_others_are_not() {
     );
     assert_eq!((a.metric(), a.get("instance"), a.get("job")), ("up", Some("x"), None));
     assert_eq!(a.to_string(), "up{instance=\"x\"}");
-    let wire: Vec<u8> = a.labels().iter().flat_map(|label| label.wire().to_vec()).collect();
+    let wire: Vec<u8> = a.labels().flat_map(|label| label.wire().to_vec()).collect();
     assert_eq!(
         wire,
         b"\x0a\x0e\x0a\x08__name__\x12\x02up\x0a\x0d\x0a\x08instance\x12\x01x"
@@ -31,7 +31,7 @@ fn equal_sets_are_the_same_and_others_are_not() {
     assert_ne!(table.label("ab", "c"), table.label("a", "bc"));
     assert_ne!(a, table.intern([("__name__", "up")]));
     assert_ne!(a.content_hash(), table.intern([("__name__", "up")]).content_hash());
-    assert!(table.intern([]).labels().is_empty());
+    assert!(table.intern([]).labels().len() == 0);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_builder_keeps_the_order_and_shares_what_it_does_not_change() {
     assert_eq!(builder.get("b"), Some("2"));
     let made = builder.build();
     assert_eq!(pairs(&made), [("A", "0"), ("__name__", "m"), ("b", "2"), ("c", "3")]);
-    assert_eq!(made.labels()[3], start.labels()[2]);
+    assert_eq!(made.labels().nth(3), start.labels().nth(2));
     builder.remove("A");
     builder.retain(|name, _| name != "b");
     builder.set("a", "1");
@@ -121,4 +121,50 @@ fn many_threads_agree() {
     for (series, set) in made[0].iter().zip(&sets) {
         assert_eq!(series.get("b"), set.get("b").map(String::as_str));
     }
+}
+
+#[test]
+fn labels_stay_with_their_series_while_others_come_and_go() {
+    let table = Table::new();
+    let name = |at: usize| format!("m{at}");
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let table = &table;
+            scope.spawn(move || {
+                let mut kept: Vec<(usize, Series)> = Vec::new();
+                for round in 0..if cfg!(miri) { 60 } else { 3_000_usize } {
+                    let at = (round * 7 + thread) % 900;
+                    let value = (at % 13).to_string();
+                    let series = table.intern([("__name__", name(at).as_str()), ("value", &value)]);
+                    if round % 3 == 0 {
+                        kept.push((at, series));
+                    }
+                    if kept.len() > 200 {
+                        kept.drain(..150);
+                    }
+                    if round % 50 == 0 {
+                        table.sweep();
+                    }
+                    if let Some((at, series)) = kept.get(round % 200) {
+                        assert_eq!(
+                            pairs(series),
+                            [("__name__", name(*at).as_str()), ("value", &(at % 13).to_string())]
+                        );
+                        let labels: Vec<_> = series.labels().cloned().collect();
+                        assert_eq!(table.series(&labels), *series);
+                    }
+                }
+            });
+        }
+    });
+    table.sweep();
+    assert_eq!((table.len(), table.stats().labels), (0, 0));
+}
+
+#[test]
+fn series_outlive_their_table() {
+    let table = Table::new();
+    let series = table.intern([("__name__", "up"), ("job", "x")]);
+    drop(table);
+    assert_eq!(series.to_string(), "up{job=\"x\"}");
 }

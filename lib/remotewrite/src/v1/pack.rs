@@ -15,8 +15,10 @@ use std::ops::Range;
 
 /// Room for the length in front of what is packed.
 const HEAD: usize = 10;
-/// Labels whose places are remembered; a power of two.
-const PLACES: usize = 1024;
+/// Labels whose last places are remembered; a power of two.
+const PLACES: usize = 512;
+/// Steps that are remembered, of the last series; a power of two.
+const STEPS: usize = 512;
 /// Longest literal whose length is in its tag.
 const LITERAL: usize = 60;
 /// Longest copy.
@@ -39,7 +41,15 @@ pub struct Packer {
     literal: Option<usize>,
     /// The copy that may go on. There is none if its length is 0.
     run: Run,
+    /// The step that the copy goes along with.
+    source: usize,
+    /// The last steps, by their number modulo [`STEPS`].
+    steps: Box<[Step; STEPS]>,
+    /// How many there were.
+    count: usize,
     places: Box<[Place; PLACES]>,
+    /// For each index of a label, the label that was written in full last.
+    texts: Vec<Text>,
     last: Last,
 }
 
@@ -49,33 +59,41 @@ struct Run {
     length: usize,
 }
 
+/// What was written at a place. A series is a step for each label, one for the beginning of its sample and one for its value.
+#[derive(Clone, Copy, Debug, Default)]
+struct Step {
+    /// The address of a label; the number of the sample's [`Shape`], which is no address; the bits of the value.
+    what: u64,
+    at: usize,
+}
+
 /// Where a label was written last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
-    address: usize,
+    address: u64,
+    at: usize,
+    step: usize,
+}
+
+#[derive(Debug, Default)]
+struct Text {
+    label: Vec<u8>,
     at: usize,
 }
 
 /// The series that was written last.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Last {
     start: usize,
     /// Of its message; there is none if it is 0.
     length: usize,
-    labels: Vec<LastLabel>,
+    /// The step of its first label.
+    first: usize,
     /// Where its sample begins.
     sample: usize,
     shape: Shape,
     bits: u64,
     timestamp: i64,
-}
-
-#[derive(Debug, Default)]
-struct LastLabel {
-    place: Place,
-    /// The label that was written in full last, and where.
-    text: Vec<u8>,
-    text_at: usize,
 }
 
 /// Fields of a sample: whether it has a value, and the bytes of its time.
@@ -89,6 +107,11 @@ impl Shape {
     fn len(self) -> usize {
         if self.value { 9 + self.time } else { self.time }
     }
+
+    /// Different for different shapes.
+    fn number(self) -> u64 {
+        1 + self.len() as u64
+    }
 }
 
 impl Default for Packer {
@@ -98,7 +121,11 @@ impl Default for Packer {
             at: 0,
             literal: None,
             run: Run::default(),
+            source: 0,
+            steps: Box::new([Step::default(); STEPS]),
+            count: 0,
             places: Box::new([Place::default(); PLACES]),
+            texts: Vec::new(),
             last: Last::default(),
         }
     }
@@ -108,18 +135,11 @@ impl Packer {
     /// Begins another request in the same memory.
     pub fn clear(&mut self) {
         self.out.truncate(HEAD);
+        self.steps.fill(Step::default());
         self.places.fill(Place::default());
-        let mut labels = mem::take(&mut self.last.labels);
-        for label in &mut labels {
-            label.place = Place::default();
-            label.text.clear();
-            label.text_at = 0;
-        }
+        self.texts.iter_mut().for_each(|text| text.label.clear());
         (self.at, self.literal, self.run) = (0, None, Run::default());
-        self.last = Last {
-            labels,
-            ..Last::default()
-        };
+        (self.source, self.count, self.last) = (0, 0, Last::default());
     }
 
     /// Bytes of the message that is packed.
@@ -143,9 +163,11 @@ impl Packer {
             time,
         };
         let length = labels.wire_len() + 2 + shape.len();
-        let start = self.at;
+        let (start, first) = (self.at, self.count);
         if self.last.length == length && self.goes_on(self.last.start) {
             self.copy(self.last.start, 1 + varint_len(length as u64));
+            // Behind it stands its first label.
+            self.source = self.last.first.wrapping_sub(1);
         } else {
             let mut head = Small::default();
             head.push(0x0a);
@@ -156,35 +178,63 @@ impl Packer {
             self.label(index, label);
         }
         self.value(sample, shape);
-        (self.last.start, self.last.length) = (start, length);
+        (self.last.start, self.last.length, self.last.first) = (start, length, first);
+    }
+
+    #[inline]
+    fn step(&mut self, what: u64) {
+        self.steps[self.count % STEPS] = Step { what, at: self.at };
+        self.count += 1;
+    }
+
+    /// The step behind the one that the copy at hand goes along with.
+    #[inline]
+    fn next_step(&self) -> Option<Step> {
+        let next = self.source.wrapping_add(1);
+        let step = self.steps[next % STEPS];
+        (self.count.wrapping_sub(next) <= STEPS && self.goes_on(step.at)).then_some(step)
     }
 
     fn label(&mut self, index: usize, label: &[u8]) {
-        let place = Place {
-            address: label.as_ptr().addr(),
-            at: self.at,
-        };
-        if self.last.labels.len() <= index {
-            self.last.labels.resize_with(index + 1, LastLabel::default);
-        }
-        let last = &mut self.last.labels[index];
-        let before = mem::replace(&mut last.place, place);
-        if before.address == place.address && place.at - before.at < FAR {
-            return self.copy(before.at, label.len());
-        }
+        let (address, at, number) = (label.as_ptr().addr() as u64, self.at, self.count);
+        let next = self.next_step();
+        self.step(address);
         // Times 2^64 divided by the golden ratio: the high bits depend on the whole address.
-        let hash = (place.address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2());
-        let before = mem::replace(&mut self.places[hash as usize], place);
-        if before.address == place.address && place.at - before.at < FAR {
+        let hash = address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2());
+        let place = &mut self.places[hash as usize];
+        let before = mem::replace(
+            place,
+            Place {
+                address,
+                at,
+                step: number,
+            },
+        );
+        if let Some(next) = next
+            && next.what == address
+        {
+            self.source = self.source.wrapping_add(1);
+            return self.copy(next.at, label.len());
+        }
+        if before.address == address && at - before.at < FAR {
+            self.source = before.step;
             return self.copy(before.at, label.len());
         }
-        // The name is that of the label before, in most cases, and the value often begins in the same way.
-        let same = alike(&last.text, label);
-        let from = last.text_at + same.start;
-        last.text.clear();
-        last.text.extend_from_slice(label);
-        last.text_at = place.at;
-        if same.len() >= WORTH && place.at - from < FAR {
+        self.text(index, label);
+    }
+
+    /// A label that is new. Its name is that of another one at its place, in most cases, and the value often begins in the same way.
+    fn text(&mut self, index: usize, label: &[u8]) {
+        if self.texts.len() <= index {
+            self.texts.resize_with(index + 1, Text::default);
+        }
+        let text = &mut self.texts[index];
+        let same = alike(&text.label, label);
+        let from = text.at + same.start;
+        text.label.clear();
+        text.label.extend_from_slice(label);
+        text.at = self.at;
+        if same.len() >= WORTH && self.at - from < FAR {
             self.literal(&label[..same.start]);
             self.copy(from, same.len());
             self.literal(&label[same.end..]);
@@ -194,33 +244,41 @@ impl Packer {
     }
 
     fn value(&mut self, sample: Sample, shape: Shape) {
-        let start = self.at;
+        let (start, last) = (self.at, self.last);
         let bits = sample.value.to_bits();
-        let last = Last {
-            labels: Vec::new(),
-            ..self.last
-        };
         let is_like = last.length > 0 && last.shape == shape && start - last.sample < FAR;
-        let mut from = last.sample;
+        // The sample of the series that the labels were copied from, or else that of the last one.
+        let mut along = is_like.then_some((last.sample, last.bits));
+        if let Some(next) = self.next_step()
+            && next.what == shape.number()
+        {
+            along = Some((next.at, self.steps[self.source.wrapping_add(2) % STEPS].what));
+        }
+        self.step(shape.number());
+        self.step(bits);
         let tags = [0x12, shape.len() as u8, 0x09];
         let tags = &tags[..2 + usize::from(shape.value)];
-        if is_like && self.goes_on(from) {
-            self.copy(from, tags.len());
-        } else {
-            self.literal(tags);
+        let along = along.filter(|(from, _)| self.goes_on(*from));
+        match along {
+            Some((from, _)) => self.copy(from, tags.len()),
+            None => self.literal(tags),
         }
-        from += tags.len();
+        let mut from = last.sample + tags.len();
         let is_same_time = is_like && last.timestamp == sample.timestamp;
         // So many of the last bytes of the value are copied along with the time: sign and exponent.
         let mut tail = 0;
         if shape.value {
             let differ = bits ^ last.bits;
-            let first = match differ {
-                0 if is_like => 8,
-                _ if is_like && self.goes_on(from) => differ.trailing_zeros() as usize / 8,
-                _ => 0,
+            let first = if is_like && differ == 0 {
+                self.copy(from, 8);
+                8
+            } else if let Some((from, before)) = along {
+                let first = (bits ^ before).trailing_zeros() as usize / 8;
+                self.copy(from + tags.len(), first);
+                first
+            } else {
+                0
             };
-            self.copy(from, first);
             if is_same_time {
                 tail = (differ.leading_zeros() as usize / 8).min(8 - first);
             }
@@ -245,7 +303,7 @@ impl Packer {
     /// Whether a copy from there goes on with the one at hand.
     #[inline]
     fn goes_on(&self, from: usize) -> bool {
-        self.run.length > 0 && self.run.distance == self.at - from
+        self.run.length > 0 && self.run.distance == self.at.wrapping_sub(from)
     }
 
     #[inline]

@@ -73,6 +73,7 @@ fn labels_are_written_once() {
             .expect("it fits")
             .len()
     };
+    // At most a ninth more, for a fraction of the time.
     assert!(
         block <= general,
         "{block} bytes; a compressor needs {general} for {message}"

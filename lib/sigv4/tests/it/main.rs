@@ -1,0 +1,4 @@
+//! The signature against what others compute.
+
+mod botocore;
+mod suite;

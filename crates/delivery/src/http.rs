@@ -4,6 +4,7 @@ use crate::transport::{Outcome, Transport, Verdict};
 use bytes::Bytes;
 use component::{BoxFuture, ClientAuth, Error, Result};
 use host::{Clock, Host};
+use net::cloud::CloudAuth;
 use net::{
     Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, TlsExtras, Url, retry_after,
 };
@@ -48,6 +49,8 @@ pub struct HttpSettings<'a> {
     pub answer_limit: usize,
     /// Adds credentials to each request; they win over headers of the configuration.
     pub auth: Option<Arc<dyn ClientAuth>>,
+    /// Signs requests for a cloud, or adds its tokens, instead of the credentials of `http`.
+    pub cloud: Option<Arc<CloudAuth>>,
     /// The endpoint's name in errors.
     pub title: &'a str,
 }
@@ -69,6 +72,7 @@ impl<'a> HttpSettings<'a> {
             unpack: None,
             answer_limit: ANSWER_LIMIT,
             auth: None,
+            cloud: None,
             title,
         }
     }
@@ -96,6 +100,10 @@ impl HttpTransport {
     pub fn new(settings: &HttpSettings<'_>, host: &Host) -> Result<Self> {
         let client = Client::pushing_with(settings.http, settings.tls, host.fs.clone())
             .map_err(|error| Error::caused(format!("endpoint {:?}", settings.title), error))?;
+        let client = match &settings.cloud {
+            Some(cloud) => client.authorized_by(cloud.clone()),
+            None => client,
+        };
         let url = Url::parse(settings.url).map_err(|error| Error::caused("url", error))?;
         let mut fixed = HeaderMap::new();
         let agent = format!("{USER_AGENT} ({})", std::env::consts::OS);

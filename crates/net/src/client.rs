@@ -1,5 +1,6 @@
 //! Sending requests.
 
+use crate::cloud::CloudAuth;
 use crate::config::HttpClientConfig;
 use crate::credentials::{self, Auth};
 use crate::error::{ConfigError, SendError};
@@ -104,6 +105,14 @@ impl Client {
         })
     }
 
+    /// The same client, whose requests a cloud accepts; the credentials of its configuration are not used.
+    pub fn authorized_by(self, cloud: Arc<CloudAuth>) -> Self {
+        Client {
+            auth: Auth::Cloud(cloud),
+            ..self
+        }
+    }
+
     /// Sends a request and reads at most `limit` bytes of the answer's body. An answer of any status is an answer.
     pub async fn send(&self, request: Request, limit: usize) -> Result<Answer, SendError> {
         let mut body = Vec::new();
@@ -120,6 +129,7 @@ impl Client {
     pub async fn receive(&self, request: Request, limit: usize, body: &mut Vec<u8>) -> Result<Head, SendError> {
         body.clear();
         let timeout = request.timeout;
+        let request = self.dressed(request).await?;
         let exchange = async { receive(self.prepared(request).await?, limit, body).await };
         let head = match tokio::time::timeout(timeout, exchange).await {
             Ok(head) => head?,
@@ -133,6 +143,7 @@ impl Client {
     /// with [`Opened::chunk`], for as long as that takes.
     pub async fn open(&self, request: Request) -> Result<Opened, SendError> {
         let timeout = request.timeout;
+        let request = self.dressed(request).await?;
         let headers = async {
             let request = self.prepared(request).await?;
             request.send().await.map_err(SendError::from_reqwest)
@@ -145,15 +156,10 @@ impl Client {
         Ok(Opened(response))
     }
 
-    /// The request with the headers and credentials of the configuration.
-    async fn prepared(&self, request: Request) -> Result<reqwest::RequestBuilder, SendError> {
-        let Request {
-            method,
-            url,
-            mut headers,
-            body,
-            ..
-        } = request;
+    /// The request with the headers of the configuration, and with the credentials of a cloud, which sign what they find. How long those may
+    /// take is not the request's time: their errors say what was tried, and not only that there was no answer.
+    async fn dressed(&self, mut request: Request) -> Result<Request, SendError> {
+        let headers = &mut request.headers;
         // The request knows better, but several values of one configured header all go.
         let configured: Vec<_> = self
             .headers
@@ -163,6 +169,21 @@ impl Client {
         for (name, value) in configured {
             headers.append(name, value.clone());
         }
+        if let Auth::Cloud(cloud) = &self.auth {
+            cloud.authorize(&mut request).await?;
+        }
+        Ok(request)
+    }
+
+    /// The request with the credentials of the configuration.
+    async fn prepared(&self, request: Request) -> Result<reqwest::RequestBuilder, SendError> {
+        let Request {
+            method,
+            url,
+            mut headers,
+            body,
+            ..
+        } = request;
         if !headers.contains_key(AUTHORIZATION)
             && let Some(value) = self.auth.header(&self.fs).await?
         {
@@ -174,10 +195,10 @@ impl Client {
 
     /// A token that was refused is fetched anew for the next request.
     async fn look_at(&self, status: StatusCode) {
-        if status == StatusCode::UNAUTHORIZED
-            && let Auth::Token(source) = &self.auth
-        {
-            source.forget().await;
+        match &self.auth {
+            Auth::Token(source) if status == StatusCode::UNAUTHORIZED => source.forget().await,
+            Auth::Cloud(cloud) => cloud.look_at(status).await,
+            _ => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Secrets on their way into headers.
 
+use crate::cloud::CloudAuth;
 use crate::config::HttpClientConfig;
 use crate::error::SendError;
 use crate::oauth2::TokenSource;
@@ -49,9 +50,17 @@ impl SecretSource {
 /// How requests say who asks.
 pub(crate) enum Auth {
     None,
-    Basic { username: String, password: SecretSource },
-    Scheme { scheme: String, credentials: SecretSource },
+    Basic {
+        username: String,
+        password: SecretSource,
+    },
+    Scheme {
+        scheme: String,
+        credentials: SecretSource,
+    },
     Token(Box<TokenSource>),
+    /// Adds more than a header, and needs the whole request for that.
+    Cloud(Arc<CloudAuth>),
 }
 
 impl Auth {
@@ -86,7 +95,7 @@ impl Auth {
     /// The `Authorization` header for the next request.
     pub(crate) async fn header(&self, fs: &Arc<dyn Fs>) -> Result<Option<HeaderValue>, SendError> {
         let value = match self {
-            Auth::None => return Ok(None),
+            Auth::None | Auth::Cloud(_) => return Ok(None),
             Auth::Basic { username, password } => basic(username, &password.read(fs).await?),
             Auth::Scheme { scheme, credentials } => {
                 let mut value = format!("{scheme} ").into_bytes();

@@ -2,10 +2,11 @@
 //!
 //! [`HttpClientConfig`] is flattened into the arguments of whatever sends requests; [`Client`] sends them. Files with
 //! credentials and certificates are read again when they change. Neither errors nor `Debug` output show a secret.
-//! [`Backoff`] and [`retry_after`] say when to try again. [`server`] is the other side: listeners for components that are sent things.
+//! [`cloud`] is what Amazon, Microsoft and Google want of requests. [`Backoff`] and [`retry_after`] say when to try again. [`server`] is the other side: listeners for components that are sent things.
 
 mod channel;
 mod client;
+pub mod cloud;
 mod config;
 mod credentials;
 mod error;

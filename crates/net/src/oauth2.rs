@@ -32,14 +32,24 @@ pub(crate) struct TokenSource {
 
 #[derive(Default)]
 struct State {
-    token: Option<Token>,
+    token: Option<Kept>,
     /// How the server wants the client's credentials; found out with the first token.
     style: Option<Style>,
 }
 
-struct Token {
+struct Kept {
     header: HeaderValue,
     expires: Option<Instant>,
+}
+
+/// A token as a server has given it.
+pub(crate) struct Token {
+    /// The `Authorization` header with it.
+    pub(crate) header: HeaderValue,
+    /// How long it is valid, if that was said.
+    pub(crate) valid: Option<Duration>,
+    /// When it ends, in seconds since the Unix epoch, if that was said.
+    pub(crate) ends: Option<i64>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,6 +65,9 @@ struct TokenAnswer {
     token_type: String,
     #[serde(default)]
     expires_in: Option<serde_json::Value>,
+    /// What Azure's identity endpoints say instead.
+    #[serde(default)]
+    expires_on: Option<serde_json::Value>,
 }
 
 impl TokenSource {
@@ -106,9 +119,14 @@ impl TokenSource {
                 refusal = format!("the authorization server answers {}", answer.status);
                 continue;
             }
-            let token = token(&answer)?;
+            let unusable = "cannot fetch a token: the authorization server's answer holds none";
+            let token = read_token(&answer.body).ok_or_else(|| SendError::new(unusable))?;
             let header = token.header.clone();
-            state.token = Some(token);
+            let valid = token.valid.map(|valid| valid.saturating_sub(EARLY));
+            state.token = Some(Kept {
+                header: token.header,
+                expires: valid.and_then(|valid| Instant::now().checked_add(valid)),
+            });
             state.style = Some(style);
             return Ok(header);
         }
@@ -151,25 +169,26 @@ impl TokenSource {
     }
 }
 
-fn token(answer: &Answer) -> Result<Token, SendError> {
-    let unusable = || SendError::new("cannot fetch a token: the authorization server's answer holds none");
-    let parsed: TokenAnswer = serde_json::from_slice(&answer.body).map_err(|_| unusable())?;
+/// The token in a server's answer (RFC 6749, section 5.1).
+pub(crate) fn read_token(body: &[u8]) -> Option<Token> {
+    let parsed: TokenAnswer = serde_json::from_slice(body).ok()?;
     // "bearer" is written with a capital letter in headers, whatever the server says.
     let scheme = match parsed.token_type.as_str() {
         "" => "Bearer",
         other if other.eq_ignore_ascii_case("bearer") => "Bearer",
         other => other,
     };
-    let header = header_value(format!("{scheme} {}", parsed.access_token).as_bytes()).map_err(|_| unusable())?;
-    // Some servers send the number as a string.
-    let seconds = parsed.expires_in.and_then(|value| match value {
+    let header = header_value(format!("{scheme} {}", parsed.access_token).as_bytes()).ok()?;
+    // Some servers send numbers as strings.
+    let number = |value: Option<serde_json::Value>| match value? {
         serde_json::Value::Number(number) => number.as_f64(),
         serde_json::Value::String(text) => text.parse().ok(),
         _ => None,
-    });
-    let expires = seconds
-        .filter(|seconds| *seconds > 0.0)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .and_then(|valid| Instant::now().checked_add(valid.saturating_sub(EARLY)));
-    Ok(Token { header, expires })
+    };
+    let valid = number(parsed.expires_in).filter(|seconds| *seconds > 0.0);
+    Some(Token {
+        header,
+        valid: valid.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        ends: number(parsed.expires_on).map(|seconds| seconds as i64),
+    })
 }

@@ -13,12 +13,18 @@ use std::time::Duration;
 /// A request as the server saw it.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    pub method: Method,
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
 impl Seen {
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
     /// A header as text; empty if it is not there.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
@@ -64,6 +70,7 @@ impl Server {
 async fn handle(State(server): State<Server>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let seen = Seen {
+        method: parts.method,
         path: parts.uri.to_string(),
         headers: parts.headers,
         body: axum::body::to_bytes(body, 1 << 20).await.unwrap(),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod auth;
+mod cloud;
 mod config;
 mod kit;
 mod tls;

@@ -2,6 +2,7 @@
 
 mod args;
 mod body;
+mod cloud;
 mod destination;
 mod families;
 mod metrics;

@@ -1,9 +1,11 @@
 //! Arguments and exports.
 
+use super::cloud::{AzureAdArgs, GoogleIamArgs, SigV4Args};
 use component::{Caveat, Error, MetricsReceiver, RelabelRule};
+use net::cloud::CloudConfig;
 use net::{HttpClientConfig, Url};
 use std::collections::BTreeMap;
-use value::{Block, GoDuration, Invalid, Secret};
+use value::{Block, GoDuration, Invalid};
 
 /// The message of remote write 1.0, as `protobuf_message` names it, and that of 2.0.
 pub(super) const V1: &str = "prometheus.WriteRequest";
@@ -74,13 +76,13 @@ pub struct EndpointArgs {
     /// Rules that change series on their way to this endpoint, or drop them.
     #[arg(name = "write_relabel_config", block, many)]
     pub write_relabel: Vec<RelabelRule>,
-    /// Signs requests for AWS. Not supported yet.
+    /// Signs requests for Amazon Managed Service for Prometheus, or another service of AWS.
     #[arg(block)]
     pub sigv4: Option<SigV4Args>,
-    /// Azure AD. Not supported yet.
+    /// Authenticates with tokens of Microsoft Entra ID, once Azure AD, for Azure Monitor.
     #[arg(block)]
     pub azuread: Option<AzureAdArgs>,
-    /// Google IAM. Not supported yet.
+    /// Authenticates with tokens of Google Cloud, for Cloud Monitoring.
     #[arg(block)]
     pub google_iam: Option<GoogleIamArgs>,
     /// Credentials, encryption, proxies.
@@ -133,110 +135,6 @@ pub struct MetadataArgs {
     /// Most metrics of a request.
     #[arg(default = 2000)]
     pub max_samples_per_send: i64,
-}
-
-/// Signing of requests for AWS.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct SigV4Args {
-    /// Access key.
-    #[arg(default)]
-    pub access_key: String,
-    /// Secret key.
-    #[arg(default)]
-    pub secret_key: Secret,
-    /// External id of the role.
-    #[arg(default)]
-    pub external_id: String,
-    /// Profile of the configuration.
-    #[arg(default)]
-    pub profile: String,
-    /// Region.
-    #[arg(default)]
-    pub region: String,
-    /// Role to assume.
-    #[arg(default)]
-    pub role_arn: String,
-    /// Name of the service.
-    #[arg(default = "aps".to_owned())]
-    pub service_name: String,
-    /// Whether the FIPS endpoint of STS is used.
-    #[arg(default)]
-    pub use_fips_sts_endpoint: bool,
-}
-
-/// Azure AD.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct AzureAdArgs {
-    /// Cloud.
-    #[arg(default = "AzurePublic".to_owned())]
-    pub cloud: String,
-    /// Scope of the token.
-    #[arg(default)]
-    pub scope: String,
-    /// A managed identity.
-    #[arg(block)]
-    pub managed_identity: Option<ManagedIdentityArgs>,
-    /// An application.
-    #[arg(block)]
-    pub oauth: Option<AzureOAuthArgs>,
-    /// Azure's SDK.
-    #[arg(block)]
-    pub sdk: Option<AzureSdkArgs>,
-    /// A workload identity.
-    #[arg(block)]
-    pub workload_identity: Option<WorkloadIdentityArgs>,
-}
-
-/// A managed identity.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct ManagedIdentityArgs {
-    /// Client id.
-    #[arg]
-    pub client_id: String,
-}
-
-/// An application.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct AzureOAuthArgs {
-    /// Client id.
-    #[arg]
-    pub client_id: String,
-    /// Client secret.
-    #[arg]
-    pub client_secret: Secret,
-    /// Tenant id.
-    #[arg]
-    pub tenant_id: String,
-}
-
-/// Azure's SDK.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct AzureSdkArgs {
-    /// Tenant id.
-    #[arg]
-    pub tenant_id: String,
-}
-
-/// A workload identity.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct WorkloadIdentityArgs {
-    /// Client id.
-    #[arg]
-    pub client_id: String,
-    /// Tenant id.
-    #[arg]
-    pub tenant_id: String,
-    /// File with the token.
-    #[arg(default = "/var/run/secrets/azure/tokens/azure-identity-token".to_owned())]
-    pub token_file_path: String,
-}
-
-/// Google IAM.
-#[derive(Block, Clone, Debug, PartialEq)]
-pub struct GoogleIamArgs {
-    /// File with credentials.
-    #[arg(default)]
-    pub credentials_file: String,
 }
 
 /// What others refer to.
@@ -299,6 +197,7 @@ impl EndpointArgs {
             found.push(Error::about("protobuf_message", message));
         }
         found.extend(delivery::header_problems(&self.headers));
+        found.extend(self.auth_conflict());
         found
     }
 
@@ -310,19 +209,46 @@ impl EndpointArgs {
             let problems = rule.problems().into_iter();
             found.extend(problems.map(|error| error.inside("write_relabel_config", number)));
         }
+        let sigv4 = self.sigv4.iter().flat_map(SigV4Args::problems);
+        found.extend(sigv4.map(|error| error.inside("sigv4", 0)));
+        let azuread = self.azuread.iter().flat_map(AzureAdArgs::problems);
+        found.extend(azuread.map(|error| error.inside("azuread", 0)));
         let queue = self.queue_config.check().err();
         found.extend(queue.map(|error| error.inside("queue_config", 0)));
         found
     }
 
-    /// What Invar cannot do yet.
-    pub(super) fn unsupported(&self) -> Option<&'static str> {
-        let asked = [
-            ("sigv4", self.sigv4.is_some()),
-            ("azuread", self.azuread.is_some()),
-            ("google_iam", self.google_iam.is_some()),
+    /// The error that more than one way to authenticate is configured.
+    fn auth_conflict(&self) -> Option<Error> {
+        let http = &self.http;
+        let clouds = [self.sigv4.is_some(), self.azuread.is_some(), self.google_iam.is_some()];
+        let blocks = [
+            http.basic_auth.is_some(),
+            http.authorization.is_some(),
+            http.oauth2.is_some(),
         ];
-        asked.into_iter().find(|(_, asked)| *asked).map(|(name, _)| name)
+        let tokens = !http.bearer_token.is_empty() || !http.bearer_token_file.is_empty();
+        let count = |set: &[bool]| set.iter().filter(|set| **set).count();
+        // Conflicts of the others among each other are found where they are.
+        if count(&clouds) == 0 || count(&clouds) + count(&blocks) + usize::from(tokens) <= 1 {
+            return None;
+        }
+        let message = "at most one of sigv4, azuread, google_iam, basic_auth, authorization, oauth2, bearer_token & bearer_token_file must be configured";
+        Some(match count(&clouds) + count(&blocks) {
+            1 if http.bearer_token.is_empty() => Error::about("bearer_token_file", message),
+            1 => Error::about("bearer_token", message),
+            // Which blocks there are is known.
+            _ => Error::new(message).certain(),
+        })
+    }
+
+    /// How requests are signed or given tokens of a cloud, if they are.
+    pub(super) fn cloud(&self) -> Option<CloudConfig> {
+        let sigv4 = self.sigv4.as_ref().map(SigV4Args::config);
+        let azuread = || self.azuread.as_ref().and_then(AzureAdArgs::config);
+        sigv4
+            .or_else(azuread)
+            .or_else(|| self.google_iam.as_ref().map(GoogleIamArgs::config))
     }
 
     /// Host and port.

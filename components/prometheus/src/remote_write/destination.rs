@@ -10,6 +10,7 @@ use bytes::Bytes;
 use component::{Error, RelabelRules, Result};
 use delivery::{Destination, HttpSettings, HttpTransport, Outcome, Spec, Target, Transport, Verdict, default_verdict};
 use host::Host;
+use net::cloud::CloudAuth;
 use net::{HeaderMap, StatusCode};
 use prommodel::Table;
 use signals::{Amount, SAMPLE_BYTES};
@@ -35,16 +36,12 @@ pub(super) struct Workshop {
 /// The destinations of a configuration.
 ///
 /// # Errors
-/// Two cannot be told apart, or one asks for what is not supported.
+/// Two cannot be told apart, or one has rules that are wrong.
 pub(super) fn destinations(args: &Arguments, workshop: &Workshop) -> Result<Vec<Destination<Write>>> {
     let mut found = Vec::with_capacity(args.endpoints.len());
     for (number, endpoint) in args.endpoints.iter().enumerate() {
         if let Some(error) = twin(&args.endpoints, number) {
             return Err(error);
-        }
-        if let Some(block) = endpoint.unsupported() {
-            let error = Error::new(format!("{block} is not supported yet; use another way to authenticate"));
-            return Err(error.inside("endpoint", number));
         }
         found.push(destination(args, endpoint, workshop).map_err(|error| error.inside("endpoint", number))?);
     }
@@ -95,6 +92,7 @@ fn destination(args: &Arguments, endpoint: &EndpointArgs, workshop: &Workshop) -
 pub(super) fn transport(args: &EndpointArgs, host: &Host) -> Result<Arc<dyn Transport>> {
     let title = args.title();
     let settings = HttpSettings {
+        cloud: args.cloud().map(|config| Arc::new(CloudAuth::new(config, host))),
         fixed: &[("content-encoding", "snappy")],
         timeout: args.remote_timeout.as_std(),
         retry_on_429: args.queue_config.retry_on_http_429,

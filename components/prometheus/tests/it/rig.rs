@@ -14,6 +14,8 @@ pub struct World {
     pub registry: Registry,
     pub budget: Budget,
     pub table: Table,
+    /// The machine; the real one unless a test has another.
+    pub host: Host,
     data: std::path::PathBuf,
 }
 
@@ -41,6 +43,7 @@ impl World {
             registry: Registry::new(),
             budget: Budget::new(bytes),
             table: Table::new(),
+            host: Host::real(),
             data: data.to_owned(),
         }
     }
@@ -49,7 +52,7 @@ impl World {
         ContextParts {
             id: Arc::from(id),
             data_path: self.data.join(id),
-            host: Host::real(),
+            host: self.host.clone(),
             budget: self.budget.clone(),
             ledger: self.ledger.clone(),
             metrics: self.registry.scoped(&[("component_id", id)]).expect("a free name"),
@@ -60,6 +63,14 @@ impl World {
             span: tracing::Span::none(),
             exported: Arc::new(|| {}),
             inspector: None,
+        }
+    }
+
+    /// What `name "id"` with this body says against itself: where, and what.
+    pub fn refused(&self, name: &str, config: &str) -> String {
+        match registration(name).build(self.parts(&format!("{name}.x")), &body(name, config, &[])) {
+            Ok(_) => panic!("it is built"),
+            Err(error) => format!("{error:?}"),
         }
     }
 

@@ -1,12 +1,11 @@
 //! Arguments.
 
-use crate::client::{QueueArgs, RetryArgs, TlsArgs};
+use crate::client::{QueueArgs, RetryArgs, TlsArgs, block_problems, request_problems};
 use crate::debug_metrics::DebugMetricsArgs;
 use crate::export::{Compression, Format};
 use component::{AuthHandler, Caveat, Error};
-use net::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
-use value::{Block, ByteSize, GoDuration, Invalid, Seg};
+use value::{Block, ByteSize, GoDuration, Invalid};
 
 /// Sends telemetry over gRPC, as OTLP.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -147,19 +146,9 @@ impl Arguments {
         if self.timeout.0 < 0 {
             found.push(Error::about("timeout", "must not be less than 0"));
         }
-        let inside = |errors: Vec<Error>, block: &'static str| {
-            errors
-                .into_iter()
-                .map(move |error| error.inside(block, 0))
-                .collect::<Vec<_>>()
-        };
-        found.extend(inside(self.client.problems(), "client"));
-        found.extend(inside(inside(self.client.tls.problems(), "tls"), "client"));
-        found.extend(inside(self.retry_on_failure.problems(), "retry_on_failure"));
-        found.extend(inside(self.sending_queue.problems(), "sending_queue"));
-        if let Some(batch) = &self.sending_queue.batch {
-            found.extend(inside(inside(batch.problems(), "batch"), "sending_queue"));
-        }
+        let client = self.client.problems();
+        let (retry, queue) = (&self.retry_on_failure, &self.sending_queue);
+        found.extend(block_problems(client, &self.client.tls, retry, queue));
         found
     }
 
@@ -206,20 +195,7 @@ impl ClientArgs {
             let message = format!("is {:?}; use \"round_robin\" or \"pick_first\"", self.balancer_name);
             found.push(Error::about("balancer_name", message));
         }
-        for (name, value) in &self.headers {
-            let wrong = |message: String| Error::about("headers", message).at([Seg::Field(name.clone())]);
-            if HeaderName::from_bytes(name.as_bytes()).is_err() {
-                found.push(wrong(format!("has {name:?}, which is not a key of metadata")));
-            }
-            if HeaderValue::from_str(value).is_err() {
-                found.push(wrong(format!(
-                    "has line breaks or control characters in the value of {name:?}"
-                )));
-            }
-        }
-        if self.auth.0.as_ref().is_some_and(|auth| auth.client.is_none()) {
-            found.push(Error::about("auth", "is for servers and cannot be used by a client"));
-        }
+        found.extend(request_problems(&self.headers, &self.auth));
         found
     }
 

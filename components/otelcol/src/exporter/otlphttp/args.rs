@@ -1,13 +1,13 @@
 //! Arguments.
 
-use crate::client::{QueueArgs, RetryArgs, TlsArgs};
+use crate::client::{QueueArgs, RetryArgs, TlsArgs, block_problems, request_problems};
 use crate::debug_metrics::DebugMetricsArgs;
 use crate::export::{Compression, Format};
 use component::{AuthHandler, Caveat, Error};
-use net::{HeaderName, HeaderValue, HttpClientConfig, ProxyConfig, Url};
+use net::{HttpClientConfig, ProxyConfig, Url};
 use signals::Signal;
 use std::collections::BTreeMap;
-use value::{Block, ByteSize, GoDuration, Invalid, Seg};
+use value::{Block, ByteSize, GoDuration, Invalid};
 
 /// Sends telemetry over HTTP, as OTLP.
 #[derive(Block, Clone, Debug, PartialEq)]
@@ -179,19 +179,9 @@ impl Arguments {
     /// Everything that is wrong, in all blocks.
     pub(super) fn check(&self) -> Vec<Error> {
         let mut found = self.problems();
-        let inside = |errors: Vec<Error>, block: &'static str| {
-            errors
-                .into_iter()
-                .map(move |error| error.inside(block, 0))
-                .collect::<Vec<_>>()
-        };
-        found.extend(inside(self.client.problems(), "client"));
-        found.extend(inside(inside(self.client.tls.problems(), "tls"), "client"));
-        found.extend(inside(self.retry_on_failure.problems(), "retry_on_failure"));
-        found.extend(inside(self.sending_queue.problems(), "sending_queue"));
-        if let Some(batch) = &self.sending_queue.batch {
-            found.extend(inside(inside(batch.problems(), "batch"), "sending_queue"));
-        }
+        let client = self.client.problems();
+        let (retry, queue) = (&self.retry_on_failure, &self.sending_queue);
+        found.extend(block_problems(client, &self.client.tls, retry, queue));
         found
     }
 
@@ -265,20 +255,7 @@ impl ClientArgs {
         if self.timeout.0 < 0 {
             found.push(Error::about("timeout", "must not be less than 0"));
         }
-        for (name, value) in &self.headers {
-            let wrong = |message: String| Error::about("headers", message).at([Seg::Field(name.clone())]);
-            if HeaderName::from_bytes(name.as_bytes()).is_err() {
-                found.push(wrong(format!("has {name:?}, which is not the name of a header")));
-            }
-            if HeaderValue::from_str(value).is_err() {
-                found.push(wrong(format!(
-                    "has line breaks or control characters in the value of {name:?}"
-                )));
-            }
-        }
-        if self.auth.0.as_ref().is_some_and(|auth| auth.client.is_none()) {
-            found.push(Error::about("auth", "is for servers and cannot be used by a client"));
-        }
+        found.extend(request_problems(&self.headers, &self.auth));
         found.extend(
             self.http()
                 .validate()

@@ -137,6 +137,7 @@ impl Aws {
                 let region = region.as_deref().unwrap_or_default();
                 self.assume_with_web_identity(identity, region).await
             }
+            plan::Source::Process(command) => self.process_keys(command).await,
             plan::Source::Container => self.container_keys().await,
             plan::Source::Instance => self
                 .instance_keys()

@@ -1,4 +1,5 @@
-//! Keys from services on the machine: those of ECS and EKS for containers, and the metadata service of EC2, in its second version.
+//! Keys from this machine: from a command, from the services of ECS and EKS for containers, and from the metadata service of EC2, in its
+//! second version.
 
 use super::Aws;
 use crate::cloud::fetch::Fetcher;
@@ -10,20 +11,25 @@ use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use sigv4::Credentials;
 use std::net::IpAddr;
+use std::process::Stdio;
 use std::time::Duration;
+use tokio::process::Command;
 use url::{Host, Url};
 
 /// Seconds that a session with the metadata service lasts.
 const SESSION: &str = "21600";
 const IMDS: &str = "the EC2 metadata service";
 
-/// Keys as all of these services give them.
+/// How long a command may take that prints keys.
+const PROCESS: Duration = Duration::from_secs(60);
+
+/// Keys as all of these give them.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer {
     access_key_id: String,
     secret_access_key: String,
-    #[serde(default)]
+    #[serde(default, alias = "SessionToken")]
     token: Option<String>,
     #[serde(default)]
     expiration: Option<String>,
@@ -47,6 +53,23 @@ impl Aws {
             session_token: answer.token.unwrap_or_default(),
         };
         Ok((credentials, lifetime))
+    }
+
+    /// Keys that the `credential_process` of a profile prints
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>).
+    pub(super) async fn process_keys(&self, command: &str) -> Result<(Credentials, Option<Duration>), SendError> {
+        let what = "the profile's credential_process";
+        let mut process = Command::new("sh");
+        process.args(["-c", command]).stdin(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(PROCESS, process.output()).await;
+        let output = output
+            .map_err(|_| SendError::new(format!("{what} does not end within {} seconds", PROCESS.as_secs())))?
+            .map_err(|error| SendError::new(format!("cannot run {what}: {error}")))?;
+        if !output.status.success() {
+            // What it prints may hold keys.
+            return Err(SendError::new(format!("{what} fails: {}", output.status)));
+        }
+        self.parse(what, &output.stdout)
     }
 
     /// Keys from the service that the environment of a container names.

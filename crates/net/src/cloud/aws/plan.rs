@@ -25,6 +25,8 @@ pub(crate) struct Plan {
 pub(crate) enum Source {
     Keys(Credentials),
     WebIdentity(WebIdentity),
+    /// A command that prints keys.
+    Process(String),
     /// The service that `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI` names.
     Container,
     /// The metadata service of a virtual machine.
@@ -218,7 +220,7 @@ impl Way<'_> {
                 secret_key,
                 session_token: get("aws_session_token").unwrap_or_default(),
             })),
-            _ => None,
+            _ => get("credential_process").map(Source::Process),
         };
         let Some(arn) = get("role_arn") else {
             return match (keys, unsupported(profile)) {
@@ -266,7 +268,7 @@ impl Way<'_> {
 
 /// What a profile asks for that is not supported.
 fn unsupported(profile: &Profile) -> Option<&'static str> {
-    let kinds = ["sso_session", "sso_start_url", "credential_process", "login_session"];
+    let kinds = ["sso_session", "sso_start_url", "login_session"];
     kinds.into_iter().find(|key| profile.contains_key(*key))
 }
 
@@ -283,7 +285,7 @@ mod tests {
         [profile web]\nrole_arn = arn:web\nweb_identity_token_file = /token\n\
         [profile machine]\nrole_arn = arn:machine\ncredential_source = Ec2InstanceMetadata\n\
         [profile a]\nrole_arn = arn:a\nsource_profile = b\n[profile b]\nrole_arn = arn:b\nsource_profile = a\n\
-        [profile sso]\nsso_session = s\n[profile lost]\nrole_arn = arn:lost\nsource_profile = nobody\n\
+        [profile sso]\nsso_session = s\n[profile run]\ncredential_process = print keys\n[profile lost]\nrole_arn = arn:lost\nsource_profile = nobody\n\
         [profile mfa]\nrole_arn = arn:mfa\nmfa_serial = x\nsource_profile = keys\n";
 
     fn of(config: &AwsConfig, variables: &[(&str, &str)]) -> Result<Plan, String> {
@@ -381,6 +383,10 @@ mod tests {
             .collect();
         assert_eq!(arns, [("arn:role", ""), ("arn:far", "3600")]);
         assert!(matches!(of(&profile("web"), &[]).unwrap().source, Source::WebIdentity(web) if web.file == "/token"));
+        assert_eq!(
+            of(&profile("run"), &[]).unwrap().source,
+            Source::Process("print keys".to_owned())
+        );
         let machine = of(&profile("machine"), &[]).unwrap();
         assert_eq!((machine.source, machine.roles.len()), (Source::Instance, 1));
     }

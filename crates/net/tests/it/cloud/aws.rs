@@ -234,6 +234,25 @@ async fn a_web_identity_is_exchanged_for_a_role() {
 }
 
 #[tokio::test]
+async fn a_command_prints_keys() {
+    let api = Server::content().await;
+    let keys_of = |command: &str| {
+        let json = r#"{"Version": 1, "AccessKeyId": "PAK", "SecretAccessKey": "PSK", "SessionToken": "PT"}"#;
+        let file = format!("[default]\nregion = eu-south-1\ncredential_process = {command} '{json}'\n");
+        let machine = Machine {
+            files: &[("/config", &file)],
+            env: &[("AWS_CONFIG_FILE", "/config")],
+            ..Machine::default()
+        };
+        machine.client(CloudConfig::Aws(config()))
+    };
+    send(&keys_of("echo"), &api.url("/")).await.unwrap();
+    check(&api.seen()[0], &api, aps("eu-south-1"), &keys("PAK", "PSK", "PT"));
+    let error = failure(&keys_of("exit 3; echo")).await;
+    assert_eq!(error, "the profile's credential_process fails: exit status: 3");
+}
+
+#[tokio::test]
 async fn what_fails_is_named_without_secrets() {
     let sts = Server::start(|seen| {
         let echo = format!(

@@ -11,6 +11,42 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Series(Thin);
 
+/// A label of a series, by its number, or a label by itself. What it says is looked up when it is asked for.
+#[derive(Clone, Copy)]
+pub struct LabelRef<'a>(Of<'a>);
+
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    Series(&'a Series, u32),
+    Label(&'a Label),
+}
+
+impl<'a> LabelRef<'a> {
+    /// The same for the same label of one table, and unlike that of any other label that is there.
+    #[inline]
+    pub fn number(self) -> u32 {
+        match self.0 {
+            Of::Series(_, number) => number,
+            Of::Label(label) => label.id(),
+        }
+    }
+
+    /// The label.
+    #[inline]
+    pub fn get(self) -> &'a Label {
+        match self.0 {
+            Of::Series(series, number) => series.label(number),
+            Of::Label(label) => label,
+        }
+    }
+}
+
+impl<'a> From<&'a Label> for LabelRef<'a> {
+    fn from(label: &'a Label) -> Self {
+        LabelRef(Of::Label(label))
+    }
+}
+
 /// Tells series of one table apart, those that are gone included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SeriesKey {
@@ -75,6 +111,12 @@ impl Series {
     #[inline]
     pub fn labels(&self) -> impl ExactSizeIterator<Item = &Label> + Clone {
         self.numbers().iter().map(|number| self.label(*number))
+    }
+
+    /// The labels by name, without a look at what they say.
+    #[inline]
+    pub fn label_refs(&self) -> impl ExactSizeIterator<Item = LabelRef<'_>> + Clone {
+        self.numbers().iter().map(|number| LabelRef(Of::Series(self, *number)))
     }
 
     /// Bytes of the labels in the form of remote write 1.0.

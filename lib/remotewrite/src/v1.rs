@@ -14,42 +14,80 @@ use protowire::{Field, Reader, push_message, push_uint, push_varint, varint_len}
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedLabels(Box<[u8]>);
 
-/// Labels that are in wire form already: field 1 of a series, once for each.
+/// Labels that are in wire form already.
 pub trait WireLabels {
+    /// One of them.
+    type Label<'a>: WireLabel
+    where
+        Self: 'a;
+
     /// Bytes that they take.
     fn wire_len(&self) -> usize;
 
-    /// Each of them; or several in one, or all.
-    fn labels(&self) -> impl Iterator<Item = &[u8]>;
+    /// Calls `each` with each of them, by name.
+    fn for_each<'a>(&'a self, each: impl FnMut(Self::Label<'a>));
 
     /// Appends them.
     #[inline]
     fn write(&self, out: &mut Vec<u8>) {
-        for label in self.labels() {
-            out.extend_from_slice(label);
-        }
+        self.for_each(|label| out.extend_from_slice(label.wire()));
+    }
+}
+
+/// A label in wire form, or several of them.
+pub trait WireLabel {
+    /// The same for equal labels of one request, and unlike that of others.
+    fn key(&self) -> u64;
+    /// Field 1 of a series, once for each.
+    fn wire(&self) -> &[u8];
+}
+
+impl WireLabel for &[u8] {
+    /// The address: whoever writes them keeps them until the request is made.
+    fn key(&self) -> u64 {
+        self.as_ptr().addr() as u64
+    }
+
+    fn wire(&self) -> &[u8] {
+        self
+    }
+}
+
+impl WireLabel for prommodel::LabelRef<'_> {
+    #[inline]
+    fn key(&self) -> u64 {
+        u64::from(self.number())
+    }
+
+    #[inline]
+    fn wire(&self) -> &[u8] {
+        self.get().wire()
     }
 }
 
 impl WireLabels for EncodedLabels {
+    type Label<'a> = &'a [u8];
+
     fn wire_len(&self) -> usize {
         self.0.len()
     }
 
-    fn labels(&self) -> impl Iterator<Item = &[u8]> {
-        std::iter::once(&*self.0)
+    fn for_each<'a>(&'a self, mut each: impl FnMut(&'a [u8])) {
+        each(&self.0);
     }
 }
 
 impl WireLabels for prommodel::Series {
+    type Label<'a> = prommodel::LabelRef<'a>;
+
     #[inline]
     fn wire_len(&self) -> usize {
         prommodel::Series::wire_len(self)
     }
 
     #[inline]
-    fn labels(&self) -> impl Iterator<Item = &[u8]> {
-        prommodel::Series::labels(self).map(prommodel::Label::wire)
+    fn for_each<'a>(&'a self, each: impl FnMut(prommodel::LabelRef<'a>)) {
+        self.label_refs().for_each(each);
     }
 }
 

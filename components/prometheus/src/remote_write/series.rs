@@ -2,7 +2,7 @@
 
 use crate::relabel::Cache;
 use component::{RelabelRules, RelabelScratch};
-use prommodel::{Label, Series, SeriesBuilder, Table};
+use prommodel::{Label, LabelRef, Series, SeriesBuilder, Table};
 use remotewrite::v1::WireLabels;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -121,6 +121,11 @@ impl<'a> Merged<'a> {
 }
 
 impl WireLabels for Merged<'_> {
+    type Label<'l>
+        = LabelRef<'l>
+    where
+        Self: 'l;
+
     #[inline]
     fn wire_len(&self) -> usize {
         if self.external.is_empty() {
@@ -130,8 +135,11 @@ impl WireLabels for Merged<'_> {
     }
 
     #[inline]
-    fn labels(&self) -> impl Iterator<Item = &[u8]> {
-        self.all().map(Label::wire)
+    fn for_each<'l>(&'l self, mut each: impl FnMut(LabelRef<'l>)) {
+        if self.external.is_empty() {
+            return self.series.label_refs().for_each(each);
+        }
+        self.all().for_each(|label| each(label.into()));
     }
 }
 

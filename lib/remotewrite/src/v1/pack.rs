@@ -1,13 +1,13 @@
 //! Requests of samples as snappy blocks, without the request being written first.
 //!
-//! The samples of a request have most of their labels in common, and a label of a table of series is the same memory wherever it occurs. So what a
-//! compressor has to find out by hashing bytes is known here: a label that was written before is a reference to that place, and references that follow each
-//! other become one. All of a series but its value often is a few of them.
+//! The samples of a request have most of their labels in common, and a label of a table of series has the same number wherever it occurs. So what a
+//! compressor has to find out by hashing bytes is known here: a label that was written before is a reference to that place, without a look at what it says,
+//! and references that follow each other become one. All of a series but its value often is a few of them.
 //!
 //! The format is that of <https://github.com/google/snappy/blob/main/format_description.txt>: the length of what is packed as a varint, then literals and
 //! copies of what came earlier.
 
-use super::WireLabels;
+use super::{WireLabel, WireLabels};
 use crate::parts::{Sample, is_default};
 use protowire::varint_len;
 use std::mem;
@@ -30,8 +30,8 @@ const FAR: usize = 1 << 16;
 
 /// Packs series with one sample each.
 ///
-/// Two slices of [`WireLabels::labels`] at the same address are taken for the same label until [`clear`](Packer::clear): the labels have to be there
-/// until then, as those of series do that somebody holds.
+/// Labels with one [key](WireLabel::key) are taken for the same until [`clear`](Packer::clear): they have to be there until then, as those of series are
+/// that somebody holds.
 #[derive(Debug)]
 pub struct Packer {
     out: Vec<u8>,
@@ -62,16 +62,21 @@ struct Run {
 /// What was written at a place. A series is a step for each label, one for the beginning of its sample and one for its value.
 #[derive(Clone, Copy, Debug, Default)]
 struct Step {
-    /// The address of a label; the number of the sample's [`Shape`], which is no address; the bits of the value.
+    /// The key of a label; the number of the sample's [`Shape`]; the bits of the value.
     what: u64,
-    at: usize,
+    /// Modulo 2^32: what is copied is near.
+    at: u32,
+    /// Of a label, in bytes; of the others 0.
+    length: u32,
 }
 
 /// Where a label was written last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
-    address: u64,
+    key: u64,
     at: usize,
+    /// 0 if there is no label.
+    length: u32,
     step: usize,
 }
 
@@ -110,7 +115,7 @@ impl Shape {
 
     /// Different for different shapes.
     fn number(self) -> u64 {
-        1 + self.len() as u64
+        2 * self.time as u64 + u64::from(self.value)
     }
 }
 
@@ -174,16 +179,19 @@ impl Packer {
             head.varint(length as u64);
             self.literal(head.bytes());
         }
-        for (index, label) in labels.labels().enumerate() {
+        let mut index = 0;
+        labels.for_each(|label| {
             self.label(index, label);
-        }
+            index += 1;
+        });
         self.value(sample, shape);
         (self.last.start, self.last.length, self.last.first) = (start, length, first);
     }
 
     #[inline]
-    fn step(&mut self, what: u64) {
-        self.steps[self.count % STEPS] = Step { what, at: self.at };
+    fn step(&mut self, what: u64, length: u32) {
+        let at = self.at as u32;
+        self.steps[self.count % STEPS] = Step { what, at, length };
         self.count += 1;
     }
 
@@ -192,35 +200,38 @@ impl Packer {
     fn next_step(&self) -> Option<Step> {
         let next = self.source.wrapping_add(1);
         let step = self.steps[next % STEPS];
-        (self.count.wrapping_sub(next) <= STEPS && self.goes_on(step.at)).then_some(step)
+        let goes_on = self.run.length > 0 && (self.at as u32).wrapping_sub(step.at) as usize == self.run.distance;
+        (goes_on && self.count.wrapping_sub(next) <= STEPS).then_some(step)
     }
 
-    fn label(&mut self, index: usize, label: &[u8]) {
-        let (address, at, number) = (label.as_ptr().addr() as u64, self.at, self.count);
-        let next = self.next_step();
-        self.step(address);
-        // Times 2^64 divided by the golden ratio: the high bits depend on the whole address.
-        let hash = address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2());
+    #[inline]
+    fn label(&mut self, index: usize, label: impl WireLabel) {
+        let (key, at, step) = (label.key(), self.at, self.count);
+        let next = self.next_step().filter(|next| next.what == key && next.length > 0);
+        // Times 2^64 divided by the golden ratio: the high bits depend on all bits.
+        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2());
         let place = &mut self.places[hash as usize];
-        let before = mem::replace(
-            place,
-            Place {
-                address,
-                at,
-                step: number,
-            },
-        );
-        if let Some(next) = next
-            && next.what == address
-        {
+        let length = if let Some(next) = next {
             self.source = self.source.wrapping_add(1);
-            return self.copy(next.at, label.len());
-        }
-        if before.address == address && at - before.at < FAR {
-            self.source = before.step;
-            return self.copy(before.at, label.len());
-        }
-        self.text(index, label);
+            next.length
+        } else if place.key == key && place.length > 0 && at - place.at < FAR {
+            self.source = place.step;
+            place.length
+        } else {
+            let wire = label.wire();
+            // A label is shorter than 4 GiB.
+            let length = wire.len() as u32;
+            *place = Place { key, at, length, step };
+            self.step(key, length);
+            return self.text(index, wire);
+        };
+        let from = match next {
+            Some(_) => at - self.run.distance,
+            None => place.at,
+        };
+        *place = Place { key, at, length, step };
+        self.step(key, length);
+        self.copy(from, length as usize);
     }
 
     /// A label that is new. Its name is that of another one at its place, in most cases, and the value often begins in the same way.
@@ -250,12 +261,14 @@ impl Packer {
         // The sample of the series that the labels were copied from, or else that of the last one.
         let mut along = is_like.then_some((last.sample, last.bits));
         if let Some(next) = self.next_step()
+            && next.length == 0
             && next.what == shape.number()
         {
-            along = Some((next.at, self.steps[self.source.wrapping_add(2) % STEPS].what));
+            let before = self.steps[self.source.wrapping_add(2) % STEPS].what;
+            along = Some((start - self.run.distance, before));
         }
-        self.step(shape.number());
-        self.step(bits);
+        self.step(shape.number(), 0);
+        self.step(bits, 0);
         let tags = [0x12, shape.len() as u8, 0x09];
         let tags = &tags[..2 + usize::from(shape.value)];
         let along = along.filter(|(from, _)| self.goes_on(*from));

@@ -125,3 +125,13 @@ proptest! {
         check(&mut packer, &samples);
     }
 }
+
+#[test]
+fn samples_of_equal_length_and_other_fields_are_told_apart() {
+    let (table, mut packer) = (Table::new(), v1::Packer::default());
+    let (a, b) = (table.intern([("a", "1")]), table.intern([("b", "2")]));
+    // Without a value, and a time of ten bytes; with a value, and a time of one.
+    let samples = [(0.0, -5), (1.5, 3), (0.0, -7), (2.5, 4), (f64::MAX, 5), (0.0, -5)];
+    let both = |value: &(f64, i64)| [&a, &b].map(|series| (series.clone(), sample(value.0, value.1)));
+    check(&mut packer, &samples.iter().flat_map(both).collect::<Vec<_>>());
+}

@@ -1,7 +1,9 @@
 //! What the tests and benchmarks of several crates share: peers that misbehave on demand.
 
+pub mod kube_api;
 pub mod loki_sink;
 pub mod metrics_peers;
+mod pace;
 pub mod schema;
 pub mod tls_front;
 pub mod txtar;

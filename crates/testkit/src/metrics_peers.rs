@@ -1,5 +1,6 @@
 //! Targets to scrape and a receiver of remote write, for benchmarks and crash tests: fast, and honest about what came.
 
+use crate::pace::Pace;
 use bytes::{Buf, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -133,6 +134,7 @@ struct Counts {
     bytes: AtomicU64,
     refused: AtomicU64,
     down: AtomicBool,
+    pace: Pace,
 }
 
 /// A look at a received series: name and value of each label, time and value of its sample.
@@ -160,6 +162,10 @@ impl RemoteWriteSink {
                 tokio::spawn(async move {
                     let mut connection = Connection::new(stream);
                     while let Ok(Some(request)) = connection.request().await {
+                        counts.pace.turn(request.body.len()).await;
+                        if !connection.is_open() {
+                            return;
+                        }
                         let status = take(&counts, &watch, &request.body);
                         let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
                         if connection.answer(head.as_bytes(), b"").await.is_err() {
@@ -200,6 +206,11 @@ impl RemoteWriteSink {
         self.counts.down.store(down, Ordering::Relaxed);
     }
 
+    /// From now on it takes so many bytes of bodies a second, one request after the other, or any number with `None`.
+    pub fn set_pace(&self, bytes_per_second: Option<u64>) {
+        self.counts.pace.set(bytes_per_second);
+    }
+
     /// Requests that were answered with status 503.
     pub fn refused(&self) -> u64 {
         self.counts.refused.load(Ordering::Relaxed)
@@ -212,7 +223,13 @@ pub type TakeBody = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
 /// A receiver of bodies of any kind, on any path.
 pub struct BodySink {
     addr: SocketAddr,
-    down: Arc<AtomicBool>,
+    state: Arc<BodyState>,
+}
+
+#[derive(Default)]
+struct BodyState {
+    down: AtomicBool,
+    pace: Pace,
 }
 
 impl BodySink {
@@ -223,15 +240,19 @@ impl BodySink {
     pub async fn start(take: TakeBody) -> io::Result<BodySink> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
-        let down = Arc::new(AtomicBool::new(false));
-        let (refuses, take) = (down.clone(), Arc::new(take));
+        let state = Arc::new(BodyState::default());
+        let (shared, take) = (state.clone(), Arc::new(take));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (refuses, take) = (refuses.clone(), take.clone());
+                let (state, take) = (shared.clone(), take.clone());
                 tokio::spawn(async move {
                     let mut connection = Connection::new(stream);
                     while let Ok(Some(request)) = connection.request().await {
-                        let status = if refuses.load(Ordering::Relaxed) {
+                        state.pace.turn(request.body.len()).await;
+                        if !connection.is_open() {
+                            return;
+                        }
+                        let status = if state.down.load(Ordering::Relaxed) {
                             "503 Service Unavailable"
                         } else if take(&request.body) {
                             "200 OK"
@@ -248,7 +269,7 @@ impl BodySink {
                 });
             }
         });
-        Ok(BodySink { addr, down })
+        Ok(BodySink { addr, state })
     }
 
     /// Where it is.
@@ -258,7 +279,12 @@ impl BodySink {
 
     /// From now on every request is answered with status 503, or taken again.
     pub fn set_down(&self, down: bool) {
-        self.down.store(down, Ordering::Relaxed);
+        self.state.down.store(down, Ordering::Relaxed);
+    }
+
+    /// From now on it takes so many bytes of bodies a second, one request after the other, or any number with `None`.
+    pub fn set_pace(&self, bytes_per_second: Option<u64>) {
+        self.state.pace.set(bytes_per_second);
     }
 }
 
@@ -352,6 +378,20 @@ impl Connection {
         let body = self.buffer[..length].to_vec();
         self.buffer.advance(length);
         Ok(Some(Request { path, gzip, body }))
+    }
+
+    /// Whether the client still waits for its answer.
+    fn is_open(&mut self) -> bool {
+        let mut next = [0];
+        match self.stream.try_read(&mut next) {
+            Ok(0) => false,
+            // A request that follows.
+            Ok(_) => {
+                self.buffer.extend_from_slice(&next);
+                true
+            }
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
     }
 
     async fn answer(&mut self, head: &[u8], body: &[u8]) -> io::Result<()> {

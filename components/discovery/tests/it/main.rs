@@ -6,7 +6,5 @@ mod file;
 mod http;
 mod kit;
 #[cfg(feature = "kubernetes")]
-mod kube_api;
-#[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod language;

@@ -9,24 +9,27 @@ use futures_util::stream;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
+/// The server. Clones are the same one.
 #[derive(Clone)]
 pub struct Api {
     world: Arc<Mutex<World>>,
     /// Grows with each change of the world.
     changed: Arc<watch::Sender<u64>>,
+    /// Where it is.
     pub url: String,
 }
 
 #[derive(Default)]
 struct World {
     version: u64,
-    /// By plural, namespace and name.
-    objects: BTreeMap<(String, String, String), Json>,
-    /// Version, plural, namespace, event.
-    events: Vec<(u64, String, String, Json)>,
+    /// By plural; then by namespace and name.
+    objects: HashMap<String, BTreeMap<(String, String), Object>>,
+    /// In the order of their versions.
+    events: Vec<Event>,
     /// Versions up to this are forgotten.
     forgotten: u64,
     /// Watches that began before this are ended.
@@ -39,14 +42,64 @@ struct World {
     requests: Vec<String>,
 }
 
+#[derive(Clone)]
+struct Object {
+    json: Arc<Json>,
+    /// The same, as it is sent.
+    text: Arc<str>,
+}
+
+impl Object {
+    fn new(json: Json) -> Object {
+        Object {
+            text: json.to_string().into(),
+            json: Arc::new(json),
+        }
+    }
+}
+
+struct Event {
+    version: u64,
+    plural: String,
+    namespace: String,
+    kind: &'static str,
+    object: Object,
+}
+
+impl World {
+    /// Something happens to an object, which gets the next version.
+    fn happens(&mut self, kind: &'static str, plural: &str, mut json: Json) -> Object {
+        self.version += 1;
+        json["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let object = Object::new(json);
+        self.events.push(Event {
+            version: self.version,
+            plural: plural.to_owned(),
+            namespace: place(&object.json).0,
+            kind,
+            object: object.clone(),
+        });
+        object
+    }
+
+    fn remove(&mut self, plural: &str, namespace: &str, name: &str) -> Option<Object> {
+        let objects = self.objects.get_mut(plural)?;
+        objects.remove(&(namespace.to_owned(), name.to_owned()))
+    }
+}
+
 fn place(object: &Json) -> (String, String) {
     let text = |name: &str| object["metadata"][name].as_str().unwrap_or_default().to_owned();
     (text("namespace"), text("name"))
 }
 
 impl Api {
-    pub async fn start() -> Api {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    /// Starts it on a free port of loopback. Needs a Tokio runtime, and lives as long as it.
+    ///
+    /// # Errors
+    /// There is no port.
+    pub async fn start() -> io::Result<Api> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let api = Api {
             world: Arc::new(Mutex::new(World {
                 version: 100,
@@ -54,61 +107,51 @@ impl Api {
                 ..World::default()
             })),
             changed: Arc::new(watch::Sender::new(0)),
-            url: format!("http://{}", listener.local_addr().unwrap()),
+            url: format!("http://{}", listener.local_addr()?),
         };
         let router = Router::new().fallback(answer).with_state(api.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
-        api
+        Ok(api)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        let result = change(&mut self.world.lock().unwrap());
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut World)) {
+        change(&mut self.world());
         self.changed.send_modify(|n| *n += 1);
-        result
     }
 
     /// Adds or modifies an object.
-    pub fn put(&self, plural: &str, mut object: Json) {
+    pub fn put(&self, plural: &str, object: Json) {
         self.change(|world| {
-            world.version += 1;
-            object["metadata"]["resourceVersion"] = json!(world.version.to_string());
-            let (namespace, name) = place(&object);
-            let key = (plural.to_owned(), namespace.clone(), name);
-            let known = world.objects.insert(key, object.clone()).is_some();
-            let event = json!({"type": if known { "MODIFIED" } else { "ADDED" }, "object": object});
-            world.events.push((world.version, plural.to_owned(), namespace, event));
+            let key = place(&object);
+            let known = world.objects.get(plural).is_some_and(|all| all.contains_key(&key));
+            let object = world.happens(if known { "MODIFIED" } else { "ADDED" }, plural, object);
+            world.objects.entry(plural.to_owned()).or_default().insert(key, object);
         });
     }
 
+    /// Deletes an object, if it is there.
     pub fn delete(&self, plural: &str, namespace: &str, name: &str) {
         self.change(|world| {
-            world.version += 1;
-            let key = (plural.to_owned(), namespace.to_owned(), name.to_owned());
-            let mut object = world.objects.remove(&key).unwrap();
-            object["metadata"]["resourceVersion"] = json!(world.version.to_string());
-            let event = json!({"type": "DELETED", "object": object});
-            world
-                .events
-                .push((world.version, plural.to_owned(), namespace.to_owned(), event));
+            if let Some(object) = world.remove(plural, namespace, name) {
+                world.happens("DELETED", plural, (*object.json).clone());
+            }
         });
     }
 
     /// Removes an object that no watch hears of.
     pub fn lose(&self, plural: &str, namespace: &str, name: &str) {
-        let key = (plural.to_owned(), namespace.to_owned(), name.to_owned());
-        self.world.lock().unwrap().objects.remove(&key).unwrap();
+        self.world().remove(plural, namespace, name);
     }
 
     /// Tells watches of a kind how late it is.
     pub fn bookmark(&self, plural: &str, kind: &str) {
         self.change(|world| {
-            world.version += 1;
-            let version = world.version.to_string();
-            let object = json!({"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": version}});
-            let event = json!({"type": "BOOKMARK", "object": object});
-            world
-                .events
-                .push((world.version, plural.to_owned(), String::new(), event));
+            let object = json!({"kind": kind, "apiVersion": "v1", "metadata": {}});
+            world.happens("BOOKMARK", plural, object);
         });
     }
 
@@ -122,6 +165,7 @@ impl Api {
         self.change(|world| world.forgotten = world.version);
     }
 
+    /// Answers everything with this status, or as it should be again.
     pub fn fail(&self, status: Option<u16>) {
         self.change(|world| {
             world.failure = status;
@@ -129,17 +173,19 @@ impl Api {
         });
     }
 
+    /// Lists are not answered for as long as this is so.
     pub fn hold(&self, held: bool) {
         self.change(|world| world.held = held);
     }
 
+    /// Objects in a page of a list; 500 by default.
     pub fn page(&self, page: usize) {
         self.change(|world| world.page = page);
     }
 
     /// Requests whose path and query contain this.
     pub fn requests(&self, containing: &str) -> Vec<String> {
-        let world = self.world.lock().unwrap();
+        let world = self.world();
         let found = world.requests.iter().filter(|request| request.contains(containing));
         found.cloned().collect()
     }
@@ -152,7 +198,7 @@ fn status(code: u16, message: &str) -> Json {
 /// Namespace, if any, and plural.
 fn target(path: &str) -> (Option<String>, String) {
     let mut parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let plural = parts.pop().unwrap().to_owned();
+    let plural = parts.pop().unwrap_or_default().to_owned();
     let namespaced = parts.len() > 2 && parts[parts.len() - 2] == "namespaces";
     (namespaced.then(|| parts[parts.len() - 1].to_owned()), plural)
 }
@@ -171,13 +217,14 @@ fn selected(object: &Json, query: &HashMap<String, String>) -> bool {
 
 async fn answer(State(api): State<Api>, uri: Uri, Query(query): Query<HashMap<String, String>>) -> Response {
     let failure = {
-        let mut world = api.world.lock().unwrap();
+        let mut world = api.world();
         world.requests.push(uri.to_string());
         world.failure
     };
     if let Some(code) = failure {
         let body = status(code, "the test says no").to_string();
-        return (StatusCode::from_u16(code).unwrap(), body).into_response();
+        let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        return (code, body).into_response();
     }
     let (namespace, plural) = target(uri.path());
     match query.contains_key("watch") {
@@ -188,37 +235,37 @@ async fn answer(State(api): State<Api>, uri: Uri, Query(query): Query<HashMap<St
 
 async fn list(api: Api, namespace: Option<String>, plural: String, query: HashMap<String, String>) -> Response {
     let mut changed = api.changed.subscribe();
-    while api.world.lock().unwrap().held {
-        changed.changed().await.unwrap();
+    while api.world().held {
+        if changed.changed().await.is_err() {
+            break;
+        }
     }
-    let world = api.world.lock().unwrap();
-    let all: Vec<&Json> = world
-        .objects
-        .iter()
-        .filter(|((kind, place, _), _)| {
-            *kind == plural && namespace.as_ref().is_none_or(|namespace| namespace == place)
-        })
-        .map(|(_, object)| object)
-        .filter(|object| selected(object, &query))
-        .collect();
+    let world = api.world();
+    let all = world.objects.get(&plural).into_iter().flatten();
+    let mut found = all
+        .filter(|((place, _), _)| namespace.as_ref().is_none_or(|namespace| namespace == place))
+        .filter(|(_, object)| selected(&object.json, &query))
+        .map(|(_, object)| &*object.text);
     let from: usize = query
         .get("continue")
         .and_then(|token| token.parse().ok())
         .unwrap_or_default();
-    let items: Vec<&Json> = all.iter().skip(from).take(world.page).copied().collect();
+    let items: Vec<&str> = found.by_ref().skip(from).take(world.page).collect();
     let mut metadata = json!({"resourceVersion": world.version.to_string()});
-    if from + items.len() < all.len() {
+    if found.next().is_some() {
         metadata["continue"] = json!((from + items.len()).to_string());
     }
-    json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items})
-        .to_string()
-        .into_response()
+    let items = items.join(",");
+    format!("{{\"kind\":\"List\",\"apiVersion\":\"v1\",\"metadata\":{metadata},\"items\":[{items}]}}").into_response()
 }
 
 fn watch_of(api: Api, namespace: Option<String>, plural: String, query: HashMap<String, String>) -> Response {
-    let since: u64 = query["resourceVersion"].parse().unwrap();
+    let since: u64 = query
+        .get("resourceVersion")
+        .and_then(|version| version.parse().ok())
+        .unwrap_or_default();
     let (generation, forgotten) = {
-        let world = api.world.lock().unwrap();
+        let world = api.world();
         (world.generation, world.forgotten)
     };
     if since < forgotten {
@@ -231,18 +278,20 @@ fn watch_of(api: Api, namespace: Option<String>, plural: String, query: HashMap<
         async move {
             loop {
                 {
-                    let world = api.world.lock().unwrap();
+                    let world = api.world();
                     if world.generation != generation {
                         return None;
                     }
                     let mut lines = String::new();
-                    for (version, kind, place, event) in &world.events {
-                        let here = namespace.as_ref().is_none_or(|namespace| namespace == place);
-                        let wanted = event["type"] == "BOOKMARK" || (here && selected(&event["object"], &query));
-                        if *version > since && *kind == plural && wanted {
-                            lines.push_str(&format!("{event}\n"));
+                    let new = world.events.partition_point(|event| event.version <= since);
+                    for event in &world.events[new..] {
+                        since = event.version;
+                        let here = namespace.as_ref().is_none_or(|namespace| *namespace == event.namespace);
+                        let wanted = event.kind == "BOOKMARK" || (here && selected(&event.object.json, &query));
+                        if event.plural == plural && wanted {
+                            let (kind, text) = (event.kind, &event.object.text);
+                            lines.push_str(&format!("{{\"type\":\"{kind}\",\"object\":{text}}}\n"));
                         }
-                        since = since.max(*version);
                     }
                     if !lines.is_empty() {
                         drop(world);

@@ -7,7 +7,7 @@ use std::process::Command;
 
 #[derive(Args)]
 pub struct Options {
-    /// Only these: kills, outage, disk, alloy-3931, refusals, memory, flips. All by default.
+    /// Only these: kills, outage, disk, alloy-3931, refusals, memory, flips, push, overload. All by default.
     names: Vec<String>,
     /// An Invar binary to use instead of building one.
     #[arg(long, value_name = "BINARY")]
@@ -19,13 +19,14 @@ pub struct Options {
 
 const ROTATIONS: &str = "--rotate=rename,copytruncate,gzip";
 const LINES: &str = "--lines=2000000";
+const MEMORY: &str = "--memory-limit=128MiB";
 const ISSUE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../crates/invar/tests/configs/alloy-3931.alloy"
 );
 
 /// Every class of harm, by its name.
-const RUNS: [(&str, &[&str]); 8] = [
+const RUNS: [(&str, &[&str]); 13] = [
     ("kills", &["--kill9=50", ROTATIONS, LINES]),
     ("kills", &["--kill9=20", "--sigterm=20", "--files=40", ROTATIONS, LINES]),
     ("outage", &["--kill9=50", ROTATIONS, LINES, "--outage=0.8"]),
@@ -54,6 +55,45 @@ const RUNS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("flips", &["--flip=20", ROTATIONS, LINES]),
+    ("push", &["--push=metrics", "--kill9=30", "--outage=0.6", LINES]),
+    ("push", &["--push=otlp", "--kill9=30", "--outage=0.6", LINES]),
+    // Ten times what the destination takes, from clients whose requests do not fit into the memory for them.
+    (
+        "overload",
+        &[
+            "--push=metrics",
+            "--overload=10",
+            "--kill9=10",
+            "--files=64",
+            "--rate=100000",
+            "--lines=6000000",
+            MEMORY,
+        ],
+    ),
+    (
+        "overload",
+        &[
+            "--push=otlp",
+            "--overload=10",
+            "--kill9=10",
+            "--files=64",
+            "--rate=20000",
+            "--lines=2000000",
+            MEMORY,
+        ],
+    ),
+    (
+        "overload",
+        &[
+            "--push=otlp-grpc",
+            "--overload=10",
+            "--kill9=10",
+            "--files=64",
+            "--rate=20000",
+            "--lines=2000000",
+            MEMORY,
+        ],
+    ),
 ];
 
 /// Runs them one after the other and prints each result.

@@ -335,8 +335,9 @@ pub struct Torture {
     /// temporary folder and to send to loopback.
     #[arg(value_name = "FILE|DIR")]
     pub config: Option<PathBuf>,
-    /// Push instead of writing files: `metrics` by remote write, `otlp` for log records over OTLP. Clients repeat what is not answered with success; what
-    /// is must arrive. Of the other options --kill9, --outage, --lines (records), --files (clients), --rate, --memory-limit, --patience, --seed and --json apply.
+    /// Push instead of writing files: `metrics` by remote write, `otlp` for log records over OTLP/HTTP, `otlp-grpc` over OTLP/gRPC. Clients repeat what
+    /// is not answered with success; what is must arrive. Of the other options --kill9, --outage, --lines (records), --files (clients), --rate,
+    /// --memory-limit, --patience, --seed and --json apply.
     #[arg(long, value_name = "SIGNAL", conflicts_with_all = ["config", "sigterm", "rotate", "disk_full", "flip", "refuse"])]
     pub push: Option<torture::push::Signal>,
     /// How often to kill the program with SIGKILL.
@@ -363,6 +364,15 @@ pub struct Torture {
     /// Share of the time in which the destination is down, slow, answers with errors or loses answers: 0 to 1.
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     pub outage: f64,
+    /// With --push: how many times more is pushed than the destination takes.
+    #[arg(
+        long,
+        default_value_t = 1.0,
+        value_name = "RATIO",
+        requires = "push",
+        conflicts_with = "outage"
+    )]
+    pub overload: f64,
     /// How long the disk with the program's state is full: 10s, 1m.
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub disk_full: Option<Duration>,

@@ -34,6 +34,17 @@ pub struct Child {
     pub started: Instant,
 }
 
+/// What the ledger says of the records that went in.
+#[derive(Clone, Debug, Default)]
+pub struct Balance {
+    /// Those on their way.
+    pub in_flight: u64,
+    /// Those without a fate.
+    pub lost: u64,
+    /// Edges on which more got a fate than went in, or something is lost.
+    pub unbalanced: Vec<String>,
+}
+
 impl Start {
     /// Starts the program without waiting until it is ready.
     pub fn spawn(&self) -> Result<Child, String> {
@@ -135,16 +146,20 @@ impl Child {
         Some(sum)
     }
 
-    /// Records on their way and records without a fate, by the ledger, over all edges.
-    pub fn balance(&self) -> Option<(u64, u64)> {
+    /// The ledger, over all edges.
+    pub fn balance(&self) -> Option<Balance> {
         let body = body(get(self.port, "/api/v0/invar/ledger")?)?;
         let page: serde_json::Value = serde_json::from_str(&body).ok()?;
-        let (mut in_flight, mut lost) = (0, 0);
+        let mut balance = Balance::default();
         for edge in page["edges"].as_array()? {
-            in_flight += edge["in_flight"]["items"].as_u64()?;
-            lost += edge["lost"]["items"].as_u64()?;
+            balance.in_flight += edge["in_flight"]["items"].as_u64()?;
+            balance.lost += edge["lost"]["items"].as_u64()?;
+            if !edge["balanced"].as_bool()? {
+                let name = |end: &str| edge[end].as_str().unwrap_or_default().to_owned();
+                balance.unbalanced.push(format!("{} -> {}", name("from"), name("to")));
+            }
         }
-        Some((in_flight, lost))
+        Some(balance)
     }
 
     /// Sum of a metric over its labels.

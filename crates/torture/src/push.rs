@@ -1,25 +1,31 @@
 //! Clients that push, while the program is killed and its destination is down: what was answered with success must have arrived.
 
 mod clients;
+mod grpc;
 mod signal;
 mod tally;
+mod verdict;
 
 pub use signal::Signal;
+pub use verdict::PushVerdict;
 
-use crate::child::{Child, Start, free_port};
+use crate::child::{Balance, Child, Start, free_port};
 use clients::Clients;
-use serde_json::json;
-use std::fmt::Write as _;
+use signal::Source;
+use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tally::Tally;
 
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(50);
+
+/// What arrived so shortly before a kill may come again: the program had not written down that it had; and so may what a destination had not read.
+const UNSAVED: Duration = Duration::from_secs(2);
 
 /// How long fates may be missing after everything has arrived.
 const SETTLED: Duration = Duration::from_secs(20);
@@ -41,6 +47,8 @@ pub struct PushOptions {
     pub kill9: u32,
     /// Share of the time in which the destination answers with status 503, from 0 to 1.
     pub outage: f64,
+    /// How many times more is pushed than the destination takes meanwhile; it takes any number if this is not above 1.
+    pub overload: f64,
     /// Bound for the program's memory, in bytes.
     pub memory_limit: Option<u64>,
     /// How long after the end nothing new may arrive before the rest counts as lost.
@@ -51,70 +59,61 @@ pub struct PushOptions {
     pub stop: Arc<AtomicBool>,
 }
 
-/// What became of the records.
-#[derive(Clone, Debug)]
-pub struct PushVerdict {
-    signal: Signal,
-    /// Records of requests that were answered with success.
-    pub accepted: u64,
-    /// Different ones that arrived.
-    pub received: u64,
-    /// Accepted and not received.
-    pub lost: u64,
-    /// Arrived again.
-    pub duplicates: u64,
-    /// Answers that asked to come again.
-    pub refused: u64,
-    /// How often the program was killed.
-    pub kills: u32,
-    /// Resident memory at its peak, in bytes.
-    pub peak_rss: u64,
-    /// Records without a fate in the ledger of the last process; none if it did not answer.
-    pub ledger_lost: Option<u64>,
+impl PushOptions {
+    fn source(&self) -> Source {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Memory is used up by what waits, and each client waits for one answer: under overload requests are as large as those of busy senders.
+        let (together, padding) = match (self.overload > 1.0, self.signal) {
+            (false, _) => (20, 0),
+            (true, Signal::Metrics) => (5000, 0),
+            (true, Signal::Otlp | Signal::OtlpGrpc) => (1000, 512),
+        };
+        Source {
+            signal: self.signal,
+            together,
+            padding,
+            begin: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Bytes a second that a destination takes under overload.
+    fn pace(&self, source: Source) -> Option<u64> {
+        let bytes = source.body(0, 0..source.together).len() as f64 / source.together as f64;
+        (self.overload > 1.0).then(|| (bytes * self.rate as f64 / self.overload) as u64)
+    }
 }
 
-impl PushVerdict {
-    /// Whether nothing was lost.
-    pub fn passed(&self) -> bool {
-        self.lost == 0 && self.ledger_lost == Some(0) && self.accepted > 0
-    }
+/// Arrivals lately, and how many of them may come again.
+#[derive(Default)]
+struct Repeatable {
+    recent: VecDeque<(Instant, u64)>,
+    /// Time and arrivals of kills after which not all has been counted.
+    kills: VecDeque<(Instant, u64)>,
+    count: u64,
+}
 
-    /// For people.
-    pub fn table(&self) -> String {
-        let mut out = String::new();
-        let mib = self.peak_rss as f64 / (1 << 20) as f64;
-        let ledger = self
-            .ledger_lost
-            .map_or_else(|| "no answer".to_owned(), |lost| lost.to_string());
-        for (name, value) in [
-            ("accepted", self.accepted.to_string()),
-            ("received", self.received.to_string()),
-            ("lost", self.lost.to_string()),
-            ("without a fate", ledger),
-            ("duplicated", self.duplicates.to_string()),
-            ("answers to come again", self.refused.to_string()),
-            ("kills", self.kills.to_string()),
-            ("peak memory", format!("{mib:.1} MiB")),
-        ] {
-            let _ = writeln!(out, "{name:<24}{value}");
+impl Repeatable {
+    /// So many records have arrived, all in all.
+    fn look(&mut self, arrivals: u64) {
+        self.recent.push_back((Instant::now(), arrivals));
+        while self.recent.get(1).is_some_and(|(at, _)| at.elapsed() > UNSAVED) {
+            self.recent.pop_front();
         }
-        out
+        while let Some((_, before)) = self.kills.pop_front_if(|(at, _)| at.elapsed() > UNSAVED) {
+            self.count += arrivals - before;
+        }
     }
 
-    /// For programs.
-    pub fn json(&self) -> serde_json::Value {
-        json!({
-            "signal": self.signal.as_str(),
-            "accepted": self.accepted,
-            "received": self.received,
-            "lost": self.lost,
-            "ledger_lost": self.ledger_lost,
-            "duplicated": self.duplicates,
-            "refused": self.refused,
-            "kills": self.kills,
-            "peak_rss": self.peak_rss,
-            "passed": self.passed(),
-        })
+    fn killed(&mut self) {
+        let newest = self.recent.back().map_or(0, |(_, arrivals)| *arrivals);
+        let oldest = self.recent.front().map_or(0, |(_, arrivals)| *arrivals);
+        self.count += newest - oldest;
+        self.kills.push_back((Instant::now(), newest));
+    }
+
+    fn end(mut self, arrivals: u64) -> u64 {
+        self.count += self.kills.drain(..).map(|(_, before)| arrivals - before).sum::<u64>();
+        self.count
     }
 }
 
@@ -126,6 +125,10 @@ pub fn run(options: &PushOptions) -> Result<PushVerdict, String> {
     if options.records == 0 || options.rate == 0 || options.clients == 0 {
         return Err("there must be records, clients and a rate above 0".to_owned());
     }
+    if options.overload > 1.0 && options.outage > 0.0 {
+        return Err("a destination is either slow or down".to_owned());
+    }
+    let source = options.source();
     let dir = tempfile::Builder::new()
         .prefix("invar-torture-")
         .tempdir()
@@ -133,7 +136,8 @@ pub fn run(options: &PushOptions) -> Result<PushVerdict, String> {
     let runtime = testkit::runtime().map_err(|error| format!("cannot start the destination: {error}"))?;
     let per_client = options.records.div_ceil(options.clients as u64);
     let tally = Arc::new(Tally::new(options.clients, per_client));
-    let sink = options.signal.sink(&runtime, tally.clone())?;
+    let sink = source.sink(&runtime, tally.clone())?;
+    sink.set_pace(options.pace(source));
     let port = free_port()?;
     let config = dir.path().join("config.alloy");
     fs::write(&config, options.signal.config(port, &sink.addr().to_string()))
@@ -155,9 +159,9 @@ pub fn run(options: &PushOptions) -> Result<PushVerdict, String> {
 
     let mut child = start.spawn()?;
     let begin = Instant::now();
-    let clients = Clients::start(options, port, per_client);
+    let clients = Clients::start(options, source, port, per_client);
     let (mut killed, mut peak, mut quiet) = (0, 0, Instant::now());
-    let mut last = 0;
+    let (mut last, mut repeatable) = (0, Repeatable::default());
     loop {
         sleep(TICK);
         if options.stop.load(Ordering::Relaxed) {
@@ -174,9 +178,14 @@ pub fn run(options: &PushOptions) -> Result<PushVerdict, String> {
             kills.remove(0);
             killed += 1;
             peak = child.kill().max(peak);
+            repeatable.killed();
             child = start.spawn()?;
         }
         let received = tally.received();
+        repeatable.look(received + tally.duplicates());
+        if clients.are_done() && kills.is_empty() {
+            sink.set_pace(None);
+        }
         if received != last || !clients.are_done() || !kills.is_empty() {
             (last, quiet) = (received, Instant::now());
         }
@@ -186,31 +195,37 @@ pub fn run(options: &PushOptions) -> Result<PushVerdict, String> {
         }
     }
     let accepted = clients.accepted();
-    let ledger_lost = ledger_lost(&child);
-    Ok(PushVerdict {
+    let balance = balance(&child);
+    let unanswered = clients.unanswered() * source.together;
+    let verdict = PushVerdict {
         signal: options.signal,
         accepted: accepted.iter().map(|bits| bits.count()).sum(),
         received: tally.received(),
         lost: tally.lost(&accepted),
         duplicates: tally.duplicates(),
+        repeatable: repeatable.end(tally.received() + tally.duplicates()) + unanswered,
+        out_of_order: tally.out_of_order(),
+        altered: tally.altered(),
         refused: clients.refused(),
+        odd: clients.odd(),
         kills: killed,
         peak_rss: child.peak_rss().max(peak),
-        ledger_lost,
-    })
+        memory_limit: options.memory_limit,
+        balance,
+        duration: begin.elapsed(),
+    };
+    Ok(verdict)
 }
 
-/// Records that the ledger calls lost. Fates are counted after answers, so it is asked until nothing is on its way, for a while.
-fn ledger_lost(child: &Child) -> Option<u64> {
+/// What the ledger says in the end. Fates are counted after answers, so it is asked until nothing is on its way, for a while.
+fn balance(child: &Child) -> Option<Balance> {
     let begin = Instant::now();
     loop {
-        match child.balance() {
-            Some((_, lost)) if lost > 0 => return Some(lost),
-            Some((0, lost)) => return Some(lost),
-            // What is still on its way after all has arrived has no fate.
-            Some((in_flight, _)) if begin.elapsed() > SETTLED => return Some(in_flight),
-            None if begin.elapsed() > SETTLED => return None,
-            _ => sleep(TICK),
+        let balance = child.balance();
+        let settled = balance.as_ref().is_some_and(|balance| balance.in_flight == 0);
+        if settled || begin.elapsed() > SETTLED {
+            return balance;
         }
+        sleep(TICK);
     }
 }

@@ -39,6 +39,7 @@ pub fn run(options: &Torture) -> Outcome {
             rate: options.rate,
             kill9: options.kill9,
             outage: options.outage,
+            overload: options.overload,
             memory_limit: options.memory_limit,
             patience: options.patience,
             seed,

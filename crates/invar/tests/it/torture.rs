@@ -279,3 +279,67 @@ fn nothing_is_run_that_could_reach_others() {
     );
     assert_eq!(code, 1);
 }
+
+/// Runs `invar torture --push`, where nothing may be wrong.
+fn pushes(signal: &str, arguments: &[&str]) -> Value {
+    let push = format!("--push={signal}");
+    let arguments: Vec<&str> = [push.as_str()].into_iter().chain(arguments.iter().copied()).collect();
+    let (verdict, code) = torture(&arguments);
+    assert_eq!(verdict["faults"], Value::Array(Vec::new()), "{verdict:#}");
+    assert_eq!((&verdict["passed"], code), (&Value::Bool(true), 0), "{verdict:#}");
+    assert_eq!(
+        number(&verdict, "received"),
+        number(&verdict, "accepted"),
+        "{verdict:#}"
+    );
+    verdict
+}
+
+/// More than the destination takes, from more clients than fit into the memory for what is on its way: they are told to come again, and what they were
+/// told is safe arrives.
+fn pushes_too_much(signal: &str, arguments: &[&str]) {
+    let common = ["--kill9=2", "--seed=7"];
+    let verdict = pushes(signal, &[arguments, &common].concat());
+    let lines = arguments.iter().find_map(|one| one.strip_prefix("--lines="));
+    assert_eq!(Some(number(&verdict, "accepted").to_string().as_str()), lines);
+    assert!(number(&verdict, "refused") > 0, "{verdict:#}");
+    assert_eq!(number(&verdict, "kills"), 2);
+}
+
+#[test]
+fn samples_beyond_what_the_destination_takes_are_refused_for_now_or_arrive() {
+    pushes_too_much(
+        "metrics",
+        &[
+            "--overload=4",
+            "--files=64",
+            "--lines=320000",
+            "--rate=80000",
+            "--memory-limit=82MiB",
+        ],
+    );
+}
+
+#[test]
+fn log_records_beyond_what_the_destination_takes_are_refused_for_now_or_arrive() {
+    let load = [
+        "--overload=10",
+        "--files=64",
+        "--lines=96000",
+        "--rate=40000",
+        "--memory-limit=128MiB",
+    ];
+    pushes_too_much("otlp", &load);
+    pushes_too_much("otlp-grpc", &load);
+}
+
+/// One sample of fifty is a stale marker: a NaN of which every bit counts, also in the queue on disk and after a kill.
+#[test]
+fn stale_markers_arrive_as_they_were_in_the_order_of_their_series() {
+    let verdict = pushes(
+        "metrics",
+        &["--kill9=3", "--outage=0.5", "--lines=30000", "--rate=6000", "--seed=3"],
+    );
+    assert_eq!((number(&verdict, "accepted"), number(&verdict, "kills")), (30_000, 3));
+    assert_eq!((number(&verdict, "altered"), number(&verdict, "out_of_order")), (0, 0));
+}

@@ -2,6 +2,7 @@
 
 use super::tally::Tally;
 use otlp_wire::write::Writer;
+use prommodel::STALE_NAN;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::str::FromStr;
@@ -19,14 +20,29 @@ pub enum Signal {
     Metrics,
     /// Log records over OTLP/HTTP to `otelcol.receiver.otlp`, through `otelcol.processor.batch`, to `otelcol.exporter.otlphttp`.
     Otlp,
+    /// The same, but pushed over OTLP/gRPC.
+    OtlpGrpc,
+}
+
+/// What clients push.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    pub(super) signal: Signal,
+    /// Records of a request.
+    pub(super) together: u64,
+    /// Bytes that a log record has besides its number.
+    pub(super) padding: usize,
+    /// The time of the first sample, in milliseconds since the Unix epoch. Each has one more: it is what a sample without a value is known by.
+    pub(super) begin: i64,
 }
 
 impl Signal {
-    /// `metrics`, `otlp`.
+    /// `metrics`, `otlp`, `otlp-grpc`.
     pub fn as_str(self) -> &'static str {
         match self {
             Signal::Metrics => "metrics",
             Signal::Otlp => "otlp",
+            Signal::OtlpGrpc => "otlp-grpc",
         }
     }
 }
@@ -38,7 +54,8 @@ impl FromStr for Signal {
         match text {
             "metrics" => Ok(Signal::Metrics),
             "otlp" => Ok(Signal::Otlp),
-            _ => Err(format!("{text:?} is neither \"metrics\" nor \"otlp\"")),
+            "otlp-grpc" => Ok(Signal::OtlpGrpc),
+            _ => Err(format!("{text:?} is none of \"metrics\", \"otlp\" and \"otlp-grpc\"")),
         }
     }
 }
@@ -63,18 +80,42 @@ impl Arrivals {
             Arrivals::Bodies(sink) => sink.set_down(down),
         }
     }
+
+    /// Takes so many bytes a second from now on, or any number.
+    pub(super) fn set_pace(&self, bytes_per_second: Option<u64>) {
+        match self {
+            Arrivals::Samples(sink, _) => sink.set_pace(bytes_per_second),
+            Arrivals::Bodies(sink) => sink.set_pace(bytes_per_second),
+        }
+    }
 }
 
-impl Signal {
+/// Of so many samples of a series one is a stale marker: the last.
+const STALE_EVERY: u64 = 50;
+
+/// What a record of samples is worth. Its bits tell a stale marker from other numbers that are none.
+fn value(number: u64) -> f64 {
+    match number % STALE_EVERY == STALE_EVERY - 1 {
+        true => f64::from_bits(STALE_NAN),
+        false => number as f64,
+    }
+}
+
+impl Source {
     /// A destination that counts.
     pub(super) fn sink(self, runtime: &Runtime, tally: Arc<Tally>) -> Result<Arrivals, String> {
         let failed = |error: std::io::Error| format!("cannot start the destination: {error}");
-        match self {
+        match self.signal {
             Signal::Metrics => {
-                let watch = move |labels: &[(&str, &str)], _: i64, value: f64| {
+                let watch = move |labels: &[(&str, &str)], time: i64, found: f64| {
                     let client = labels.iter().find(|(name, _)| *name == "client");
-                    if let Some(client) = client.and_then(|(_, client)| client.parse().ok()) {
-                        tally.see(client, value as u64);
+                    let client = client.and_then(|(_, client)| client.parse().ok());
+                    let number = u64::try_from(time - self.begin).ok();
+                    match (client, number) {
+                        (Some(client), Some(number)) if value(number).to_bits() == found.to_bits() => {
+                            tally.see(client, number);
+                        }
+                        _ => tally.odd(),
                     }
                 };
                 let sink = runtime
@@ -83,7 +124,7 @@ impl Signal {
                 let addr = sink.addr();
                 Ok(Arrivals::Samples(sink, addr))
             }
-            Signal::Otlp => {
+            Signal::Otlp | Signal::OtlpGrpc => {
                 let take = move |body: &[u8]| {
                     if otlp_wire::scan(otlp_wire::Signal::Logs, body).is_err() {
                         return false;
@@ -95,11 +136,9 @@ impl Signal {
                                     Some(otlp_wire::common::AnyValue::String(text)) => std::str::from_utf8(text).ok(),
                                     _ => None,
                                 };
-                                let pair = text.and_then(|text| text.split_once(' '));
-                                let pair = pair
-                                    .and_then(|(client, number)| Some((client.parse().ok()?, number.parse().ok()?)));
-                                if let Some((client, number)) = pair {
-                                    tally.see(client, number);
+                                match text.and_then(numbers) {
+                                    Some((client, number)) => tally.see(client, number),
+                                    None => tally.odd(),
                                 }
                             }
                         }
@@ -111,9 +150,18 @@ impl Signal {
             }
         }
     }
+}
 
+/// Client and number of a record's text.
+fn numbers(text: &str) -> Option<(usize, u64)> {
+    let mut words = text.split(' ');
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
+impl Signal {
     /// A configuration that listens on a port and sends to an address.
     pub(super) fn config(self, port: u16, destination: &str) -> String {
+        let protocol = if self == Signal::OtlpGrpc { "grpc" } else { "http" };
         match self {
             Signal::Metrics => format!(
                 r#"prometheus.receive_http "in" {{
@@ -135,9 +183,9 @@ prometheus.remote_write "out" {{
 }}
 "#
             ),
-            Signal::Otlp => format!(
+            Signal::Otlp | Signal::OtlpGrpc => format!(
                 r#"otelcol.receiver.otlp "in" {{
-	http {{
+	{protocol} {{
 		endpoint = "127.0.0.1:{port}"
 	}}
 
@@ -174,6 +222,7 @@ otelcol.exporter.otlphttp "out" {{
         match self {
             Signal::Metrics => "/api/v1/metrics/write",
             Signal::Otlp => "/v1/logs",
+            Signal::OtlpGrpc => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
         }
     }
 
@@ -181,25 +230,24 @@ otelcol.exporter.otlphttp "out" {{
     pub(super) fn headers(self) -> &'static str {
         match self {
             Signal::Metrics => "content-type: application/x-protobuf\r\ncontent-encoding: snappy\r\n",
-            Signal::Otlp => "content-type: application/x-protobuf\r\n",
+            Signal::Otlp | Signal::OtlpGrpc => "content-type: application/x-protobuf\r\n",
         }
     }
+}
 
+impl Source {
     /// A request with records of a client.
     pub(super) fn body(self, client: usize, numbers: Range<u64>) -> Vec<u8> {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        match self {
+        match self.signal {
             Signal::Metrics => {
                 let client = client.to_string();
                 let pairs = [("__name__", METRIC), ("client", client.as_str())];
                 let labels = remotewrite::v1::EncodedLabels::new(pairs);
                 let mut writer = remotewrite::v1::Writer::default();
-                for (at, number) in numbers.enumerate() {
+                for number in numbers {
                     let sample = remotewrite::Sample {
-                        value: number as f64,
-                        timestamp: now.as_millis() as i64 + at as i64,
+                        value: value(number),
+                        timestamp: self.begin + number as i64,
                         start_timestamp: 0,
                     };
                     writer.sample(&labels, sample);
@@ -208,14 +256,14 @@ otelcol.exporter.otlphttp "out" {{
                     .compress_vec(writer.message())
                     .expect("a request is shorter than 4 GiB")
             }
-            Signal::Otlp => {
+            Signal::Otlp | Signal::OtlpGrpc => {
                 let mut writer = Writer::new();
                 writer.container(1, |resource| {
                     resource.container(2, |scope| {
                         for number in numbers {
                             scope.container(2, |record| {
-                                record.fixed64(1, now.as_nanos() as u64);
-                                let text = format!("{client} {number}");
+                                record.fixed64(1, self.begin as u64 * 1_000_000 + number);
+                                let text = format!("{client} {number} {:.<1$}", "", self.padding);
                                 record.message(5, |body| body.text(1, text.as_bytes()));
                             });
                         }

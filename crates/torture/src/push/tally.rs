@@ -36,41 +36,83 @@ impl Bits {
 
 /// What has arrived.
 pub(super) struct Tally {
-    clients: Vec<Mutex<Bits>>,
+    clients: Vec<Mutex<Client>>,
     duplicates: AtomicU64,
+    out_of_order: AtomicU64,
+    odd: AtomicU64,
 }
 
-fn lock(bits: &Mutex<Bits>) -> MutexGuard<'_, Bits> {
-    bits.lock().unwrap_or_else(PoisonError::into_inner)
+/// What has arrived of a client.
+struct Client {
+    bits: Bits,
+    /// One more than the highest number.
+    next: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tally {
     pub(super) fn new(clients: usize, records: u64) -> Tally {
+        let client = |_| {
+            Mutex::new(Client {
+                bits: Bits::new(records),
+                next: 0,
+            })
+        };
         Tally {
-            clients: (0..clients).map(|_| Mutex::new(Bits::new(records))).collect(),
+            clients: (0..clients).map(client).collect(),
             duplicates: AtomicU64::new(0),
+            out_of_order: AtomicU64::new(0),
+            odd: AtomicU64::new(0),
         }
     }
 
     pub(super) fn see(&self, client: usize, number: u64) {
-        let Some(bits) = self.clients.get(client) else { return };
-        if !lock(bits).add(number) {
+        let Some(client) = self.clients.get(client) else {
+            return self.odd();
+        };
+        let mut client = lock(client);
+        if !client.bits.add(number) {
             self.duplicates.fetch_add(1, Ordering::Relaxed);
+        } else if number < client.next {
+            self.out_of_order.fetch_add(1, Ordering::Relaxed);
+        } else {
+            client.next = number + 1;
         }
     }
 
-    pub(super) fn received(&self) -> u64 {
-        self.clients.iter().map(|bits| lock(bits).count()).sum()
+    /// Something arrived that is none of the records.
+    pub(super) fn odd(&self) {
+        self.odd.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn received(&self) -> u64 {
+        self.clients.iter().map(|client| lock(client).bits.count()).sum()
+    }
+
+    /// Records that had arrived before.
     pub(super) fn duplicates(&self) -> u64 {
         self.duplicates.load(Ordering::Relaxed)
+    }
+
+    /// Records that arrived for the first time after a later one of their client.
+    pub(super) fn out_of_order(&self) -> u64 {
+        self.out_of_order.load(Ordering::Relaxed)
+    }
+
+    /// What arrived and was not pushed like this.
+    pub(super) fn altered(&self) -> u64 {
+        self.odd.load(Ordering::Relaxed)
     }
 
     /// How many of those that were accepted have not arrived.
     pub(super) fn lost(&self, accepted: &[Bits]) -> u64 {
         let pairs = accepted.iter().zip(&self.clients);
-        pairs.map(|(accepted, arrived)| accepted.without(&lock(arrived))).sum()
+        pairs
+            .map(|(accepted, arrived)| accepted.without(&lock(arrived).bits))
+            .sum()
     }
 }
 
@@ -91,6 +133,10 @@ mod tests {
         assert_eq!((tally.lost(&accepted), tally.received(), tally.duplicates()), (1, 4, 1));
         tally.see(0, 5);
         assert_eq!(tally.lost(&accepted), 0);
+        // Of client 1 number 199 came before.
+        tally.see(1, 100);
+        tally.see(7, 0);
+        assert_eq!((tally.out_of_order(), tally.duplicates(), tally.altered()), (1, 1, 1));
         assert!(!accepted[0].add(100_000), "it cannot be there");
     }
 }

@@ -20,6 +20,7 @@ mod reload;
 mod reports;
 mod rotation;
 mod schema;
+mod staleness;
 mod storm;
 mod support;
 mod torture;

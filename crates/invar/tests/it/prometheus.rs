@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 const BINARY: &str = "prometheus";
 
 /// A Prometheus that ends with the test.
-struct Prometheus {
+pub struct Prometheus {
     process: Child,
-    port: u16,
+    pub port: u16,
     log: PathBuf,
 }
 
@@ -30,11 +30,16 @@ impl Drop for Prometheus {
 }
 
 /// Name and labels.
-type Series = BTreeMap<String, String>;
+pub type Series = BTreeMap<String, String>;
 
 impl Prometheus {
     /// `None` if it is not installed. `config` gets its port.
-    fn start(dir: &Path, config: impl FnOnce(u16) -> String) -> Option<Prometheus> {
+    pub fn start(dir: &Path, config: impl FnOnce(u16) -> String) -> Option<Prometheus> {
+        Prometheus::start_with(dir, &[], config)
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(dir: &Path, arguments: &[&str], config: impl FnOnce(u16) -> String) -> Option<Prometheus> {
         let port = free_port();
         let (file, log) = (dir.join("prometheus.yml"), dir.join("prometheus.log"));
         fs::create_dir_all(dir).expect("the folder can be made");
@@ -44,6 +49,7 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", dir.join("tsdb").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--web.enable-remote-write-receiver")
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log).expect("the log can be written"))
             .spawn();
@@ -59,7 +65,7 @@ impl Prometheus {
     }
 
     /// The newest sample of each series that a selector finds and that is not stale.
-    fn query(&self, selector: &str) -> BTreeMap<Series, f64> {
+    pub fn query(&self, selector: &str) -> BTreeMap<Series, f64> {
         let escaped: String = selector.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let answer = request(self.port, "GET", &format!("/api/v1/query?query={escaped}")).expect("Prometheus answers");
         assert_eq!(answer.status, 200, "{}", answer.body);

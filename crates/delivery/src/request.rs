@@ -108,6 +108,15 @@ impl<P: Protocol> Request<P> {
         self.awaited = self.awaited || parts.any(Part::is_awaited);
     }
 
+    /// Whether somebody waits for the answer of entries that came at least so long ago.
+    pub(crate) fn keeps_waiting(&mut self, time: Duration) -> bool {
+        if self.oldest.elapsed() < time {
+            return false;
+        }
+        self.look();
+        self.awaited
+    }
+
     /// Whether no other entry fits.
     pub(crate) fn is_full(&self, limits: Limits) -> bool {
         let Amount { bytes, items } = limits.enough;

@@ -116,6 +116,7 @@ impl<P: Protocol> Worker<P> {
                 return self.leave(Vec::new()).await;
             }
             self.cut(order == Order::Drain);
+            self.store_awaited().await;
             if let Some(request) = self.ready.pop_front() {
                 let behind = self.ready.len();
                 let left = if self.width > 1 && behind > 0 {

@@ -71,6 +71,11 @@ impl<T, P: Payload> Courier<T, P> {
         self.parcels.is_empty()
     }
 
+    /// Number of batches on the way.
+    pub fn len(&self) -> usize {
+        self.parcels.len()
+    }
+
     /// Offers a batch behind all that were sent before. Returns as soon as it has its place in the order.
     pub async fn send(&mut self, batch: Batch<P>, tag: T) {
         let number = self.next;
@@ -158,7 +163,7 @@ impl<T, P: Payload> Courier<T, P> {
         }
     }
 
-    /// The sender is to stop and waits for what it has sent: who collects records for a request does not collect these any longer.
+    /// The sender waits for what it has sent, because it is to stop or has no room: who collects records for a request does not collect these any longer.
     pub fn hurry(&self) {
         for batch in self.parcels.iter().filter_map(|parcel| parcel.batch.as_ref()) {
             batch.hurry();

@@ -149,6 +149,10 @@ impl Loop {
                 _ = work.courier.landed(), if !work.courier.is_empty() => {}
                 () = tokio::time::sleep_until(ticks.due) => {
                     let time = ticks.time(environment.host.clock.now());
+                    if work.courier.len() >= WINDOW / 2 {
+                        // Before there is no room for another one.
+                        work.courier.hurry();
+                    }
                     if work.courier.has_room() {
                         let health = work.scrape(&settings, time).await;
                         *self.lock() = health;

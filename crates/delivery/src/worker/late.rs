@@ -1,6 +1,7 @@
 //! What goes to the queue on disk instead of the endpoint.
 
 use super::Worker;
+use super::attempt::SPILL_AFTER;
 use crate::protocol::Protocol;
 use crate::request::Request;
 use crate::shard::Order;
@@ -49,6 +50,21 @@ impl<P: Protocol> Worker<P> {
             request = Some(whole);
         }
         Ok(request)
+    }
+
+    /// Sends to the queue what somebody has been waiting for in vain: an endpoint that answers each request in time, and takes less than comes, would
+    /// make senders give up, and scrapes be left out, with the queue empty.
+    pub(super) async fn store_awaited(&mut self) {
+        while self.spills
+            && let Some(request) = self.ready.pop_front_if(|request| request.keeps_waiting(SPILL_AFTER))
+        {
+            if let Err((request, error)) = self.store(request).await {
+                self.endpoint
+                    .troubles()
+                    .store_failed(self.endpoint.title(), &error.to_string());
+                return self.ready.push_front(request);
+            }
+        }
     }
 
     /// Stores a request, which counts as accepted then.

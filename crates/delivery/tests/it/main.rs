@@ -6,5 +6,6 @@ mod chaos;
 mod fates;
 mod http;
 mod interrupted;
+mod overload;
 mod samples;
 mod world;

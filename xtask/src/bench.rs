@@ -1,5 +1,6 @@
 //! Benchmarks: the same load for Invar and for each peer, one after the other, against a counting sink on loopback.
 
+mod discovery;
 mod load;
 mod logs;
 mod metrics;
@@ -17,6 +18,8 @@ pub enum Scenario {
     Logs(logs::Options),
     /// Targets that are scraped, through relabelling rules, to a remote write endpoint.
     Metrics(metrics::Options),
+    /// Pods of a large cluster, through relabelling rules, to a scraper that keeps few of them.
+    Discovery(discovery::Options),
     /// Load a configuration of thousands of components, and reload it with one of them changed.
     Load(load::Options),
 }
@@ -26,6 +29,7 @@ pub fn run(scenario: Scenario) -> Result<()> {
     match scenario {
         Scenario::Logs(options) => logs::run(&options),
         Scenario::Metrics(options) => metrics::run(&options),
+        Scenario::Discovery(options) => discovery::run(&options),
         Scenario::Load(options) => load::run(&options),
     }
 }

@@ -4,6 +4,7 @@ mod discovery;
 mod load;
 mod logs;
 mod metrics;
+mod otlp;
 mod peers;
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +21,8 @@ pub enum Scenario {
     Metrics(metrics::Options),
     /// Pods of a large cluster, through relabelling rules, to a scraper that keeps few of them.
     Discovery(discovery::Options),
+    /// Requests of OTLP that are received, put together, given an attribute or not, and sent on.
+    Otlp(otlp::Options),
     /// Load a configuration of thousands of components, and reload it with one of them changed.
     Load(load::Options),
 }
@@ -30,6 +33,7 @@ pub fn run(scenario: Scenario) -> Result<()> {
         Scenario::Logs(options) => logs::run(&options),
         Scenario::Metrics(options) => metrics::run(&options),
         Scenario::Discovery(options) => discovery::run(&options),
+        Scenario::Otlp(options) => otlp::run(&options),
         Scenario::Load(options) => load::run(&options),
     }
 }

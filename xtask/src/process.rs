@@ -9,6 +9,8 @@ use std::path::Path;
 pub struct Usage {
     /// User and system time in seconds, all threads.
     pub cpu: f64,
+    /// The system's part of it.
+    pub system: f64,
     /// Resident memory now, in bytes.
     pub rss: u64,
     /// Resident memory at its peak, in bytes.
@@ -45,6 +47,7 @@ pub fn usage(pid: u32) -> Result<Usage> {
     };
     Ok(Usage {
         cpu: (field(14)? + field(15)?) / ticks,
+        system: field(15)? / ticks,
         rss: kib("VmRSS:") * 1024,
         peak_rss: kib("VmHWM:") * 1024,
     })

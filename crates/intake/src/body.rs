@@ -38,11 +38,24 @@ pub async fn read(
     budget: &Budget,
     deadline: Instant,
 ) -> Result<(Bytes, Permit), Broken> {
+    read_told(body, length, |_| None, limit, budget, deadline).await
+}
+
+/// The same for a body that may say itself how long it is: `told` sees its first piece, if `length` is not known. Nobody relies on what it says; memory is
+/// taken once then, instead of twice as much again and again.
+pub async fn read_told(
+    body: &mut Incoming,
+    length: Option<u64>,
+    told: fn(&[u8]) -> Option<u64>,
+    limit: usize,
+    budget: &Budget,
+    deadline: Instant,
+) -> Result<(Bytes, Permit), Broken> {
     if let Some(length) = length.filter(|length| *length > limit as u64) {
         return Err(Broken::TooLarge(length));
     }
-    let length = length.map(|length| usize::try_from(length).unwrap_or(limit));
-    let first = length.map_or(STEP, |length| length.min(TRUSTED));
+    let mut length = length.map(|length| usize::try_from(length).unwrap_or(limit));
+    let mut first = length.map_or(STEP, |length| length.min(TRUSTED));
     let mut permit = budget.try_acquire(first as u64).ok_or(Broken::NoRoom)?;
     let mut held = BytesMut::new();
     loop {
@@ -58,6 +71,13 @@ pub async fn read(
         if size > limit {
             return Err(Broken::TooLarge(size as u64));
         }
+        if held.is_empty() && length.is_none() {
+            length = told(&data).and_then(|length| usize::try_from(length).ok());
+            first = length.map_or(first, |length| length.min(TRUSTED).min(limit));
+            if !permit.try_grow((first as u64).saturating_sub(permit.bytes())) {
+                return Err(Broken::NoRoom);
+            }
+        }
         if held.is_empty() && length == Some(data.len()) {
             // It is all there, and needs no copy.
             permit.shrink(data.len() as u64);
@@ -69,7 +89,7 @@ pub async fn read(
         if size as u64 > permit.bytes() {
             // Twice as much, as long as that is not known to be too much.
             let has = usize::try_from(permit.bytes()).unwrap_or(usize::MAX);
-            let most = length.unwrap_or(limit).max(size) - has;
+            let most = length.unwrap_or(limit).min(limit).max(size) - has;
             let more = (size - has).max(has).max(STEP).min(most);
             if !permit.try_grow(more as u64) {
                 return Err(Broken::NoRoom);

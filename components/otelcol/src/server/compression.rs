@@ -32,6 +32,8 @@ pub(crate) enum Failure {
 
 /// Memory that is taken at least at a time, in bytes.
 const STEP: usize = 64 << 10;
+/// How many times its length a body of deflate becomes at most.
+const DEFLATE_MOST: u64 = 1032;
 /// How the frames of snappy begin.
 const SNAPPY_FRAMES: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 
@@ -62,19 +64,20 @@ pub(crate) fn decompress(
         limit,
         permit,
     };
+    let expected = expected(compression, body);
     match compression {
-        Compression::Gzip => sink.all(flate2::read::MultiGzDecoder::new(body), body.len())?,
-        Compression::Zlib if is_zlib(body) => sink.all(flate2::read::ZlibDecoder::new(body), body.len())?,
-        Compression::Zlib => sink.all(flate2::read::DeflateDecoder::new(body), body.len())?,
+        Compression::Gzip => sink.all(flate2::read::MultiGzDecoder::new(body), expected)?,
+        Compression::Zlib if is_zlib(body) => sink.all(flate2::read::ZlibDecoder::new(body), expected)?,
+        Compression::Zlib => sink.all(flate2::read::DeflateDecoder::new(body), expected)?,
         Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(Failure::Malformed)?;
             // No window is of use that is larger than what may come out; RFC 8878 wants 8 MiB at least.
             let log = usize::BITS - limit.leading_zeros();
             decoder.window_log_max(log.clamp(23, 27)).map_err(Failure::Malformed)?;
-            sink.all(decoder, body.len())?;
+            sink.all(decoder, expected)?;
         }
         Compression::Snappy if body.starts_with(SNAPPY_FRAMES) => {
-            sink.all(snap::read::FrameDecoder::new(body), body.len())?;
+            sink.all(snap::read::FrameDecoder::new(body), expected)?;
         }
         Compression::Snappy => {
             let malformed = |error: snap::Error| Failure::Malformed(error.into());
@@ -82,12 +85,31 @@ pub(crate) fn decompress(
             sink.room(len)?;
             sink.out = snap::raw::Decoder::new().decompress_vec(body).map_err(malformed)?;
         }
-        Compression::Lz4 => sink.all(lz4_flex::frame::FrameDecoder::new(body), body.len())?,
+        Compression::Lz4 => sink.all(lz4_flex::frame::FrameDecoder::new(body), expected)?,
     }
     let out = sink.out;
     permit.shrink((out.len() as u64).max(1));
     debug_assert!(permit.budget().is_none() || permit.bytes() >= out.len().min(1) as u64 || before == 0);
     Ok(out.into())
+}
+
+/// How much will come out, as far as the body says; nothing depends on it but how often memory is taken. A body that lies takes no more than one that is
+/// made to become as large as its kind of compression allows.
+fn expected(compression: Compression, body: &[u8]) -> usize {
+    let said = match compression {
+        // RFC 1952: the last four bytes of a member are the length of what was compressed.
+        Compression::Gzip => body
+            .last_chunk()
+            .map(|length| u64::from(u32::from_le_bytes(*length)))
+            .filter(|length| *length <= (body.len() as u64).saturating_mul(DEFLATE_MOST)),
+        Compression::Zstd => zstd::zstd_safe::get_frame_content_size(body).ok().flatten(),
+        _ => None,
+    };
+    let said = said
+        .and_then(|length| usize::try_from(length).ok())
+        .filter(|length| *length >= body.len());
+    // Telemetry shrinks to a fifth or less.
+    said.unwrap_or(body.len().saturating_mul(5))
 }
 
 /// Whether the two bytes are those with which zlib begins: deflate with a window that exists, and a sum that is right.
@@ -116,16 +138,20 @@ impl Sink<'_> {
         }
     }
 
-    fn all(&mut self, mut from: impl Read, compressed: usize) -> Result<(), Failure> {
+    fn all(&mut self, mut from: impl Read, expected: usize) -> Result<(), Failure> {
         loop {
             if self.out.len() == self.out.capacity() {
                 if self.out.len() > self.limit {
                     return Err(Failure::TooLarge);
                 }
-                // Telemetry shrinks to a fifth or less. One byte beyond the limit tells that it is exceeded.
+                // One byte beyond what is expected is room to find that it is all, and one beyond the limit tells that it is exceeded.
                 let has = self.out.len();
-                let more = if has == 0 { compressed.saturating_mul(5) } else { has };
-                let more = more.max(STEP).min(self.limit - has + 1);
+                let more = if has == 0 {
+                    expected.saturating_add(1)
+                } else {
+                    has.max(STEP)
+                };
+                let more = more.min(self.limit - has + 1);
                 self.room(more.min(self.limit))?;
                 self.out.reserve_exact(more);
             }
@@ -211,6 +237,29 @@ mod tests {
             let mut permit = budget.try_acquire(body.len() as u64).unwrap();
             let outcome = decompress(compression, &body, 1 << 20, &mut permit);
             assert!(matches!(outcome, Err(Failure::NoRoom)), "{compression:?}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_body_says_of_its_length_is_believed_as_far_as_it_can_be() {
+        let text = b"telemetry ".repeat(1000);
+        for (compression, body) in compressed(&text) {
+            let said = match compression {
+                Compression::Gzip | Compression::Zstd => text.len(),
+                _ => body.len() * 5,
+            };
+            assert_eq!(expected(compression, &body), said, "{compression:?}");
+        }
+        let mut lie = compressed(&text).swap_remove(0).1;
+        let end = lie.len() - 4;
+        lie[end..].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(expected(Compression::Gzip, &lie), lie.len() * 5);
+        let out = decompress(Compression::Gzip, &lie, 1 << 20, &mut Permit::none());
+        assert!(matches!(out, Err(Failure::Malformed(_))), "{out:?}");
+        for short in [&b""[..], b"\x1f\x8b", b"\x28\xb5\x2f"] {
+            for compression in [Compression::Gzip, Compression::Zstd] {
+                assert_eq!(expected(compression, short), short.len() * 5);
+            }
         }
     }
 

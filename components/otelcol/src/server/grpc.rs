@@ -65,6 +65,12 @@ pub(crate) fn message(
     Ok((body.slice(PREFIX..), compression))
 }
 
+/// How long the body of a call is whose beginning is at hand, if it has one message.
+pub(crate) fn length(start: &[u8]) -> Option<u64> {
+    let (&[_, a, b, c, d], _) = start.split_first_chunk::<PREFIX>()?;
+    Some(PREFIX as u64 + u64::from(u32::from_be_bytes([a, b, c, d])))
+}
+
 /// An answer without anything.
 pub(crate) fn empty() -> Answer {
     Response::new(Either::Left(Full::default()))
@@ -130,6 +136,8 @@ mod tests {
         assert_eq!(message(&body(b"\x01\0\0\0\x01a"), gzip, 2), Ok((body(b"a"), gzip)));
         assert_eq!(message(&body(b"\x01\0\0\0\x01a"), None, 2), Err(Wrong::NotSaid));
         assert_eq!(message(&body(b"\0\0\0\0\x02ab"), gzip, 1), Err(Wrong::TooLarge(2)));
+        assert_eq!(length(b"\0\0\0\x01\x02ab"), Some(263));
+        assert_eq!(length(b"\0\0\0\0"), None);
         for wrong in [&b"\0\0\0\0"[..], b"\0\0\0\0\x02a", b"\0\0\0\0\x01ab", b"\x02\0\0\0\0"] {
             assert_eq!(
                 message(&Bytes::copy_from_slice(wrong), gzip, 9),

@@ -112,9 +112,10 @@ async fn call(
         .headers
         .get("content-length")
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let read = body::read(
+    let read = body::read_told(
         incoming,
         length,
+        grpc::length,
         limit.saturating_add(PREFIX),
         shared.cx.budget(),
         deadline,

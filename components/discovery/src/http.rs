@@ -5,7 +5,6 @@ use crate::group;
 use crate::metrics::RefreshMetrics;
 use crate::refresh::{Refreshed, check_interval, refresh};
 use crate::runner::{Discovered, Exports, Mechanism};
-use bytes::Bytes;
 use component::prelude::*;
 use net::{Client, HeaderMap, HeaderValue, HttpClientConfig, Method, Request, StatusCode, Url};
 use promtext::{Counter, RegisterError, Registry};
@@ -160,7 +159,7 @@ impl Mechanism for Http {
                 method: Method::GET,
                 url,
                 headers,
-                body: Bytes::new(),
+                body: Default::default(),
                 timeout: interval,
             },
             shown,

@@ -172,7 +172,7 @@ impl Import for Http {
             method,
             url,
             headers: headers(&args)?,
-            body: Bytes::from(args.body.clone()),
+            body: Bytes::from(args.body.clone()).into(),
             timeout: args.poll_timeout.as_std(),
         };
         Ok(Http {

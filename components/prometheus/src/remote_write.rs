@@ -91,7 +91,7 @@ impl Told {
         for some in families.all().chunks(most) {
             let Ok(body) = body::families(some) else { continue };
             let bytes = body.len() as u64;
-            let outcome = self.transport.push("", body).await;
+            let outcome = self.transport.push("", body.into()).await;
             let sent = outcome.verdict == Verdict::Delivered;
             self.meter.families(some.len() as u64, bytes, sent);
             if !sent {

@@ -97,7 +97,7 @@ fn request(args: &Arguments) -> Result<Request> {
         method,
         url,
         headers,
-        body: Bytes::from(args.body.clone()),
+        body: Bytes::from(args.body.clone()).into(),
         timeout: args.poll_timeout.as_std(),
     })
 }

@@ -12,8 +12,8 @@ use crate::queue::{Queue, Stored};
 use crate::request::Request;
 use crate::shard::Order;
 use crate::transport::Outcome;
-use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
+use net::Body;
 use signals::{Amount, Edge, Fate};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -152,7 +152,7 @@ impl Backlog {
     pub(crate) async fn store<P: Protocol>(
         &self,
         request: &Request<P>,
-        body: Bytes,
+        body: Body,
         racing: Option<JoinHandle<Outcome>>,
     ) -> Result<(), (wal::Error, Option<JoinHandle<Outcome>>)> {
         let Some(cursor) = self.cursor.get().cloned() else {

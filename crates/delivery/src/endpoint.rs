@@ -12,8 +12,8 @@ use crate::trouble::Troubles;
 use crate::upkeep::Gauges;
 use crate::worker::Worker;
 use crate::{ENDPOINT_REMOVED, QUEUE_IS_FULL};
-use bytes::Bytes;
 use host::Host;
+use net::Body;
 use signals::{Amount, Budget, Due, Edge, Fate, Ledger};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -188,7 +188,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     /// One attempt to push.
-    pub(crate) async fn push(&self, tenant: &str, body: Bytes) -> Outcome {
+    pub(crate) async fn push(&self, tenant: &str, body: Body) -> Outcome {
         self.transport.push(tenant, body).await
     }
 

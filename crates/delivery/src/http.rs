@@ -6,7 +6,7 @@ use component::{BoxFuture, ClientAuth, Error, Result};
 use host::{Clock, Host};
 use net::cloud::CloudAuth;
 use net::{
-    Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, TlsExtras, Url, retry_after,
+    Body, Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, StatusCode, TlsExtras, Url, retry_after,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub struct HttpSettings<'a> {
     pub judge: Option<fn(StatusCode, &HeaderMap, &Bytes) -> Option<Outcome>>,
     /// Takes a body apart into headers, which win over the fixed ones, and what is sent: for protocols whose bodies are written in
     /// several ways, because what waits in the queue may be of another one than the configuration asks for now.
-    pub unpack: Option<fn(Bytes) -> (HeaderMap, Bytes)>,
+    pub unpack: Option<fn(Body) -> (HeaderMap, Body)>,
     /// Bytes of an answer's body that are read; at least as many as messages show.
     pub answer_limit: usize,
     /// Adds credentials to each request; they win over headers of the configuration.
@@ -89,7 +89,7 @@ pub struct HttpTransport {
     retry_on_429: bool,
     verdict: fn(StatusCode) -> Verdict,
     judge: Option<fn(StatusCode, &HeaderMap, &Bytes) -> Option<Outcome>>,
-    unpack: Option<fn(Bytes) -> (HeaderMap, Bytes)>,
+    unpack: Option<fn(Body) -> (HeaderMap, Body)>,
     answer_limit: usize,
     auth: Option<Arc<dyn ClientAuth>>,
     clock: Arc<dyn Clock>,
@@ -137,7 +137,7 @@ impl HttpTransport {
         })
     }
 
-    async fn attempt(&self, tenant: &str, body: Bytes) -> Outcome {
+    async fn attempt(&self, tenant: &str, body: Body) -> Outcome {
         let mut headers = self.fixed.clone();
         let (own, body) = match self.unpack {
             Some(unpack) => unpack(body),
@@ -218,7 +218,7 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn push<'a>(&'a self, tenant: &'a str, body: Bytes) -> BoxFuture<'a, Outcome> {
+    fn push<'a>(&'a self, tenant: &'a str, body: Body) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(tenant, body))
     }
 }

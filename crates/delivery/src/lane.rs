@@ -270,7 +270,7 @@ impl<P: Protocol> Lane<P> {
                 {
                     return (number, Landed::Answer(outcome), started);
                 }
-                let outcome = endpoint.push(&tenant, body).await;
+                let outcome = endpoint.push(&tenant, body.into()).await;
                 (number, Landed::Answer(outcome), started)
             };
             self.flights.push(flight.boxed());

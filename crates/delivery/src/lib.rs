@@ -52,6 +52,7 @@ mod worker;
 
 pub use check::{client_problems, header_problems, public_url, url_problem};
 pub use http::{HttpSettings, HttpTransport, credentials, default_verdict, host_of};
+pub use net::Body;
 pub use protocol::{Decoded, EntryRef, Meter, Piece, Protocol, Slice, StreamKey, Words, stable_hash};
 pub use request::Request;
 pub use sender::{Plan, Sender, Surroundings};

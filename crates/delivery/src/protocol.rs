@@ -3,6 +3,7 @@
 use crate::request::Request;
 use crate::spec::Target;
 use bytes::Bytes;
+use net::Body;
 use serde_json::{Map, Value};
 use signals::{Amount, Labels, Payload};
 use std::ops::Range;
@@ -91,12 +92,12 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         target: &Target<Self>,
         encoding: &mut Self::Encoding,
         request: &Request<Self>,
-    ) -> Result<Bytes, Self::Error>;
+    ) -> Result<Body, Self::Error>;
 
     /// Gives memory of an encoder back: all of it if `keep` is 0, else what an unusually large request took beyond `keep` bytes.
     fn shrink_encoding(encoding: &mut Self::Encoding, keep: usize);
 
-    /// The entries of a body that [`encode`](Protocol::encode) made, perhaps of an earlier program, for finding out which of them an endpoint
+    /// The entries of a body that [`encode`](Protocol::encode) made, joined if it was in pieces, perhaps of an earlier program, for finding out which of them an endpoint
     /// refuses.
     fn decode(target: &Target<Self>, body: &Bytes, tenant: &Arc<str>) -> Result<Decoded<Self>, Self::Error>;
 

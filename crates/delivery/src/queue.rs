@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use component::{QueuePolicy, QueueSync};
 use hashbrown::HashMap;
 use host::{Clock, Fs, RealFs};
+use net::Body;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,7 +63,7 @@ pub(crate) struct Stored<'a> {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     pub(crate) tenant: &'a str,
-    pub(crate) body: &'a [u8],
+    pub(crate) body: &'a Body,
 }
 
 impl Queue {
@@ -179,13 +180,16 @@ impl Queue {
         let log = self.open()?;
         let tenant = stored.tenant.as_bytes();
         let length = u16::try_from(tenant.len()).map_err(|_| wal::Error::Invalid("the tenant's name is too long"))?;
+        let length = length.to_le_bytes();
+        let mut payload: Vec<&[u8]> = vec![&length, tenant];
+        payload.extend(stored.body.pieces().map(|piece| &piece[..]));
         let append = Append {
             kind: PUSH,
             items: u32::try_from(stored.entries).unwrap_or(u32::MAX),
             bytes: stored.bytes,
             targets: Targets::Named(&[cursor]),
             keys: stored.keys,
-            payload: &[&length.to_le_bytes(), tenant, stored.body],
+            payload: &payload,
         };
         match log.append(&append) {
             Err(wal::Error::Full { .. }) => {

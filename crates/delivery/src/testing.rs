@@ -4,6 +4,7 @@ use crate::protocol::{Decoded, EntryRef, Meter, Piece, Protocol, Slice, StreamKe
 use crate::request::Request;
 use crate::spec::Target;
 use bytes::Bytes;
+use net::Body;
 use serde_json::{Map, Value};
 use signals::{Amount, Labels, LogStream, Logs};
 use std::fmt::Write;
@@ -98,7 +99,7 @@ impl Protocol for Lines {
         payload[list].entries[index].size()
     }
 
-    fn encode(_: &Target<Self>, text: &mut String, request: &Request<Self>) -> Result<Bytes, std::fmt::Error> {
+    fn encode(_: &Target<Self>, text: &mut String, request: &Request<Self>) -> Result<Body, std::fmt::Error> {
         text.clear();
         for (name, slices) in request.groups() {
             for slice in slices {
@@ -107,7 +108,7 @@ impl Protocol for Lines {
                 }
             }
         }
-        Ok(Bytes::copy_from_slice(text.as_bytes()))
+        Ok(Bytes::copy_from_slice(text.as_bytes()).into())
     }
 
     fn shrink_encoding(text: &mut String, keep: usize) {

@@ -1,15 +1,14 @@
 //! One attempt to deliver, and what its answer means.
 
-use bytes::Bytes;
 use component::BoxFuture;
-use net::StatusCode;
+use net::{Body, StatusCode};
 use std::time::Duration;
 
 /// Takes requests to one endpoint.
 pub trait Transport: Send + Sync + 'static {
     /// One attempt to deliver a body, which [`Protocol::encode`](crate::Protocol::encode) made, for a tenant (empty for none). It
     /// bounds its own time, and may be dropped at any point.
-    fn push<'a>(&'a self, tenant: &'a str, body: Bytes) -> BoxFuture<'a, Outcome>;
+    fn push<'a>(&'a self, tenant: &'a str, body: Body) -> BoxFuture<'a, Outcome>;
 }
 
 /// What became of an attempt.

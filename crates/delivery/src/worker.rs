@@ -12,7 +12,7 @@ use crate::protocol::{Protocol, StreamKey};
 use crate::request::{Added, Item, Limits, Request};
 use crate::shard::{Order, Shard};
 use bytes::Bytes;
-use net::Backoff;
+use net::{Backoff, Body};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +96,8 @@ impl<P: Protocol> Worker<P> {
 
     /// The body of a request; `None` if it is too large for one.
     pub(crate) fn body_of(&mut self, request: &Request<P>) -> Option<Bytes> {
-        P::encode(self.endpoint.target(), &mut self.encoding, request).ok()
+        let body = P::encode(self.endpoint.target(), &mut self.encoding, request);
+        body.map(Body::into_bytes).ok()
     }
 
     fn shard(&self) -> &Shard<P> {

@@ -103,7 +103,7 @@ impl Pusher {
             method: Method::POST,
             url: self.url.clone(),
             headers,
-            body: body.into(),
+            body: std::iter::once(body.into()).collect(),
             timeout: Duration::from_secs(30),
         };
         match self.runtime.block_on(self.client.send(request, ANSWER_LIMIT)) {

@@ -247,7 +247,7 @@ impl Transport {
             method: parts.method,
             url,
             headers: parts.headers,
-            body: body.collect().await?.to_bytes(),
+            body: body.collect().await?.to_bytes().into(),
             timeout: HEADERS,
         };
         let opened = self.http.open(request).await?;

@@ -1,5 +1,6 @@
 //! Calls over HTTP/2 whose answers end with trailers: what gRPC is made of.
 
+use crate::body::Body;
 use crate::config::TlsConfig;
 use crate::error::{ConfigError, SendError};
 use crate::tls::{self, TlsExtras};
@@ -7,18 +8,14 @@ use crate::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use host::Fs;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls_pki_types::ServerName;
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -76,7 +73,7 @@ pub struct Channel {
 #[derive(Clone)]
 struct Link {
     address: SocketAddr,
-    sender: http2::SendRequest<Chunks>,
+    sender: http2::SendRequest<Body>,
 }
 
 impl Channel {
@@ -106,12 +103,12 @@ impl Channel {
         })
     }
 
-    /// Posts `chunks` to a path and reads at most `limit` bytes of the answer's body. Takes as long as it takes: it may be dropped at any point.
+    /// Posts a body to a path and reads at most `limit` bytes of the answer's body. Takes as long as it takes: it may be dropped at any point.
     pub async fn call(
         &self,
         path: PathAndQuery,
         headers: HeaderMap,
-        chunks: impl IntoIterator<Item = Bytes>,
+        body: Body,
         limit: usize,
     ) -> Result<Reply, SendError> {
         let mut link = self.link().await?;
@@ -122,7 +119,7 @@ impl Channel {
             .build()
             .map_err(|error| SendError::new(error.to_string()))?;
         let mut request = hyper::Request::post(uri)
-            .body(Chunks(chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect()))
+            .body(body)
             .map_err(|error| SendError::new(error.to_string()))?;
         *request.headers_mut() = headers;
         let response = link.sender.send_request(request).await.map_err(told)?;
@@ -197,7 +194,7 @@ impl Channel {
         &self,
         address: SocketAddr,
         tls: Option<TlsConnector>,
-    ) -> Result<http2::SendRequest<Chunks>, SendError> {
+    ) -> Result<http2::SendRequest<Body>, SendError> {
         let failed = |error: std::io::Error| SendError::new(error.to_string());
         let stream = TcpStream::connect(address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
@@ -257,24 +254,4 @@ async fn read(response: hyper::Response<Incoming>, limit: usize) -> Result<Reply
         body: body.into(),
         trailers,
     })
-}
-
-/// A body that is there already.
-struct Chunks(VecDeque<Bytes>);
-
-impl Body for Chunks {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.iter().map(|chunk| chunk.len() as u64).sum())
-    }
 }

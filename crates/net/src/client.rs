@@ -1,6 +1,7 @@
 //! Sending requests.
 
 use crate::cloud::CloudAuth;
+use crate::body::Body;
 use crate::config::HttpClientConfig;
 use crate::credentials::{self, Auth};
 use crate::error::{ConfigError, SendError};
@@ -32,7 +33,7 @@ pub struct Request {
     /// Headers; they win over those of the configuration, an `Authorization` over its credentials.
     pub headers: HeaderMap,
     /// Body.
-    pub body: Bytes,
+    pub body: Body,
     /// How long the whole exchange may take.
     pub timeout: Duration,
 }

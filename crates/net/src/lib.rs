@@ -4,6 +4,7 @@
 //! credentials and certificates are read again when they change. Neither errors nor `Debug` output show a secret.
 //! [`cloud`] is what Amazon, Microsoft and Google want of requests. [`Backoff`] and [`retry_after`] say when to try again. [`server`] is the other side: listeners for components that are sent things.
 
+mod body;
 mod channel;
 mod client;
 pub mod cloud;
@@ -17,6 +18,7 @@ pub mod server;
 mod tls;
 mod transport;
 
+pub use body::Body;
 pub use channel::{Channel, ChannelConfig, Reply};
 pub use client::{Answer, Client, Head, Opened, Request};
 pub use config::{Authorization, BasicAuth, HttpClientConfig, OAuth2, ProxyConfig, TlsConfig};

@@ -169,7 +169,7 @@ async fn it_speaks_tls() {
         )]
         .into_iter()
         .collect(),
-        body: json(&stream("a", &["x"])).into(),
+        body: std::iter::once(json(&stream("a", &["x"])).into()).collect(),
         timeout: crate::kit::PATIENCE,
     };
     let answer = client.send(request, 1000).await.unwrap();

@@ -4,7 +4,7 @@ use super::args::EndpointArgs;
 use super::metrics::{INGESTER_ERROR, Metrics, TenantMetrics};
 use super::streams::{Stream, StreamCache};
 use bytes::Bytes;
-use delivery::{Decoded, EntryRef, Piece, Protocol, Request, Slice, Target, Words};
+use delivery::{Body, Decoded, EntryRef, Piece, Protocol, Request, Slice, Target, Words};
 use lokipush::{Compressor, Encoder, Limits, PushRequest};
 use serde_json::{Map, Value};
 use signals::{Amount, Entry, Labels, LogStream, Logs, Metadata};
@@ -119,7 +119,7 @@ impl Protocol for Push {
     }
 
     /// A snappy block of protobuf. Fails beyond 4 GiB.
-    fn encode(_: &Target<Self>, encoding: &mut Encoding, request: &Request<Self>) -> Result<Bytes, lokipush::Error> {
+    fn encode(_: &Target<Self>, encoding: &mut Encoding, request: &Request<Self>) -> Result<Body, lokipush::Error> {
         let encoder = &mut encoding.encoder;
         encoder.clear();
         for (stream, slices) in request.groups() {
@@ -135,7 +135,7 @@ impl Protocol for Push {
             }
         }
         let body = encoding.compressor.compress(encoder.finish())?;
-        Ok(Bytes::copy_from_slice(body))
+        Ok(Bytes::copy_from_slice(body).into())
     }
 
     fn shrink_encoding(encoding: &mut Encoding, keep: usize) {

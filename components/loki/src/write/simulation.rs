@@ -6,7 +6,7 @@ use super::metrics::Metrics;
 use super::push::Push;
 use bytes::Bytes;
 use component::{BoxFuture, CancellationToken, QueuePolicy};
-use delivery::{Destination, Outcome, Sender, Spec, Surroundings, Target, Transport, Verdict};
+use delivery::{Body, Destination, Outcome, Sender, Spec, Surroundings, Target, Transport, Verdict};
 use host::Host;
 use promtext::Registry;
 use signals::{Amount, Budget, Entry, FanOut, Labels, Ledger, LogBatch, LogStream};
@@ -27,8 +27,8 @@ struct Scripted {
 }
 
 impl Transport for Scripted {
-    fn push<'a>(&'a self, _: &'a str, body: Bytes) -> BoxFuture<'a, Outcome> {
-        (self.script)(&self.key, body)
+    fn push<'a>(&'a self, _: &'a str, body: Body) -> BoxFuture<'a, Outcome> {
+        (self.script)(&self.key, body.into_bytes())
     }
 }
 

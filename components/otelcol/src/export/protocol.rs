@@ -4,7 +4,7 @@ use super::body::{Format, Packed, pack};
 use super::metrics::{Metrics, SignalMetrics};
 use crate::exporter::{otlp, otlphttp};
 use bytes::Bytes;
-use delivery::{Decoded, EntryRef, Piece, Protocol, Request, Slice, StreamKey, Target, Words, stable_hash};
+use delivery::{Body, Decoded, EntryRef, Piece, Protocol, Request, Slice, StreamKey, Target, Words, stable_hash};
 use otlp_wire::{Rope, Signal, json, split_at};
 use serde_json::{Map, Value};
 use signals::{Amount, Labels, Otlp};
@@ -205,7 +205,7 @@ impl Protocol for Otlps {
         share(payload, index)
     }
 
-    fn encode(target: &Target<Self>, (): &mut (), request: &Request<Self>) -> io::Result<Bytes> {
+    fn encode(target: &Target<Self>, (): &mut (), request: &Request<Self>) -> io::Result<Body> {
         let format = target.settings.format;
         let mut all = Rope::new();
         for (_, slices) in request.groups() {
@@ -222,9 +222,10 @@ impl Protocol for Otlps {
 
     fn decode(_: &Target<Self>, body: &Bytes, tenant: &Arc<str>) -> io::Result<Decoded<Self>> {
         let signal = signal_named(tenant);
-        let packed = Packed::open(body);
+        let packed = Packed::open(body.clone().into());
+        let json = packed.json;
         let content = packed.decompressed()?;
-        let (request, records) = if packed.json {
+        let (request, records) = if json {
             json::decode(signal, &content).map_err(io::Error::other)?
         } else {
             otlp_wire::receive(signal, content).map_err(io::Error::other)?

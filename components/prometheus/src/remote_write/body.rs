@@ -4,7 +4,7 @@ use super::args::V2;
 use super::protocol::{List, Settings, Write};
 use bytes::Bytes;
 use delivery::{Protocol, Request};
-use net::{HeaderMap, HeaderName, HeaderValue};
+use net::{Body, HeaderMap, HeaderName, HeaderValue};
 use prommodel::{Label, SeriesBuilder, SeriesKey, Table};
 use remotewrite::{Sample as WireSample, v1, v2};
 use signals::{Exemplar, HistogramSample, Metrics, Sample};
@@ -263,9 +263,9 @@ fn write_one(writer: &mut v1::Writer, settings: &Settings, request: &Request<Wri
 }
 
 /// The headers of a body, and what is sent.
-pub(super) fn unpack(body: Bytes) -> (HeaderMap, Bytes) {
-    let (content_type, version) = match body.first() {
-        Some(&TWO) => (remotewrite::V2_CONTENT_TYPE, remotewrite::V2_VERSION),
+pub(super) fn unpack(mut body: Body) -> (HeaderMap, Body) {
+    let (content_type, version) = match body.take_first() {
+        Some(TWO) => (remotewrite::V2_CONTENT_TYPE, remotewrite::V2_VERSION),
         _ => (remotewrite::V1_CONTENT_TYPE, remotewrite::V1_VERSION),
     };
     let mut headers = HeaderMap::new();
@@ -275,7 +275,7 @@ pub(super) fn unpack(body: Bytes) -> (HeaderMap, Bytes) {
     );
     let name = HeaderName::from_static("x-prometheus-remote-write-version");
     headers.insert(name, HeaderValue::from_static(version));
-    (headers, body.slice(1.min(body.len())..))
+    (headers, body)
 }
 
 /// A message of families, as a body of version 1.0.

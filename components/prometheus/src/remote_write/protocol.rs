@@ -6,7 +6,7 @@ use super::families::Families;
 use super::metrics::{EndpointMeter, Metrics as Meters};
 use super::series::{Mapping, Merged};
 use bytes::Bytes;
-use delivery::{Decoded, EntryRef, Piece, Protocol, Request, Slice, StreamKey, Target, Words, stable_hash};
+use delivery::{Body, Decoded, EntryRef, Piece, Protocol, Request, Slice, StreamKey, Target, Words, stable_hash};
 use host::Clock;
 use prommodel::Series;
 use serde_json::{Map, Value, json};
@@ -384,8 +384,8 @@ impl Protocol for Write {
         target: &Target<Self>,
         encoding: &mut body::Encoding,
         request: &Request<Self>,
-    ) -> Result<Bytes, body::BodyError> {
-        encoding.encode(&target.settings, request)
+    ) -> Result<Body, body::BodyError> {
+        encoding.encode(&target.settings, request).map(Body::from)
     }
 
     fn shrink_encoding(encoding: &mut body::Encoding, keep: usize) {

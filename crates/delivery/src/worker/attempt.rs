@@ -7,9 +7,8 @@ use crate::protocol::{Meter, Protocol};
 use crate::request::Request;
 use crate::shard::Order;
 use crate::transport::{Outcome, Verdict};
-use bytes::Bytes;
 use futures_util::future::FutureExt;
-use net::Backoff;
+use net::{Backoff, Body};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -145,7 +144,7 @@ impl<P: Protocol> Worker<P> {
     }
 
     /// The body of a request without the entries that nobody waits for any more; `None` if there are no others.
-    pub(super) fn encode(&mut self, request: &mut Request<P>) -> Result<Option<Bytes>, Outcome> {
+    pub(super) fn encode(&mut self, request: &mut Request<P>) -> Result<Option<Body>, Outcome> {
         let before = request.amount();
         request.forget_unwanted();
         self.settle_pending(before - request.amount());
@@ -188,7 +187,7 @@ impl<P: Protocol> Worker<P> {
     }
 
     /// One attempt. If it takes too long, or a source waits for memory, the request is stored while it goes on.
-    async fn push(&mut self, request: &Request<P>, body: &Bytes, first: Instant) -> Pushed {
+    async fn push(&mut self, request: &Request<P>, body: &Body, first: Instant) -> Pushed {
         let (endpoint, tenant) = (self.endpoint.clone(), request.tenant.clone());
         let sent = body.clone();
         let mut attempt = async move { endpoint.push(&tenant, sent).await }.boxed();

@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use delivery::{HttpSettings, HttpTransport, Outcome, Transport, Verdict};
+use delivery::{Body, HttpSettings, HttpTransport, Outcome, Transport, Verdict};
 use host::Host;
 use net::{HeaderName, HeaderValue, HttpClientConfig, StatusCode};
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ async fn push(
         ..HttpSettings::new("it", &url, &http, &custom)
     };
     let transport = HttpTransport::new(&change(settings), &Host::real()).unwrap();
-    let outcome = transport.push(tenant, Bytes::from_static(b"body")).await;
+    let outcome = transport.push(tenant, Bytes::from_static(b"body").into()).await;
     let (headers, body) = server.seen.lock().unwrap().pop().unwrap();
     (outcome, headers, body)
 }
@@ -88,10 +88,10 @@ async fn headers_that_a_protocol_needs_win_over_configured_ones() {
 
 #[tokio::test]
 async fn what_a_body_says_of_itself_becomes_headers() {
-    fn unpack(mut body: Bytes) -> (HeaderMap, Bytes) {
-        let first = body.split_to(1);
+    fn unpack(mut body: Body) -> (HeaderMap, Body) {
+        let first = body.take_first().unwrap();
         let mut headers = HeaderMap::new();
-        let value = HeaderValue::from_bytes(&first).unwrap();
+        let value = HeaderValue::from_bytes(&[first]).unwrap();
         headers.insert(HeaderName::from_static("content-type"), value);
         (headers, body)
     }

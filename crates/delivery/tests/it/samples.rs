@@ -1,7 +1,9 @@
 //! Samples whose series fall into lanes: what a piece has is neither a list of the payload nor a range of one.
 
 use bytes::Bytes;
-use delivery::{Decoded, EntryRef, Meter, Piece, Protocol, Request, Slice, StreamKey, Target, Words, stable_hash};
+use delivery::{
+    Body, Decoded, EntryRef, Meter, Piece, Protocol, Request, Slice, StreamKey, Target, Words, stable_hash,
+};
 use serde_json::{Map, Value};
 use signals::{Amount, Batch, Labels, Payload};
 use std::fmt::Write;
@@ -181,7 +183,7 @@ impl Protocol for Lanes {
         SIZE
     }
 
-    fn encode(_: &Target<Self>, text: &mut String, request: &Request<Self>) -> Result<Bytes, NotSamples> {
+    fn encode(_: &Target<Self>, text: &mut String, request: &Request<Self>) -> Result<Body, NotSamples> {
         text.clear();
         for (_, slices) in request.groups() {
             for slice in slices {
@@ -192,7 +194,7 @@ impl Protocol for Lanes {
                 }
             }
         }
-        Ok(Bytes::copy_from_slice(text.as_bytes()))
+        Ok(Bytes::copy_from_slice(text.as_bytes()).into())
     }
 
     fn shrink_encoding(text: &mut String, keep: usize) {

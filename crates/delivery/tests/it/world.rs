@@ -3,7 +3,7 @@
 use crate::samples::{Counted, Lanes, Samples};
 use bytes::Bytes;
 use component::{BoxFuture, CancellationToken, QueuePolicy};
-use delivery::{Destination, Outcome, Sender, Spec, Surroundings, Target, Transport, Verdict};
+use delivery::{Body, Destination, Outcome, Sender, Spec, Surroundings, Target, Transport, Verdict};
 use host::Host;
 use promtext::Registry;
 use signals::{Amount, Budget, EdgeSnapshot, FanOut, Ledger};
@@ -18,8 +18,8 @@ pub type Script = Arc<dyn Fn(&str, Bytes) -> BoxFuture<'static, Outcome> + Send 
 struct Scripted(String, Script);
 
 impl Transport for Scripted {
-    fn push<'a>(&'a self, _: &'a str, body: Bytes) -> BoxFuture<'a, Outcome> {
-        (self.1)(&self.0, body)
+    fn push<'a>(&'a self, _: &'a str, body: Body) -> BoxFuture<'a, Outcome> {
+        (self.1)(&self.0, body.into_bytes())
     }
 }
 

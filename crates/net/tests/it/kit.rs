@@ -88,7 +88,7 @@ pub fn request(url: &str) -> net::Request {
         method: Method::POST,
         url: Url::parse(url).unwrap(),
         headers: net::HeaderMap::new(),
-        body: Bytes::from_static(b"body"),
+        body: Bytes::from_static(b"body").into(),
         timeout: Duration::from_secs(10),
     }
 }

@@ -3,9 +3,9 @@
 use super::args::{Arguments, Server, server};
 use super::status::outcome;
 use crate::export::{Compression, Packed, signal_named};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use component::{BoxFuture, ClientAuth, Error, Result};
-use delivery::{Outcome, Transport, Verdict, credentials};
+use delivery::{Body, Outcome, Transport, Verdict, credentials};
 use host::Host;
 use net::{Channel, ChannelConfig, HeaderMap, HeaderName, HeaderValue, PathAndQuery};
 use signals::Signal;
@@ -71,13 +71,13 @@ impl GrpcEndpoint {
         })
     }
 
-    async fn attempt(&self, tenant: &str, body: Bytes) -> Outcome {
+    async fn attempt(&self, tenant: &str, body: Body) -> Outcome {
         let unreachable = |message: String| Outcome {
             status: None,
             message,
             verdict: Verdict::Later(None),
         };
-        let packed = Packed::open(&body);
+        let packed = Packed::open(body);
         let mut headers = self.headers.clone();
         if let Some(auth) = &self.auth {
             match credentials(&**auth).await {
@@ -119,9 +119,9 @@ impl GrpcEndpoint {
             Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
             Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
         });
-        let call = self
-            .channel
-            .call(path, headers, [prefix.freeze(), packed.content], ANSWER);
+        let mut message = Body::from(prefix.freeze());
+        packed.content.pieces().for_each(|piece| message.push(piece.clone()));
+        let call = self.channel.call(path, headers, message, ANSWER);
         let reply = match self.timeout {
             Some(timeout) => match tokio::time::timeout(timeout, call).await {
                 Ok(reply) => reply,
@@ -137,7 +137,7 @@ impl GrpcEndpoint {
 }
 
 impl Transport for GrpcEndpoint {
-    fn push<'a>(&'a self, tenant: &'a str, body: Bytes) -> BoxFuture<'a, Outcome> {
+    fn push<'a>(&'a self, tenant: &'a str, body: Body) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(tenant, body))
     }
 }

@@ -4,7 +4,7 @@ use super::args::Arguments;
 use crate::export::{Packed, signal_named};
 use bytes::Bytes;
 use component::{BoxFuture, Result};
-use delivery::{HttpSettings, HttpTransport, Outcome, Transport, Verdict};
+use delivery::{Body, HttpSettings, HttpTransport, Outcome, Transport, Verdict};
 use host::Host;
 use net::{HeaderMap, HeaderValue, StatusCode};
 use otlp_wire::response::PartialSuccess;
@@ -56,7 +56,7 @@ impl HttpEndpoint {
 }
 
 impl Transport for HttpEndpoint {
-    fn push<'a>(&'a self, tenant: &'a str, body: Bytes) -> BoxFuture<'a, Outcome> {
+    fn push<'a>(&'a self, tenant: &'a str, body: Body) -> BoxFuture<'a, Outcome> {
         let way = match signal_named(tenant) {
             Signal::Logs => &self.logs,
             Signal::Metrics => &self.metrics,
@@ -74,8 +74,8 @@ impl Transport for HttpEndpoint {
 }
 
 /// Takes a body apart into headers and what is sent.
-fn unpack(body: Bytes) -> (HeaderMap, Bytes) {
-    let packed = Packed::open(&body);
+fn unpack(body: Body) -> (HeaderMap, Body) {
+    let packed = Packed::open(body);
     let mut headers = HeaderMap::new();
     let kind = if packed.json { JSON } else { PROTOBUF };
     headers.insert("content-type", HeaderValue::from_static(kind));

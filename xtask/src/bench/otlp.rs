@@ -283,10 +283,13 @@ async fn arrive(sent: &Sent, sink: &OtlpSink, pid: u32, options: &Options) -> Re
             sent.refused
         );
     }
-    if options.overload.is_some() {
+    if let Some(rate) = options.overload {
         let accepted = sent.records / options.records as u64;
+        // Senders that wait for answers may not get to offer as much as they are to.
+        let offered = (accepted + sent.refused) as f64 * options.records as f64;
+        let offered = offered / (WARM_UP.as_secs() + options.seconds) as f64 / rate as f64;
         println!(
-            "{:<12} {accepted} requests accepted, {} refused; all of their records came, the last {:.1} s after the end of the overload, and {} records that no request was told of; peak RSS {:.1} MiB",
+            "{:<12} {offered:.1} times as much offered; {accepted} requests accepted, {} refused; all of their records came, the last {:.1} s after the end of the overload, and {} records that no request was told of; peak RSS {:.1} MiB",
             "",
             sent.refused,
             there.as_secs_f64(),

@@ -1,7 +1,7 @@
 //! Sending requests.
 
-use crate::cloud::CloudAuth;
 use crate::body::Body;
+use crate::cloud::CloudAuth;
 use crate::config::HttpClientConfig;
 use crate::credentials::{self, Auth};
 use crate::error::{ConfigError, SendError};

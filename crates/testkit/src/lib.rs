@@ -3,8 +3,8 @@
 pub mod kube_api;
 pub mod loki_sink;
 pub mod metrics_peers;
-mod pace;
 pub mod otlp_peers;
+mod pace;
 pub mod schema;
 pub mod tls_front;
 pub mod txtar;

@@ -167,13 +167,14 @@ fn sign(request: &Request, scope: Scope<'_>, credentials: &Credentials, now: i64
         Some(Ok(host)) => host,
         _ => authority(&request.url),
     };
+    let body = request.body.clone().into_bytes();
     let request = sigv4::Request {
         method: request.method.as_str(),
         host,
         path: request.url.path(),
         query: request.url.query().unwrap_or_default(),
         headers: &headers,
-        body: &request.body,
+        body: &body,
     };
     sigv4::sign(&request, scope, credentials, now)
 }

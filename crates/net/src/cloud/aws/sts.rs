@@ -7,6 +7,7 @@ use crate::cloud::fetch::{code, encode};
 use crate::credentials::header_value;
 use crate::error::SendError;
 use crate::{HeaderMap, Method};
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use sigv4::{Credentials, Scope};
 use std::time::Duration;
@@ -89,7 +90,7 @@ impl Aws {
                 method: Method::POST,
                 url: parsed,
                 headers: HeaderMap::new(),
-                body: form.clone().into(),
+                body: Bytes::from(form.clone()).into(),
                 timeout: Duration::ZERO,
             };
             let kind = reqwest::header::HeaderValue::from_static("application/x-www-form-urlencoded");

@@ -7,11 +7,18 @@ use value::{Capsule, CapsuleValue, FromValue, Type, Value, ValueError};
 
 /// Adds credentials to requests.
 pub trait ClientAuth: Send + Sync + 'static {
-    /// Headers, or metadata of a call, for the next request: names in lower case.
+    /// Which metadata of the requests that telemetry came with [`headers`](ClientAuth::headers) wants to know: names in lower case, each once. A client
+    /// keeps telemetry apart in which it differs.
+    fn context_keys(&self) -> &[String] {
+        &[]
+    }
+
+    /// Headers, or metadata of a call, for the next request: names in lower case. `context` is what is known of the
+    /// [`context_keys`](ClientAuth::context_keys) for its telemetry; its values may be secret.
     ///
     /// # Errors
     /// Why there are no credentials, without secrets.
-    fn headers(&self) -> BoxFuture<'_, Result<Vec<(String, String)>, String>>;
+    fn headers<'a>(&'a self, context: &'a [(String, String)]) -> BoxFuture<'a, Result<Vec<(String, String)>, String>>;
 }
 
 /// Checks credentials of requests, in constant time.

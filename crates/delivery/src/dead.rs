@@ -104,7 +104,7 @@ pub(crate) fn letters<P: Protocol>(request: &Request<P>, endpoint: &str, outcome
         for (name, value) in [
             ("at", Value::from(gotime::format_rfc3339_nano(now))),
             ("endpoint", Value::from(endpoint)),
-            ("tenant", Value::from(&*request.tenant)),
+            ("tenant", Value::from(P::label(&request.tenant))),
             ("status", Value::from(outcome.status.map(|status| status.as_u16()))),
             ("message", Value::from(outcome.message.as_str())),
         ] {

@@ -176,7 +176,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     pub(crate) fn meter(&self, tenant: &str) -> P::Meter {
-        P::meter(&self.environment.metrics, &self.target, tenant)
+        P::meter(&self.environment.metrics, &self.target, P::label(tenant))
     }
 
     fn shard_of(&self, item: &Item<P>) -> usize {

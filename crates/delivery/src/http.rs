@@ -137,7 +137,8 @@ impl HttpTransport {
         })
     }
 
-    async fn attempt(&self, tenant: &str, body: Body) -> Outcome {
+    /// One attempt for a tenant (empty for none); `context` is what the authentication may know of where the entries came from.
+    pub async fn attempt(&self, tenant: &str, context: &[(String, String)], body: Body) -> Outcome {
         let mut headers = self.fixed.clone();
         let (own, body) = match self.unpack {
             Some(unpack) => unpack(body),
@@ -167,7 +168,7 @@ impl HttpTransport {
             }
         }
         if let Some(auth) = &self.auth {
-            match credentials(&**auth).await {
+            match credentials(&**auth, context).await {
                 Ok(more) => headers.extend(more),
                 Err(error) => {
                     return Outcome {
@@ -219,20 +220,23 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn push<'a>(&'a self, tenant: &'a str, body: Body) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.attempt(tenant, body))
+        Box::pin(self.attempt(tenant, &[], body))
     }
 }
 
-/// The headers that an authentication adds to the next request, none of which is shown.
+/// The headers that an authentication adds to the next request, none of which is shown; `context` is what it may know of where the entries came from.
 ///
 /// # Errors
 /// Why there are none, for people.
-pub async fn credentials(auth: &dyn ClientAuth) -> std::result::Result<HeaderMap, String> {
+pub async fn credentials(
+    auth: &dyn ClientAuth,
+    context: &[(String, String)],
+) -> std::result::Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for (name, value) in auth.headers().await? {
+    for (name, value) in auth.headers(context).await? {
         let key =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not the name of a header"))?;
-        let mut value = HeaderValue::from_str(&value)
+        let mut value = HeaderValue::from_bytes(value.as_bytes())
             .map_err(|_| format!("the value of {name:?} has line breaks or control characters"))?;
         value.set_sensitive(true);
         headers.append(key, value);

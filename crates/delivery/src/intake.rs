@@ -74,6 +74,7 @@ impl<P: Protocol> Intake<P> {
         if topology.closed {
             return Err(Refused::retry("the component is stopping"));
         }
+        topology.protocol.admit(batch.payload(), &topology.targets)?;
         let (payload, custody) = batch.into_shared_parts();
         let payload = P::arrange(payload);
         let (ticket, mut offer) = Ticket::new(payload.clone(), custody);

@@ -333,7 +333,7 @@ impl<P: Protocol> Lane<P> {
                 self.endpoint.troubles().over(&name, number);
                 self.success();
             }
-            Verdict::Refused { .. } => {
+            Verdict::Refused { .. } | Verdict::Denied => {
                 self.endpoint.troubles().over(&name, number);
                 self.sort_out(at);
             }

@@ -5,7 +5,7 @@ use crate::spec::Target;
 use bytes::Bytes;
 use net::Body;
 use serde_json::{Map, Value};
-use signals::{Amount, Labels, Payload};
+use signals::{Amount, Labels, Payload, Refused};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -48,6 +48,14 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// Puts the records of a batch into an order in which it is cut more easily; those of one stream stay in theirs. Nothing is added or left out.
     fn arrange(payload: Arc<Self::Payload>) -> Arc<Self::Payload> {
         payload
+    }
+
+    /// Whether a batch can be cut at all, before it takes its place in the order.
+    ///
+    /// # Errors
+    /// What its sender is told.
+    fn admit(&self, _: &Self::Payload, _: &[Arc<Target<Self>>]) -> Result<(), Refused> {
+        Ok(())
     }
 
     /// Cuts a batch: calls `give` with the number of a target and a piece for it, for each target in the order in which its entries
@@ -108,7 +116,12 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// Labels and text of an entry, as an example in the ledger.
     fn example(entry: EntryRef<'_, Self>) -> (Labels, Bytes);
 
-    /// The meter for a tenant of a target. Its series exist from now on.
+    /// What people may read of a tenant, and meters tell apart: all of it, unless a protocol keeps something secret in it. There are only so many.
+    fn label(tenant: &str) -> &str {
+        tenant
+    }
+
+    /// The meter for the [`label`](Protocol::label) of a tenant of a target. Its series exist from now on.
     fn meter(metrics: &Arc<Self::Metrics>, target: &Target<Self>, tenant: &str) -> Self::Meter;
 }
 

@@ -41,6 +41,8 @@ pub enum Verdict {
         /// There are too many of them, or one is too large.
         too_large: bool,
     },
+    /// None of the entries is acceptable, because of who they came from: they need not be tried one by one.
+    Denied,
     /// All of the entries are to be dropped: rate limited, and the configuration says not to try again.
     Limited,
 }

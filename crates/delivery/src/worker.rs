@@ -39,6 +39,7 @@ pub(crate) struct Worker<P: Protocol> {
     ready: VecDeque<Request<P>>,
     encoding: P::Encoding,
     backoff: Backoff,
+    /// By the label of the tenant.
     meters: HashMap<Arc<str>, P::Meter>,
     limits: Limits,
     splits: u32,

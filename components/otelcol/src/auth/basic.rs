@@ -115,7 +115,7 @@ struct Client {
 }
 
 impl ClientAuth for Client {
-    fn headers(&self) -> BoxFuture<'_, Result<Vec<(String, String)>, String>> {
+    fn headers<'a>(&'a self, _: &'a [(String, String)]) -> BoxFuture<'a, Result<Vec<(String, String)>, String>> {
         Box::pin(async move {
             let pair = format!("{}:{}", self.user.read().await?, self.password.read().await?);
             Ok(vec![(

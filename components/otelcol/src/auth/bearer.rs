@@ -39,7 +39,7 @@ struct Credentials {
 }
 
 impl ClientAuth for Credentials {
-    fn headers(&self) -> BoxFuture<'_, Result<Vec<(String, String)>, String>> {
+    fn headers<'a>(&'a self, _: &'a [(String, String)]) -> BoxFuture<'a, Result<Vec<(String, String)>, String>> {
         Box::pin(std::future::ready(Ok(vec![(self.header.clone(), self.value.clone())])))
     }
 }

@@ -1,6 +1,7 @@
 //! Metrics, with the names that the Collector gives them.
 
-use super::protocol::{Otlps, signal_named};
+use super::context::signal_named;
+use super::protocol::Otlps;
 use delivery::{Meter, Request, Sender};
 use promtext::{Collector, Counter, Desc, Family, Kind, Label, RegisterError, Registry};
 use signals::Signal;
@@ -50,8 +51,8 @@ impl Metrics {
     }
 
     /// Those of a signal, by its name.
-    pub(super) fn of(&self, tenant: &str) -> SignalMetrics {
-        match signal_named(tenant) {
+    pub(super) fn of(&self, name: &str) -> SignalMetrics {
+        match signal_named(name) {
             Signal::Logs => self.logs.clone(),
             Signal::Metrics => self.points.clone(),
             Signal::Traces => self.spans.clone(),

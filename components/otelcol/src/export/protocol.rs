@@ -1,13 +1,14 @@
 //! OTLP as the engine sees it: payloads are the bytes of requests, entries are their records.
 
 use super::body::{Format, Packed, pack};
+use super::context::{self, name, signal_named};
 use super::metrics::{Metrics, SignalMetrics};
 use crate::exporter::{otlp, otlphttp};
 use bytes::Bytes;
 use delivery::{Body, Decoded, EntryRef, Piece, Protocol, Request, Slice, StreamKey, Target, Words, stable_hash};
 use otlp_wire::{Rope, Signal, json, split_at};
 use serde_json::{Map, Value};
-use signals::{Amount, Labels, Otlp};
+use signals::{Amount, Labels, Otlp, Refused};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -19,6 +20,8 @@ const LANES: u8 = 64;
 #[derive(PartialEq)]
 pub(crate) struct Settings {
     pub(crate) format: Format,
+    /// The metadata of clients that the authentication wants to know.
+    pub(crate) context: Vec<String>,
     pub(crate) connection: Connection,
 }
 
@@ -36,7 +39,7 @@ pub(crate) struct Otlps {
     turn: AtomicU8,
 }
 
-/// Records of one signal whose order is kept.
+/// Records of one signal, of clients that are the same to the authentication, whose order is kept.
 ///
 /// Metrics and logs of a resource stay in order: their lane follows from the first resource of what they came with. Spans have no order; they take lanes
 /// in turn.
@@ -45,43 +48,33 @@ pub(crate) struct Lane {
     signal: Signal,
     number: u8,
     tenant: Arc<str>,
-}
-
-/// The name by which requests of a signal are collected and kept on disk.
-pub(super) fn name(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Logs => "logs",
-        Signal::Metrics => "metrics",
-        Signal::Traces => "traces",
-    }
-}
-
-/// The signal of such a name.
-pub(crate) fn signal_named(name: &str) -> Signal {
-    match name {
-        "metrics" => Signal::Metrics,
-        "traces" => Signal::Traces,
-        _ => Signal::Logs,
-    }
+    hash: u64,
 }
 
 impl Lane {
-    fn new(signal: Signal, number: u8) -> Lane {
+    fn new(signal: Signal, number: u8, tenant: Arc<str>) -> Lane {
+        let number = number % LANES;
+        let mut hash = stable_hash(&[signal as u8, number]);
+        if &*tenant != name(signal) {
+            // The order of one client's records is no other's.
+            hash = stable_hash(&[&hash.to_le_bytes(), tenant.as_bytes()].concat());
+        }
         Lane {
             signal,
-            number: number % LANES,
-            tenant: Arc::from(name(signal)),
+            number,
+            tenant,
+            hash,
         }
     }
 }
 
 impl StreamKey for Lane {
     fn hash(&self) -> u64 {
-        stable_hash(&[self.signal as u8, self.number])
+        self.hash
     }
 
     fn same(&self, other: &Self) -> bool {
-        (self.signal, self.number) == (other.signal, other.number)
+        (self.signal, self.number, &self.tenant) == (other.signal, other.number, &other.tenant)
     }
 
     fn tenant(&self) -> Option<&Arc<str>> {
@@ -173,6 +166,13 @@ impl Protocol for Otlps {
     /// To cut a request takes a copy of it.
     const WHOLE: bool = true;
 
+    fn admit(&self, payload: &Otlp, targets: &[Arc<Target<Self>>]) -> Result<(), Refused> {
+        let client = payload.client.as_deref();
+        targets
+            .iter()
+            .try_for_each(|target| context::check(&target.settings.context, client))
+    }
+
     fn cut(
         &self,
         payload: &Otlp,
@@ -184,9 +184,9 @@ impl Protocol for Otlps {
                 Signal::Traces => self.turn.fetch_add(1, Ordering::Relaxed),
                 signal => stable_hash(first_resource(signal, &payload.payload)) as u8,
             };
-            let stream = Lane::new(payload.signal, lane);
-            for target in 0..targets.len() {
-                give(target, whole(payload, stream.clone()));
+            for (number, target) in targets.iter().enumerate() {
+                let tenant = context::tenant(payload.signal, &target.settings.context, payload.client.as_deref());
+                give(number, whole(payload, Lane::new(payload.signal, lane, tenant)));
             }
         }
         Vec::new()
@@ -236,7 +236,8 @@ impl Protocol for Otlps {
             records: records as u64,
             client: None,
         };
-        let stream = Lane::new(signal, stable_hash(first_resource(signal, &payload.payload)) as u8);
+        let lane = stable_hash(first_resource(signal, &payload.payload)) as u8;
+        let stream = Lane::new(signal, lane, tenant.clone());
         Ok(Decoded {
             pieces: vec![whole(&payload, stream)],
             payload,
@@ -261,7 +262,11 @@ impl Protocol for Otlps {
         (labels, json_of(entry).into())
     }
 
-    fn meter(metrics: &Arc<Metrics>, _: &Target<Self>, tenant: &str) -> SignalMetrics {
-        metrics.of(tenant)
+    fn label(tenant: &str) -> &str {
+        context::label(tenant)
+    }
+
+    fn meter(metrics: &Arc<Metrics>, _: &Target<Self>, label: &str) -> SignalMetrics {
+        metrics.of(label)
     }
 }

@@ -6,7 +6,7 @@ mod transport;
 
 pub use args::{Arguments, ClientArgs, KeepaliveArgs};
 
-use crate::export::{Connection, Manner, Metrics, Otlps, QueueMetrics, Settings, spec};
+use crate::export::{Connection, Manner, Metrics, Otlps, QueueMetrics, Settings, context_keys, spec};
 use crate::output::{Exports, input};
 use component::prelude::*;
 use delivery::{Destination, Sender, Surroundings, Target};
@@ -74,6 +74,7 @@ fn destination(args: Arguments) -> Destination<Otlps> {
             }),
             settings: Settings {
                 format: args.format(),
+                context: context_keys(&args.client.auth),
                 connection: Connection::Grpc(Box::new(args.clone())),
             },
         },

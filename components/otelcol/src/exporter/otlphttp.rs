@@ -5,7 +5,7 @@ mod transport;
 
 pub use args::{Arguments, ClientArgs, CompressionParamsArgs, CookiesArgs};
 
-use crate::export::{Connection, Manner, Metrics, Otlps, QueueMetrics, Settings, spec};
+use crate::export::{Connection, Manner, Metrics, Otlps, QueueMetrics, Settings, context_keys, spec};
 use crate::output::{Exports, input};
 use component::prelude::*;
 use delivery::{Destination, Sender, Surroundings, Target};
@@ -74,6 +74,7 @@ fn destination(args: Arguments) -> Destination<Otlps> {
             }),
             settings: Settings {
                 format: args.format(),
+                context: context_keys(&args.client.auth),
                 connection: Connection::Http(Box::new(args.clone())),
             },
         },

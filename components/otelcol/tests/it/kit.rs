@@ -77,7 +77,7 @@ fn attribute(name: &str, value: Value) -> Item {
 }
 
 /// The block with these arguments, and the sink in `output` for the signals that it has as empty lists.
-fn block(name: &str, config: &str, sink: &Arc<Taker>, auth: Option<&AuthHandler>) -> Body {
+fn block(name: &str, config: &str, sink: &Arc<dyn Sink<Otlp>>, auth: Option<&AuthHandler>) -> Body {
     let text = format!("{name} \"test\" {{\n{config}\n}}\n");
     let (file, diagnostics) = syntax::parse("test.alloy", text.as_bytes());
     assert!(diagnostics.is_empty(), "{diagnostics:?}\n{text}");
@@ -117,6 +117,8 @@ pub struct Rig {
     pub name: &'static str,
     pub instance: Arc<dyn Instance>,
     pub sink: Arc<Taker>,
+    /// Where telemetry goes: the sink, if nothing else was said.
+    output: Arc<dyn Sink<Otlp>>,
     pub ledger: Ledger,
     pub registry: Registry,
     pub budget: Budget,
@@ -130,7 +132,23 @@ impl Rig {
     }
 
     pub fn with(registration: &Registration, config: &str, budget: Budget, auth: Option<&AuthHandler>) -> Rig {
+        Rig::build(registration, config, budget, auth, None)
+    }
+
+    /// A component whose telemetry goes on to another one.
+    pub fn before(registration: &Registration, config: &str, output: Arc<dyn Sink<Otlp>>) -> Rig {
+        Rig::build(registration, config, Budget::new(256 << 20), None, Some(output))
+    }
+
+    fn build(
+        registration: &Registration,
+        config: &str,
+        budget: Budget,
+        auth: Option<&AuthHandler>,
+        output: Option<Arc<dyn Sink<Otlp>>>,
+    ) -> Rig {
         let (ledger, registry, sink) = (Ledger::default(), Registry::new(), Taker::new());
+        let output = output.unwrap_or_else(|| sink.clone());
         let parts = ContextParts {
             id: Arc::from(format!("{}.test", registration.name)),
             data_path: "/nonexistent".into(),
@@ -144,7 +162,7 @@ impl Rig {
             exported: Arc::new(|| {}),
             inspector: None,
         };
-        let built = registration.build(parts, &block(registration.name, config, &sink, auth));
+        let built = registration.build(parts, &block(registration.name, config, &output, auth));
         let instance = built.unwrap_or_else(|error| panic!("{}", said(error)));
         let stop = CancellationToken::new();
         let running = tokio::spawn(instance.clone().run(stop.clone()));
@@ -152,6 +170,7 @@ impl Rig {
             name: registration.name,
             instance,
             sink,
+            output,
             ledger,
             registry,
             budget,
@@ -198,7 +217,7 @@ impl Rig {
         match self
             .instance
             .clone()
-            .prepare(&block(self.name, config, &self.sink, None))
+            .prepare(&block(self.name, config, &self.output, None))
         {
             Ok(Prepared::Changed(change)) => change.apply(),
             Ok(Prepared::Unchanged) => {}

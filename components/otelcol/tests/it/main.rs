@@ -13,3 +13,4 @@ mod prometheus;
 mod requests;
 mod rig;
 mod sink;
+mod tenants;

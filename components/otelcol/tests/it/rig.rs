@@ -1,7 +1,8 @@
 //! An exporter between a source of the test and a sink.
 
 use component::{
-    CancellationToken, ContextParts, Instance, OtelConsumer, QueuePolicy, Registration, Services, Stability,
+    AuthHandler, CancellationToken, ContextParts, Instance, OtelConsumer, QueuePolicy, Registration, Services,
+    Stability,
 };
 use host::Host;
 use otlp_wire::common::AnyValue;
@@ -16,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use value::{FromValue, Value};
+use value::{Capsule, FromValue, Item, Value};
 
 /// Short times, so that tests are.
 pub const FAST: &str = "retry_on_failure {\n initial_interval = \"5ms\"\n max_interval = \"40ms\"\n }\n";
@@ -69,9 +70,32 @@ pub fn parts(id: &str, ledger: &Ledger, registry: &Registry, data: Option<&Path>
 
 impl Rig {
     pub fn new(component: &Registration, name: &str, config: &str, data: Option<&Path>) -> Rig {
+        Rig::with(component, name, config, data, None)
+    }
+
+    /// An exporter whose client has credentials.
+    pub fn with(
+        component: &Registration,
+        name: &str,
+        config: &str,
+        data: Option<&Path>,
+        auth: Option<AuthHandler>,
+    ) -> Rig {
+        let mut body = block(name, config);
+        for item in &mut body.items {
+            if let Item::Block { name, body, .. } = item
+                && name == "client"
+            {
+                body.items.extend(auth.clone().map(|auth| Item::Attr {
+                    name: "auth".to_owned(),
+                    value: Ok(Some(Value::Capsule(Capsule::new(auth)))),
+                    place: value::Place(u32::MAX),
+                }));
+            }
+        }
         let (ledger, registry) = (Ledger::default(), Registry::new());
         let id = format!("{name}.test");
-        let instance = match component.build(parts(&id, &ledger, &registry, data), &block(name, config)) {
+        let instance = match component.build(parts(&id, &ledger, &registry, data), &body) {
             Ok(instance) => instance,
             Err(error) => panic!("{error:?}"),
         };

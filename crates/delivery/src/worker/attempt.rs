@@ -88,6 +88,11 @@ impl<P: Protocol> Worker<P> {
                         too_large,
                     };
                 }
+                Verdict::Denied => {
+                    self.endpoint.troubles().over(self.endpoint.title(), self.number);
+                    self.bury(request, &outcome).await;
+                    return Attempted::Settled;
+                }
                 Verdict::Limited => {
                     self.reject(request, RATE_LIMITED, &outcome);
                     return Attempted::Settled;
@@ -178,12 +183,13 @@ impl<P: Protocol> Worker<P> {
         }
     }
 
-    pub(super) fn meter(&mut self, tenant: &Arc<str>) -> &P::Meter {
-        if !self.meters.contains_key(tenant) {
+    pub(super) fn meter(&mut self, tenant: &str) -> &P::Meter {
+        let label = P::label(tenant);
+        if !self.meters.contains_key(label) {
             let meter = self.endpoint.meter(tenant);
-            self.meters.insert(tenant.clone(), meter);
+            self.meters.insert(Arc::from(label), meter);
         }
-        &self.meters[tenant]
+        &self.meters[label]
     }
 
     /// One attempt. If it takes too long, or a source waits for memory, the request is stored while it goes on.

@@ -87,8 +87,8 @@ fn details(metadata: &HeaderMap) -> Option<Status> {
     Status::decode(&bytes).ok()
 }
 
-/// What became of a call.
-pub(super) fn outcome(reply: &Reply) -> Outcome {
+/// What became of a call. `by_client`: who the records came from has a part in the credentials.
+pub(super) fn outcome(reply: &Reply, by_client: bool) -> Outcome {
     // A call that fails at once has it all in its headers.
     let metadata = if reply.trailers.contains_key("grpc-status") {
         &reply.trailers
@@ -112,7 +112,11 @@ pub(super) fn outcome(reply: &Reply) -> Outcome {
         "" => format!("answers {name}"),
         text => format!("answers {name}: {text}"),
     };
-    let verdict = verdict(code, details.and_then(|details| details.retry_delay));
+    let verdict = match code {
+        // One client that may not must not hold the others up.
+        7 | 16 if by_client => Verdict::Denied,
+        _ => verdict(code, details.and_then(|details| details.retry_delay)),
+    };
     if verdict == Verdict::Delivered
         && let Some(partly) = partly(reply)
     {
@@ -171,7 +175,7 @@ mod tests {
 
     #[test]
     fn each_code_has_its_verdict() {
-        let of = |code: u32| outcome(&reply(&[("grpc-status", &code.to_string())])).verdict;
+        let of = |code: u32| outcome(&reply(&[("grpc-status", &code.to_string())]), false).verdict;
         for code in [1, 4, 10, 11, 14, 15] {
             assert_eq!(of(code), Verdict::Later(None), "{code}");
         }
@@ -183,6 +187,9 @@ mod tests {
         }
         assert_eq!(of(8), Verdict::Refused { too_large: true });
         assert_eq!(of(0), Verdict::Delivered);
+        let of = |code: u32| outcome(&reply(&[("grpc-status", &code.to_string())]), true).verdict;
+        assert_eq!((of(7), of(16)), (Verdict::Denied, Verdict::Denied));
+        assert_eq!((of(12), of(0)), (Verdict::Hold, Verdict::Delivered));
     }
 
     #[test]
@@ -193,17 +200,20 @@ mod tests {
             retry_delay: Some(Duration::from_millis(1500)),
         };
         let details = STANDARD_NO_PAD.encode(status.encode());
-        let said = outcome(&reply(&[
-            ("grpc-status", "8"),
-            ("grpc-message", "slow%20down%21"),
-            ("grpc-status-details-bin", &details),
-        ]));
+        let said = outcome(
+            &reply(&[
+                ("grpc-status", "8"),
+                ("grpc-message", "slow%20down%21"),
+                ("grpc-status-details-bin", &details),
+            ]),
+            false,
+        );
         assert_eq!(said.verdict, Verdict::Later(Some(Duration::from_millis(1500))));
         assert_eq!(said.message, "answers ResourceExhausted: slow down!");
         let plain = Reply {
             status: StatusCode::BAD_GATEWAY,
             ..reply(&[])
         };
-        assert_eq!(outcome(&plain).verdict, Verdict::Later(None));
+        assert_eq!(outcome(&plain, false).verdict, Verdict::Later(None));
     }
 }

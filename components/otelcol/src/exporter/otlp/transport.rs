@@ -2,7 +2,7 @@
 
 use super::args::{Arguments, Server, server};
 use super::status::outcome;
-use crate::export::{Compression, Packed, signal_named};
+use crate::export::{Compression, Context, Packed, context_keys};
 use bytes::{BufMut, BytesMut};
 use component::{BoxFuture, ClientAuth, Error, Result};
 use delivery::{Body, Outcome, Transport, Verdict, credentials};
@@ -25,6 +25,8 @@ pub(super) struct GrpcEndpoint {
     channel: Channel,
     headers: HeaderMap,
     auth: Option<Arc<dyn ClientAuth>>,
+    /// Whether who the records came from has a part in the credentials.
+    by_client: bool,
     timeout: Option<Duration>,
 }
 
@@ -66,6 +68,7 @@ impl GrpcEndpoint {
         Ok(GrpcEndpoint {
             channel,
             headers,
+            by_client: !context_keys(&client.auth).is_empty(),
             auth: client.auth.0.as_ref().and_then(|auth| auth.client.clone()),
             timeout: set(args.timeout),
         })
@@ -77,10 +80,14 @@ impl GrpcEndpoint {
             message,
             verdict: Verdict::Later(None),
         };
+        let context = match Context::of(tenant) {
+            Ok(context) => context,
+            Err(outcome) => return outcome,
+        };
         let packed = Packed::open(body);
         let mut headers = self.headers.clone();
         if let Some(auth) = &self.auth {
-            match credentials(&**auth).await {
+            match credentials(&**auth, &context.metadata).await {
                 Ok(more) => headers.extend(more),
                 Err(error) => return unreachable(format!("cannot be asked without credentials: {error}")),
             }
@@ -114,7 +121,7 @@ impl GrpcEndpoint {
         let mut prefix = BytesMut::with_capacity(5);
         prefix.put_u8(u8::from(packed.compression != Compression::None));
         prefix.put_u32(length);
-        let path = PathAndQuery::from_static(match signal_named(tenant) {
+        let path = PathAndQuery::from_static(match context.signal {
             Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
             Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
             Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -130,7 +137,7 @@ impl GrpcEndpoint {
             None => call.await,
         };
         match reply {
-            Ok(reply) => outcome(&reply),
+            Ok(reply) => outcome(&reply, self.by_client),
             Err(error) => unreachable(format!("cannot be reached: {error}")),
         }
     }

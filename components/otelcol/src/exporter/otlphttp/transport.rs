@@ -1,7 +1,7 @@
 //! One request over HTTP, and what its answer means.
 
 use super::args::Arguments;
-use crate::export::{Packed, signal_named};
+use crate::export::{Context, Packed, context_keys};
 use bytes::Bytes;
 use component::{BoxFuture, Result};
 use delivery::{Body, HttpSettings, HttpTransport, Outcome, Transport, Verdict};
@@ -23,6 +23,8 @@ pub(super) struct HttpEndpoint {
     logs: Option<HttpTransport>,
     metrics: Option<HttpTransport>,
     traces: Option<HttpTransport>,
+    /// Whether who the records came from has a part in the credentials.
+    by_client: bool,
 }
 
 impl HttpEndpoint {
@@ -51,25 +53,42 @@ impl HttpEndpoint {
             logs: transport(Signal::Logs)?,
             metrics: transport(Signal::Metrics)?,
             traces: transport(Signal::Traces)?,
+            by_client: !context_keys(&args.client.auth).is_empty(),
         })
+    }
+}
+
+impl HttpEndpoint {
+    async fn attempt(&self, tenant: &str, body: Body) -> Outcome {
+        let context = match Context::of(tenant) {
+            Ok(context) => context,
+            Err(outcome) => return outcome,
+        };
+        let way = match context.signal {
+            Signal::Logs => &self.logs,
+            Signal::Metrics => &self.metrics,
+            Signal::Traces => &self.traces,
+        };
+        let Some(way) = way else {
+            let name = context.name();
+            return Outcome {
+                status: None,
+                message: format!("cannot be sent {name}: set endpoint or {name}_endpoint"),
+                verdict: Verdict::Hold,
+            };
+        };
+        let mut outcome = way.attempt("", &context.metadata, body).await;
+        if self.by_client && matches!(outcome.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) {
+            // One client that may not must not hold the others up.
+            outcome.verdict = Verdict::Denied;
+        }
+        outcome
     }
 }
 
 impl Transport for HttpEndpoint {
     fn push<'a>(&'a self, tenant: &'a str, body: Body) -> BoxFuture<'a, Outcome> {
-        let way = match signal_named(tenant) {
-            Signal::Logs => &self.logs,
-            Signal::Metrics => &self.metrics,
-            Signal::Traces => &self.traces,
-        };
-        match way {
-            Some(way) => way.push("", body),
-            None => Box::pin(std::future::ready(Outcome {
-                status: None,
-                message: format!("cannot be sent {tenant}: set endpoint or {tenant}_endpoint"),
-                verdict: Verdict::Hold,
-            })),
-        }
+        Box::pin(self.attempt(tenant, body))
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Options {
     pub format: Option<Format>,
     /// Nanoseconds that a file is still watched for late writes after it was rotated away and read to its end.
     pub linger: i64,
+    /// Of a path of which nothing is known, rotated files that were written to at this time or later are read, too: it was followed by then, and
+    /// its state was not saved. `None`: no rotated ones.
+    pub written_since: Option<i64>,
     /// Nanoseconds that an unterminated last line of a file that was moved or deleted waits for its end, while nothing newer follows.
     pub settle: i64,
 }
@@ -55,6 +58,7 @@ impl Default for Options {
             from_end: false,
             format: None,
             linger: 30 * SECOND,
+            written_since: None,
             settle: SECOND,
         }
     }
@@ -321,10 +325,14 @@ impl Follower {
         self.queue.iter().all(Generation::is_acked)
     }
 
-    /// What has to be saved now. `None` if nothing is known of the path.
+    /// What has to be saved now. `None` if nothing is known of the path, or if it is being sorted out what is known: what was saved last counts
+    /// until then.
     pub fn state(&self) -> Option<State> {
         if !self.attached {
             return self.saved.clone();
+        }
+        if self.unsettled {
+            return None;
         }
         let mut files: Vec<Saved> = self
             .queue
@@ -346,6 +354,13 @@ impl Follower {
         }
         let mut newest: Vec<&Remembered> = self.remembered.iter().collect();
         newest.sort_by_key(|old| std::cmp::Reverse(old.born));
+        // Its head may have been unknown or shorter when it was taken into the queue.
+        let is_unread = |key| {
+            files
+                .iter()
+                .any(|file| file.key == Some(key) && file.offset != u64::MAX)
+        };
+        newest.retain(|old| !is_unread(old.key));
         let mut seen: Vec<Head> = Vec::new();
         for head in newest.iter().map(|old| &old.head).chain(&self.seen) {
             let unread = files.iter().any(|file| file.head == *head && file.offset != u64::MAX);

@@ -146,6 +146,10 @@ impl Generation {
             self.len.min(HEAD as u64)
         };
         if known.is_full() || u64::from(known.len) >= wanted {
+            if self.start.is_empty() && known.len > 0 {
+                // Of a saved state; without it a copy in the making would be taken for another file.
+                self.start = self.source.peek(0, known.len as usize)?;
+            }
             return Ok(true);
         }
         let bytes = self.source.peek(0, HEAD)?;

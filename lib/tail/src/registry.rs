@@ -132,6 +132,30 @@ impl Registry {
         inner.next_follower
     }
 
+    /// What [`retract`](Self::retract) takes back is newer than this.
+    pub(crate) fn newest(&self) -> u64 {
+        lock(&self.0).next
+    }
+
+    /// Takes back what one follower made known or laid claim to since `before`, in an attempt that failed.
+    pub(crate) fn retract(&self, me: u64, before: u64) {
+        let mut inner = lock(&self.0);
+        let own = inner.entries.iter_mut().filter(|(_, entry)| entry.owner == Some(me));
+        let mut made = Vec::new();
+        for (id, entry) in own {
+            entry.owner = None;
+            if *id >= before {
+                made.push(*id);
+            }
+        }
+        for id in &made {
+            inner.forget(*id);
+        }
+        for ids in inner.families.values_mut() {
+            ids.retain(|id| !made.contains(id));
+        }
+    }
+
     pub(crate) fn leave(&self, path: &Path) {
         let mut inner = lock(&self.0);
         if let Some(count) = inner.followers.get_mut(&family_of(path)) {

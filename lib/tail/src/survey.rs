@@ -40,7 +40,7 @@ impl Sibling {
 }
 
 /// What a look at the directory gave.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Survey {
     /// The file at the path.
     pub(crate) here: Option<Meta>,

@@ -1,6 +1,6 @@
 //! Finding the files of a saved state again.
 
-use super::{Follower, Found, Remembered};
+use super::{ATTEMPTS, Follower, Found, Remembered};
 use crate::end;
 use crate::event::Event;
 use crate::family;
@@ -14,31 +14,71 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 impl Follower {
+    /// The first look. What a single list of the directory says may be wrong, and it would become what is saved; so it counts when
+    /// another one confirms it. If the directory does not hold still, nothing is begun yet.
     pub(super) fn attach(&mut self, now: i64) -> io::Result<()> {
-        let survey = Survey::take(&*self.fs, &self.path)?;
-        match self.saved.clone() {
-            None => {
-                self.remember(&survey);
-                if let Some(here) = &survey.here {
-                    self.take_here(here, now, true)?;
-                }
+        let mut survey = Survey::take(&*self.fs, &self.path)?;
+        for _ in 0..ATTEMPTS {
+            let again = Survey::take(&*self.fs, &self.path)?;
+            if !again.agrees(&survey) {
+                survey = again;
+                continue;
             }
-            Some(state) => self.resume(&survey, &state, now)?,
+            let (before, said) = (self.registry.newest(), self.events.len());
+            let begun = match self.saved.clone() {
+                None => self.begin(&again, now),
+                Some(state) => self.resume(&again, &state, now),
+            };
+            let Err(error) = begun else {
+                self.attached = true;
+                self.saved = None;
+                return Ok(());
+            };
+            // It is repeated as a whole: what it made known would be taken for what somebody reads.
+            self.queue.clear();
+            self.current = None;
+            self.truncated = None;
+            self.looked_on = None;
+            self.remembered.clear();
+            self.renewed.clear();
+            self.events.truncate(said);
+            self.registry.retract(self.me, before);
+            if let Some(state) = &self.saved {
+                self.registry.seed(&self.path, state);
+            }
+            if error.kind() != io::ErrorKind::NotFound {
+                return Err(error);
+            }
+            survey = Survey::take(&*self.fs, &self.path)?;
         }
-        self.attached = true;
-        self.saved = None;
         Ok(())
+    }
+
+    /// Begins with a path of which nothing is known.
+    fn begin(&mut self, survey: &Survey, now: i64) -> io::Result<()> {
+        let Some(written_since) = self.options.written_since else {
+            self.remember(survey);
+            return match &survey.here {
+                Some(here) => self.take_here(here, now, true),
+                None => Ok(()),
+            };
+        };
+        let mut old = survey.clone();
+        old.siblings.retain(|sibling| sibling.meta.modified < written_since);
+        self.remember(&old);
+        self.sort_out(survey, now, i64::MIN)
     }
 
     /// Finds the files of a saved state again.
     pub(super) fn resume(&mut self, survey: &Survey, state: &State, now: i64) -> io::Result<()> {
         self.since = state.since;
         self.seen = state.seen.clone();
-        // A failed attempt is repeated as a whole.
-        self.queue.clear();
-        self.current = None;
         let last = state.files.len().saturating_sub(1);
-        let family = Survey::whole(&*self.fs, &self.path)?;
+        let family = if self.rotated_name {
+            Survey::whole(&*self.fs, &self.path)?
+        } else {
+            survey.clone()
+        };
         for (i, saved) in state.files.iter().enumerate() {
             let known = saved.key.and_then(|key| self.registry.known(key, self.me));
             if known.is_some_and(|known| known.taken) {
@@ -122,9 +162,15 @@ impl Follower {
             if sibling.is_foreign() || self.reads(sibling.key) {
                 continue;
             }
-            let Ok((source, meta)) = Source::sniff(&*self.fs, &sibling.path) else {
-                continue;
+            let (source, meta) = match Source::sniff(&*self.fs, &sibling.path) {
+                Ok(opened) => opened,
+                // It has another name now, and may be the one.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+                Err(_) => continue,
             };
+            if FileKey::of(&meta) != sibling.key {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "it was renamed meanwhile"));
+            }
             if !continues(&source, meta.len, saved)? {
                 continue;
             }

@@ -319,12 +319,17 @@ impl Follower {
             }
             let known = old
                 .iter()
-                .find(|old| old.key == sibling.key && sibling.key.birth.is_some());
+                .find(|old| old.key == sibling.key && sibling.key.birth.is_some())
+                .filter(|old| old.head.len > 0);
             let head = match known {
                 Some(old) => old.head,
                 None if sibling.is_foreign() => Head::default(),
                 None => Source::sniff(&*self.fs, &sibling.path)
-                    .and_then(|(source, _)| source.peek(0, HEAD))
+                    // Under its name there may be another one by now, which nobody has read.
+                    .and_then(|(source, meta)| match FileKey::of(&meta) == sibling.key {
+                        true => source.peek(0, HEAD),
+                        false => Ok(Vec::new()),
+                    })
                     .map_or(Head::default(), |start| Head::of(&start)),
             };
             self.remembered.push(Remembered {
@@ -340,6 +345,10 @@ impl Follower {
             // Nothing was known about rotated files before; from here on it is.
             self.since = newest.unwrap_or(i64::MIN);
         }
+        // What cannot be told yet must not be older than what was known, or it is not looked at after a restart.
+        let undecided = |sibling: &&Sibling| self.undecided.iter().any(|(key, _)| *key == sibling.key);
+        let oldest = survey.siblings.iter().filter(undecided).map(Sibling::time).min();
+        self.since = self.since.min(oldest.unwrap_or(i64::MAX));
     }
 }
 

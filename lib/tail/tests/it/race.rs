@@ -3,7 +3,7 @@
 //! On a busy machine a look at the directory takes longer than a rotation. What was listed has another name by the time
 //! it is opened, a copy is empty when it is seen and whole when it is read, a file is truncated between its size and its bytes.
 
-use crate::world::{Collector, PATH, rotated};
+use crate::world::{Collector, PATH, gzip, rotated, zipped};
 use fastrand::Rng;
 use host::{Clock, DirEntry, File, Fs, ManualClock, MemFs, Meta};
 use std::collections::VecDeque;
@@ -30,6 +30,10 @@ enum Step {
     Truncate,
     Rename,
     Create,
+    /// The compressed form of `.1` appears, whole or not.
+    Pack(usize),
+    /// The plain one goes.
+    Packed,
     Pass(i64),
 }
 
@@ -55,10 +59,11 @@ impl Writer {
                 return true;
             }
             Step::Shift(n) => {
-                if self.fs.meta(&rotated(*n)).is_err() {
-                    return true;
+                for (from, to) in [(rotated(*n), rotated(n + 1)), (zipped(*n), zipped(n + 1))] {
+                    if self.fs.meta(&from).is_ok() {
+                        self.fs.rename(from, to).expect("it exists");
+                    }
                 }
-                self.fs.rename(rotated(*n), rotated(n + 1)).expect("it exists");
             }
             Step::Touch => self.fs.create(rotated(1), b""),
             Step::Copy(share) => {
@@ -69,6 +74,13 @@ impl Writer {
             }
             Step::Truncate => self.fs.truncate(PATH, 0).expect("it exists"),
             Step::Rename => self.fs.rename(PATH, rotated(1)).expect("it exists"),
+            Step::Pack(share) => {
+                let packed = gzip(&self.fs.read(&rotated(1)).expect("it exists"));
+                let have = self.fs.read(&zipped(1)).map_or(0, |have| have.len());
+                let until = (packed.len() * share / 16).max(have);
+                self.fs.append(zipped(1), &packed[have..until]);
+            }
+            Step::Packed => self.fs.remove_file(&rotated(1)).expect("it exists"),
             Step::Create => self.fs.create(PATH, b""),
             Step::Pass(nanoseconds) => self.clock.advance(*nanoseconds),
         }
@@ -160,7 +172,7 @@ impl Fs for Racing {
 }
 
 /// What the writer will do, and all lines in their order.
-fn program(rng: &mut Rng) -> (VecDeque<Step>, Vec<String>) {
+fn program(rng: &mut Rng, pack: bool) -> (VecDeque<Step>, Vec<String>) {
     let mut steps = VecDeque::new();
     let mut lines = Vec::new();
     // As one machine does it: all by copying, all by renaming, or a bit of both.
@@ -212,6 +224,16 @@ fn program(rng: &mut Rng) -> (VecDeque<Step>, Vec<String>) {
             steps.push_back(Step::Rename);
             pass(&mut steps, rng);
             steps.push_back(Step::Create);
+            if pack && rng.bool() {
+                if rng.bool() {
+                    write(&mut steps, &mut lines, rng);
+                }
+                for share in [rng.usize(0..16), 16] {
+                    steps.push_back(Step::Pack(share));
+                    pass(&mut steps, rng);
+                }
+                steps.push_back(Step::Packed);
+            }
         }
         pass(&mut steps, rng);
         if rng.bool() {
@@ -226,7 +248,7 @@ fn check(seed: u64) -> Result<(), String> {
     let mut rng = Rng::with_seed(seed);
     let clock = Arc::new(ManualClock::at(1_700_000_000_000_000_000));
     let fs = MemFs::new(clock.clone());
-    let (steps, lines) = program(&mut rng);
+    let (steps, lines) = program(&mut rng, false);
     let writer = Arc::new(Mutex::new(Writer {
         fs: fs.clone(),
         clock: clock.clone(),
@@ -301,4 +323,114 @@ fn check(seed: u64) -> Result<(), String> {
 #[test]
 fn rotations_during_a_look_lose_and_repeat_nothing() {
     crate::world::seeds(SEEDS, check);
+}
+
+/// The same with crashes: what is known then is the state that was saved some time before.
+fn check_crashes(seed: u64) -> Result<(), String> {
+    let mut rng = Rng::with_seed(seed);
+    let clock = Arc::new(ManualClock::at(1_700_000_000_000_000_000));
+    let fs = MemFs::new(clock.clone());
+    let began = clock.now();
+    let (steps, lines) = program(&mut rng, true);
+    let writer = Arc::new(Mutex::new(Writer {
+        fs: fs.clone(),
+        clock: clock.clone(),
+        steps,
+        rng: rng.fork(),
+        haste: 0,
+        log: vec![format!("seed {seed}")],
+    }));
+    let racing = Racing {
+        inner: fs,
+        writer: writer.clone(),
+    };
+    let start = |state| Collector {
+        follower: Follower::new(
+            Arc::new(racing.clone()),
+            &Registry::new(),
+            PATH,
+            Options {
+                written_since: Some(began),
+                ..Options::default()
+            },
+            state,
+        ),
+        clock: clock.clone(),
+        flying: Vec::new(),
+        delivered: Vec::new(),
+        events: Vec::new(),
+    };
+    let mut saved = None;
+    let mut delivered = Vec::new();
+    let mut collector = start(None);
+    writer.lock().expect("no panic").step();
+    writer.lock().expect("no panic").haste = [1, 3, 12, 40][rng.usize(0..4)];
+    let note = |collector: &mut Collector, what: String| {
+        collector.events.append(&mut collector.follower.take_events());
+        let mut log = writer.lock().expect("no panic");
+        log.log
+            .extend(collector.events.drain(..).map(|event| format!("    {event}")));
+        log.log.push(what);
+    };
+    loop {
+        {
+            let mut writer = writer.lock().expect("no panic");
+            for _ in 0..rng.usize(0..12) {
+                writer.step();
+            }
+            if writer.steps.is_empty() {
+                break;
+            }
+        }
+        note(&mut collector, "look".to_owned());
+        let _ = collector.follower.observe(clock.now());
+        for _ in 0..rng.usize(0..4) {
+            if let Ok(Some(chunk)) = collector.follower.next(clock.now()) {
+                note(
+                    &mut collector,
+                    format!("read to {} of generation {}", chunk.end, chunk.generation),
+                );
+                collector.flying.push(chunk);
+            }
+            if rng.bool() {
+                collector.ack_one();
+            }
+        }
+        if rng.u32(0..3) == 0 {
+            saved = collector.follower.state().or(saved);
+            note(&mut collector, format!("saved {saved:?}"));
+        }
+        if rng.u32(0..4) == 0 {
+            note(&mut collector, "crash".to_owned());
+            delivered.append(&mut collector.delivered);
+            collector = start(saved.clone());
+        }
+    }
+    writer.lock().expect("no panic").haste = 0;
+    if rng.bool() {
+        delivered.append(&mut collector.delivered);
+        note(&mut collector, "last crash".to_owned());
+        collector = start(saved);
+    }
+    for _ in 0..12 {
+        clock.advance(700_000_000);
+        collector.drain();
+    }
+    delivered.append(&mut collector.delivered);
+    note(&mut collector, "end".to_owned());
+    let Some(at) = lines.iter().position(|line| !delivered.contains(line)) else {
+        return Ok(());
+    };
+    let lost = lines.iter().filter(|line| !delivered.contains(line)).count();
+    let log = writer.lock().expect("no panic").log.join("\n");
+    Err(format!(
+        "line {at} of {} and {} more lost\n{log}",
+        lines.len(),
+        lost - 1
+    ))
+}
+
+#[test]
+fn rotations_and_crashes_during_a_look_lose_nothing() {
+    crate::world::seeds(SEEDS / 2, check_crashes);
 }

@@ -423,3 +423,46 @@ fn a_compressed_form_that_is_being_made_is_not_another_generation() {
     world.pass(60_000);
     assert!(collector.lines().is_empty(), "{:?}", collector.events);
 }
+
+/// Of a path without a state, what may have been followed before is read in whatever form it is now; older files are not.
+#[test]
+fn rotated_files_of_a_path_without_a_state_are_read_if_they_were_written_since() {
+    for kind in ["rename", "copytruncate", "gzip"] {
+        let world = World::new();
+        world.append(PATH, b"archive\n");
+        world.rename();
+        world.gzip(1);
+        world.append(PATH, b"old\n");
+        world.rename();
+        // The file was born before.
+        world.append(PATH, b"1\n");
+        world.tick();
+        let options = Options {
+            written_since: Some(world.clock.now()),
+            ..Options::default()
+        };
+        world.append(PATH, b"2\n");
+        for n in [3, 4] {
+            match kind {
+                "rename" => world.rename(),
+                "copytruncate" => world.copytruncate(),
+                _ => {
+                    world.rename();
+                    world.gzip(1);
+                }
+            }
+            world.append(PATH, format!("{n}\n").as_bytes());
+        }
+        let mut collector = world.collector(PATH, &Registry::new(), options, None);
+        assert_eq!(
+            collector.lines(),
+            ["1", "2", "3", "4"],
+            "{kind}: {:?}",
+            collector.events
+        );
+        // They are known from here on.
+        let state = collector.follower.state();
+        let mut again = world.collector(PATH, &Registry::new(), Options::default(), state);
+        assert!(again.lines().is_empty(), "{kind}: {:?}", again.events);
+    }
+}

@@ -13,7 +13,7 @@ use component::prelude::*;
 use glob::Pattern;
 use host::FileKind;
 use metrics::Metrics;
-use positions::{Key, Position, Positions};
+use positions::{Key, Position, Saved};
 use shared::{Shared, Store};
 use signals::Labels;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,9 +33,12 @@ const PATH: &str = "__path__";
 const EXCLUDE: &str = "__path_exclude__";
 /// How often the positions file is written if anything changed: what was delivered since then is read again after a crash.
 const SAVE: Duration = Duration::from_millis(250);
-/// How soon it is written after a file is found that was not known: one that is rotated before its position is on disk
-/// could not be found again after a crash.
+/// How soon it is written after a file got its first position.
 const SAVE_NEW: Duration = Duration::from_millis(20);
+/// How long after the start targets are waited for whose files may have been followed before, without a position.
+const LATE: Duration = Duration::from_secs(60);
+/// Nanoseconds by which the times of files may lag behind the clock: the coarsest ones of file systems.
+const TICK: i64 = 2_000_000_000;
 /// On a slow disk it is written less often, so that writing takes at most this part of the time.
 const SAVE_SHARE: u32 = 20;
 /// How often positions of files that are gone are looked for.
@@ -46,6 +49,8 @@ pub struct File {
     shared: Arc<Shared>,
     args: Mutex<Arguments>,
     changed: Notify,
+    /// What was written to files since then may have been followed without a position; known once it runs, for a while.
+    unsaved_since: Mutex<Option<i64>>,
     tailers: Mutex<BTreeMap<Key, Arc<Handle>>>,
 }
 
@@ -145,30 +150,30 @@ fn load_positions(cx: &Context<()>, args: &Arguments) -> Result<(Store, bool)> {
     let fs = &*cx.host().fs;
     let path = cx.data_path().join("positions.yml");
     let mut broken = false;
-    let mut positions = match positions::load(fs, &path) {
-        Ok(positions) => positions,
+    let mut saved = match positions::load(fs, &path) {
+        Ok(saved) => saved,
         Err(error) => {
             broken = true;
             let aside = put_aside(cx, &path);
             tracing::error!(path = %path.display(), err = error, kept = %aside, "the positions file cannot be read");
-            Positions::new()
+            Saved::default()
         }
     };
     let mut imported = false;
     let legacy = &args.legacy_positions_file;
-    if positions.is_empty() && !broken && !legacy.as_os_str().is_empty() {
+    if saved.positions.is_empty() && !broken && !legacy.as_os_str().is_empty() {
         match positions::load_legacy(fs, legacy) {
             Ok(found) => {
                 imported = !found.is_empty();
-                positions = found;
-                tracing::info!(path = %legacy.display(), files = positions.len(), "imported positions");
+                tracing::info!(path = %legacy.display(), files = found.len(), "imported positions");
+                saved.positions = found;
             }
             Err(error) => {
                 tracing::error!(path = %legacy.display(), err = error, "the legacy positions file cannot be read");
             }
         }
     }
-    Ok((Store::new(path, positions, imported), broken))
+    Ok((Store::new(path, saved, imported), broken))
 }
 
 fn put_aside(cx: &Context<()>, path: &Path) -> String {
@@ -234,7 +239,9 @@ impl File {
                 offset: Arc::new(AtomicU64::new(0)),
                 running: Arc::new(AtomicBool::new(false)),
             });
-            let tailer = Tailer::new(self.shared.clone(), handle.clone(), state, from_end);
+            // From the end nothing is wanted of what was written before.
+            let written_since = if from_end { None } else { *lock(&self.unsaved_since) };
+            let tailer = Tailer::new(self.shared.clone(), handle.clone(), state, from_end, written_since);
             let ended = key.clone();
             let span = self.shared.cx.span().clone();
             tasks.spawn(tracing::Instrument::instrument(
@@ -262,7 +269,17 @@ impl File {
         self.shared.expire();
     }
 
+    /// Notes that every file that is followed has a position, if that is so, and if none of an earlier run can be missing.
+    fn note_complete(&self) {
+        let now = self.shared.cx.host().clock.now();
+        let tailers = lock(&self.tailers);
+        if lock(&self.unsaved_since).is_none() && tailers.keys().all(|key| self.shared.positions.has(key)) {
+            self.shared.positions.complete(now);
+        }
+    }
+
     async fn save(&self) {
+        self.note_complete();
         let shared = self.shared.clone();
         let saved = tokio::task::spawn_blocking(move || shared.positions.save(&*shared.cx.host().fs)).await;
         let error = match saved {
@@ -298,13 +315,14 @@ impl Component for File {
         first(check_patterns(&args))?;
         let metrics = Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?;
         // The positions are read when it runs: a configuration that is only checked touches no file.
-        let store = Store::new(PathBuf::new(), Positions::new(), false);
+        let store = Store::new(PathBuf::new(), Saved::default(), false);
         let shared = Arc::new(Shared::new(cx.clone(), metrics, store));
         shared.out.set(LogsReceiver::present(&args.forward_to));
         Ok(File {
             shared,
             args: Mutex::new(args),
             changed: Notify::new(),
+            unsaved_since: Mutex::default(),
             tailers: Mutex::default(),
         })
     }
@@ -318,22 +336,34 @@ impl Component for File {
                 self.shared.registry(&key.labels).seed(Path::new(&key.path), &state);
             }
         }
+        let complete_at = self.shared.positions.complete_at();
+        let since = complete_at.unwrap_or_else(|| self.shared.cx.host().clock.now());
+        if complete_at.is_none() {
+            // Before any file is followed. Whatever is written to one from here on is found, also in a file that was rotated before it was
+            // found, or before its first position was on disk and a crash.
+            self.shared.positions.complete(since);
+            self.shared.positions.touch();
+            self.save().await;
+        }
+        *lock(&self.unsaved_since) = Some(since.saturating_sub(TICK));
         let mut tasks = JoinSet::new();
+        let late = tokio::time::sleep(LATE);
+        tokio::pin!(late);
         let mut save_at = tokio::time::Instant::now() + SAVE;
+        // After a save it rests, if a file waits for its first position at least as long as the save took.
         let mut rest_until = tokio::time::Instant::now();
         let mut prune = tokio::time::interval(PRUNE);
         self.sync(&mut tasks, broken);
-        let mut reading = 0;
         loop {
-            if tasks.len() > reading {
-                save_at = save_at.min(rest_until.max(tokio::time::Instant::now() + SAVE_NEW));
-            }
-            reading = tasks.len();
             let period = lock(&self.args).file_match.sync_period.as_std();
             let globbing = lock(&self.args).file_match.enabled;
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.changed.notified() => self.sync(&mut tasks, broken),
+                () = self.shared.positions.added.notified() => {
+                    save_at = save_at.min(rest_until.max(tokio::time::Instant::now() + SAVE_NEW));
+                }
+                () = &mut late, if !late.is_elapsed() => *lock(&self.unsaved_since) = None,
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                     match ended {
                         Ok(key) => drop(lock(&self.tailers).remove(&key)),
@@ -349,16 +379,20 @@ impl Component for File {
                     let started = tokio::time::Instant::now();
                     self.save().await;
                     let now = tokio::time::Instant::now();
-                    rest_until = now + started.elapsed() * SAVE_SHARE;
-                    save_at = rest_until.max(now + SAVE);
+                    rest_until = now + started.elapsed();
+                    save_at = now + SAVE.max(started.elapsed() * SAVE_SHARE);
                 }
-                _ = prune.tick() => self.prune(),
+                _ = prune.tick() => {
+                    self.prune();
+                    self.shared.positions.touch();
+                }
             }
         }
         for handle in lock(&self.tailers).values() {
             handle.stop.cancel();
         }
         while tasks.join_next().await.is_some() {}
+        self.shared.positions.touch();
         self.save().await;
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
-use tail::{FileKey, Head, Mark, Saved, State};
+use tail::{FileKey, Head, Mark, State};
 
 /// A file and the labels under which it is read, as Alloy writes them: `{a="b", c="d"}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -32,10 +32,22 @@ pub enum Position {
 /// All positions, by file.
 pub type Positions = BTreeMap<Key, Position>;
 
+/// What a positions file holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Saved {
+    /// The positions.
+    pub positions: Positions,
+    /// When every file that was followed had a position in here, in nanoseconds since the Unix epoch: one that has none and was followed
+    /// all the same began later.
+    pub complete_at: Option<i64>,
+}
+
 #[derive(Deserialize)]
 struct Document {
     #[serde(default)]
     positions: BTreeMap<Key, String>,
+    #[serde(default, rename = "invar_complete_at")]
+    complete_at: Option<i64>,
     #[serde(default)]
     invar: Vec<Extra>,
 }
@@ -97,7 +109,7 @@ impl From<StateForm> for State {
             files: form
                 .files
                 .into_iter()
-                .map(|file| Saved {
+                .map(|file| tail::Saved {
                     path: file.path,
                     key: file.key.map(|(dev, ino, birth)| FileKey { dev, ino, birth }),
                     head: Head {
@@ -118,19 +130,19 @@ impl From<StateForm> for State {
 }
 
 /// Reads a positions file; one that is missing or empty holds nothing.
-pub fn load(fs: &dyn Fs, path: &Path) -> Result<Positions, String> {
+pub fn load(fs: &dyn Fs, path: &Path) -> Result<Saved, String> {
     let text = match fs.read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Positions::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Saved::default()),
         Err(error) => return Err(error.to_string()),
     };
     parse(&text)
 }
 
-fn parse(text: &[u8]) -> Result<Positions, String> {
+fn parse(text: &[u8]) -> Result<Saved, String> {
     let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
     if text.trim().is_empty() {
-        return Ok(Positions::new());
+        return Ok(Saved::default());
     }
     let document: Document = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     let mut positions: Positions = document
@@ -160,7 +172,10 @@ fn parse(text: &[u8]) -> Result<Positions, String> {
             positions.insert(key, Position::State(state));
         }
     }
-    Ok(positions)
+    Ok(Saved {
+        positions,
+        complete_at: document.complete_at,
+    })
 }
 
 /// Reads a positions file of Promtail or the static Agent: offsets by path.
@@ -194,7 +209,8 @@ fn offset_of(state: &State, path: &str) -> u64 {
 }
 
 /// The text of a positions file.
-pub fn render(positions: &Positions) -> String {
+pub fn render(saved: &Saved) -> String {
+    let positions = &saved.positions;
     let mut text = String::from("positions:");
     if positions.is_empty() {
         text.push_str(" {}");
@@ -231,6 +247,9 @@ pub fn render(positions: &Positions) -> String {
             scalar(&form)
         );
     }
+    if let Some(at) = saved.complete_at {
+        let _ = writeln!(text, "invar_complete_at: {at}");
+    }
     text
 }
 
@@ -262,19 +281,19 @@ mod tests {
     #[test]
     fn alloys_file_is_read() {
         let text = b"positions:\n  ? path: /tmp/random.log\n    labels: '{job=\"tmp\"}'\n  : \"17623\"\n  ? path: /tmp/b\n    labels: '{}'\n  : \"x\"\nother: 1\n";
-        let positions = parse(text).unwrap();
+        let positions = parse(text).unwrap().positions;
         assert_eq!(
             positions[&key("/tmp/random.log", "{job=\"tmp\"}")],
             Position::State(State::of_offset("/tmp/random.log", 17623))
         );
         assert_eq!(positions[&key("/tmp/b", "{}")], Position::Unreadable("x".to_owned()));
-        assert_eq!(parse(b" \n").unwrap(), Positions::new());
+        assert_eq!(parse(b" \n").unwrap(), Saved::default());
         assert!(parse(b"positions: [").is_err());
     }
 
     #[test]
     fn what_is_written_is_read_back_and_is_alloys_where_alloy_looks() {
-        let file = |path: &str, offset| Saved {
+        let file = |path: &str, offset| tail::Saved {
             path: PathBuf::from(path),
             key: Some(FileKey {
                 dev: 1,
@@ -294,29 +313,37 @@ mod tests {
             (key("/log/a", "{job=\"it's\"}"), Position::State(state)),
             (key("/log/tab\there", "{}"), Position::Unreadable("?".to_owned())),
         ]);
-        let text = render(&positions);
-        assert_eq!(parse(text.as_bytes()).unwrap(), positions, "{text}");
+        let saved = Saved {
+            positions,
+            complete_at: Some(11),
+        };
+        let text = render(&saved);
+        assert_eq!(parse(text.as_bytes()).unwrap(), saved, "{text}");
         assert!(
             text.starts_with("positions:\n  ? path: '/log/a'\n    labels: '{job=\"it''s\"}'\n  : \"7\"\n"),
             "{text}"
         );
-        assert_eq!(parse(render(&Positions::new()).as_bytes()).unwrap(), Positions::new());
+        assert_eq!(parse(render(&Saved::default()).as_bytes()).unwrap(), Saved::default());
     }
 
     #[test]
     fn an_offset_that_another_program_moved_wins() {
         let state = State {
-            files: vec![Saved {
+            files: vec![tail::Saved {
                 path: PathBuf::from("/log/a"),
                 offset: 7,
-                ..Saved::default()
+                ..tail::Saved::default()
             }],
             ..State::default()
         };
         let positions = Positions::from([(key("/log/a", "{}"), Position::State(state))]);
-        let text = render(&positions).replace(": \"7\"", ": \"70\"");
+        let saved = Saved {
+            positions,
+            complete_at: None,
+        };
+        let text = render(&saved).replace(": \"7\"", ": \"70\"");
         assert_eq!(
-            parse(text.as_bytes()).unwrap()[&key("/log/a", "{}")],
+            parse(text.as_bytes()).unwrap().positions[&key("/log/a", "{}")],
             Position::State(State::of_offset("/log/a", 70))
         );
     }

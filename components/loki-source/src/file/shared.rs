@@ -1,7 +1,7 @@
 //! What the tailers of one component share.
 
 use super::metrics::Metrics;
-use super::positions::{Key, Position, Positions, render};
+use super::positions::{Key, Position, Positions, Saved, render};
 use component::Context;
 use signals::FanOut;
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tail::{Registry, Watcher};
+use tokio::sync::Notify;
 
 /// Permission bits of the positions file.
 const MODE: u32 = 0o600;
@@ -73,15 +74,20 @@ impl Shared {
 pub(super) struct Store {
     path: Mutex<PathBuf>,
     positions: Mutex<Positions>,
+    complete_at: Mutex<Option<i64>>,
     changed: AtomicBool,
+    /// A file has its first position.
+    pub(super) added: Notify,
 }
 
 impl Store {
-    pub(super) fn new(path: PathBuf, positions: Positions, changed: bool) -> Self {
+    pub(super) fn new(path: PathBuf, saved: Saved, changed: bool) -> Self {
         Store {
             path: Mutex::new(path),
-            positions: Mutex::new(positions),
+            positions: Mutex::new(saved.positions),
+            complete_at: Mutex::new(saved.complete_at),
             changed: AtomicBool::new(changed),
+            added: Notify::new(),
         }
     }
 
@@ -104,6 +110,7 @@ impl Store {
     pub(super) fn adopt(&self, other: Store) {
         *lock(&self.path) = other.path.into_inner().unwrap_or_else(PoisonError::into_inner);
         *lock(&self.positions) = other.positions.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *lock(&self.complete_at) = other.complete_at.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.changed
             .store(other.changed.load(Ordering::Acquire), Ordering::Release);
     }
@@ -116,9 +123,31 @@ impl Store {
     pub(super) fn set(&self, key: Key, position: Position) {
         let mut positions = lock(&self.positions);
         if positions.get(&key) != Some(&position) {
-            positions.insert(key, position);
+            let first = positions.insert(key, position).is_none();
             self.changed.store(true, Ordering::Release);
+            if first {
+                self.added.notify_one();
+            }
         }
+    }
+
+    pub(super) fn has(&self, key: &Key) -> bool {
+        lock(&self.positions).contains_key(key)
+    }
+
+    /// When every file that was followed had a position.
+    pub(super) fn complete_at(&self) -> Option<i64> {
+        *lock(&self.complete_at)
+    }
+
+    /// Every file that is followed has a position now.
+    pub(super) fn complete(&self, now: i64) {
+        *lock(&self.complete_at) = Some(now);
+    }
+
+    /// The next [`save`](Self::save) writes the file in any case.
+    pub(super) fn touch(&self) {
+        self.changed.store(true, Ordering::Release);
     }
 
     /// Forgets files that are gone and that nobody reads.
@@ -136,7 +165,10 @@ impl Store {
         if !self.changed.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        let text = render(&lock(&self.positions));
+        let text = render(&Saved {
+            positions: self.all(),
+            complete_at: self.complete_at(),
+        });
         let path = lock(&self.path).clone();
         let dir = path.parent().map(PathBuf::from).unwrap_or_default();
         let written = fs

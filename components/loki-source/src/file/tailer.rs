@@ -72,11 +72,18 @@ enum Work {
 }
 
 impl Tailer {
-    pub(super) fn new(shared: Arc<Shared>, handle: Arc<Handle>, state: Option<State>, from_end: bool) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        handle: Arc<Handle>,
+        state: Option<State>,
+        from_end: bool,
+        written_since: Option<i64>,
+    ) -> Self {
         let reading = &handle.reading;
         let options = Options {
             encoding: reading.encoding,
             from_end,
+            written_since,
             format: reading.format,
             ..Options::default()
         };

@@ -70,6 +70,7 @@ struct Rig {
     dir: TempDir,
     sink: Arc<Taker>,
     budget: Budget,
+    host: Host,
     running: Option<(Arc<File>, CancellationToken, JoinHandle<Result<()>>)>,
 }
 
@@ -79,6 +80,7 @@ impl Rig {
             dir: tempfile::tempdir().unwrap(),
             sink: Taker::new(),
             budget: Budget::new(64 << 20),
+            host: Host::real(),
             running: None,
         }
     }
@@ -122,7 +124,7 @@ impl Rig {
         let cx = Context::new(ContextParts {
             id: Arc::from("loki.source.file.test"),
             data_path: self.dir.path().join("data"),
-            host: Host::real(),
+            host: self.host.clone(),
             budget: self.budget.clone(),
             ledger: Ledger::default(),
             metrics: promtext::Registry::new(),
@@ -399,5 +401,90 @@ async fn a_removed_target_is_read_to_its_end() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     rig.sink.open.send_replace(true);
     rig.expect(&["1", "2"]).await;
+    rig.stop().await;
+}
+
+/// A disk on which no position is ever written in time.
+struct SlowDisk(host::RealFs);
+
+impl host::Fs for SlowDisk {
+    fn open(&self, path: &Path) -> std::io::Result<Box<dyn host::File>> {
+        self.0.open(path)
+    }
+
+    fn meta(&self, path: &Path) -> std::io::Result<host::Meta> {
+        self.0.meta(path)
+    }
+
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        self.0.read(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> std::io::Result<Vec<host::DirEntry>> {
+        self.0.read_dir(path)
+    }
+
+    fn resolve(&self, path: &Path) -> std::io::Result<PathBuf> {
+        self.0.resolve(path)
+    }
+
+    fn write_atomic(&self, path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+        if String::from_utf8_lossy(content).contains("a.log") {
+            return Err(std::io::Error::other("not yet"));
+        }
+        self.0.write_atomic(path, content, mode)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> std::io::Result<()> {
+        self.0.create_dir_all(path)
+    }
+
+    fn remove_file(&self, path: &Path) -> std::io::Result<()> {
+        self.0.remove_file(path)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_rotated_before_its_first_position_is_on_disk_is_read_after_a_kill() {
+    let mut rig = Rig::new();
+    rig.append("a.log.2", "archive\n");
+    let archive = fs::File::options().append(true).open(rig.path("a.log.2")).unwrap();
+    archive
+        .set_modified(std::time::SystemTime::now() - Duration::from_secs(60))
+        .unwrap();
+    rig.append("a.log", "1\n");
+    rig.host.fs = Arc::new(SlowDisk(host::RealFs));
+    rig.start(rig.args(vec![rig.target("a.log", &[])]));
+    rig.expect(&["1"]).await;
+    rig.kill();
+    rig.append("a.log", "2\n");
+    fs::rename(rig.path("a.log"), rig.path("a.log.1")).unwrap();
+    rig.append("a.log", "3\n");
+    rig.host = Host::real();
+    rig.start(rig.args(vec![rig.target("a.log", &[])]));
+    // That the first one had arrived was never written down.
+    rig.expect(&["1", "1", "2", "3"]).await;
+    rig.stop().await;
+    // And what was read is known now.
+    rig.start(rig.args(vec![rig.target("a.log", &[])]));
+    rig.append("a.log", "4\n");
+    rig.expect(&["1", "1", "2", "3", "4"]).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_tail_from_end_nothing_old_is_read_that_has_no_position() {
+    let mut rig = Rig::new();
+    rig.start(rig.args(Vec::new()));
+    until("it runs", || rig.positions().contains("invar_complete_at")).await;
+    rig.kill();
+    rig.append("b.log.1", "old\n");
+    rig.append("b.log", "also\n");
+    let mut args = rig.args(vec![rig.target("b.log", &[])]);
+    args.tail_from_end = true;
+    rig.start(args);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    rig.append("b.log", "new\n");
+    rig.expect(&["new"]).await;
     rig.stop().await;
 }

@@ -1,7 +1,7 @@
 //! The positions file.
 //!
 //! Its `positions` are Alloy's, so that either program can go on where the other stopped. What else is needed to find a file
-//! again after it was rotated stands under `invar`, which Alloy ignores.
+//! again after it was rotated stands in comments: Alloy's parser is strict and refuses keys that it does not know.
 
 use host::Fs;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub enum Position {
     /// Something that is no number.
     Unreadable(String),
 }
+
+/// What begins a line that only Invar reads.
+const COMMENT: &str = "# ";
 
 /// All positions, by file.
 pub type Positions = BTreeMap<Key, Position>;
@@ -144,7 +147,7 @@ fn parse(text: &[u8]) -> Result<Saved, String> {
     if text.trim().is_empty() {
         return Ok(Saved::default());
     }
-    let document: Document = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    let document: Document = serde_saphyr::from_str(&uncommented(text)).map_err(|error| error.to_string())?;
     let mut positions: Positions = document
         .positions
         .into_iter()
@@ -176,6 +179,18 @@ fn parse(text: &[u8]) -> Result<Saved, String> {
         positions,
         complete_at: document.complete_at,
     })
+}
+
+/// The document with what stands in comments from the first line of Invar's on.
+fn uncommented(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut ours = false;
+    for line in text.lines() {
+        ours |= line.starts_with("# invar");
+        plain.push_str(line.strip_prefix(COMMENT).filter(|_| ours).unwrap_or(line));
+        plain.push('\n');
+    }
+    plain
 }
 
 /// Reads a positions file of Promtail or the static Agent: offsets by path.
@@ -237,25 +252,28 @@ pub fn render(saved: &Saved) -> String {
             continue;
         };
         if std::mem::take(&mut first) {
-            text.push_str("invar:\n");
+            let _ = writeln!(text, "{COMMENT}invar:");
         }
         let _ = write!(
             text,
-            "  - path: {}\n    labels: {}\n    state: {}\n",
+            "{COMMENT}  - path: {}\n{COMMENT}    labels: {}\n{COMMENT}    state: {}\n",
             scalar(&key.path),
             scalar(&key.labels),
             scalar(&form)
         );
     }
     if let Some(at) = saved.complete_at {
-        let _ = writeln!(text, "invar_complete_at: {at}");
+        let _ = writeln!(text, "{COMMENT}invar_complete_at: {at}");
     }
     text
 }
 
+/// What ends a line in YAML and is no control character of JSON.
+const BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
 /// A YAML scalar: in single quotes, or double-quoted if it holds control characters.
 fn scalar(text: &str) -> String {
-    if text.chars().any(char::is_control) {
+    if text.chars().any(|c| c.is_control() || BREAKS.contains(&c)) {
         quoted(text)
     } else {
         format!("'{}'", text.replace('\'', "''"))
@@ -264,7 +282,13 @@ fn scalar(text: &str) -> String {
 
 /// A double-quoted YAML scalar. JSON strings are YAML's, too.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut quoted = serde_json::Value::from(text).to_string();
+    for c in BREAKS {
+        if quoted.contains(c) {
+            quoted = quoted.replace(c, &format!("\\u{:04x}", u32::from(c)));
+        }
+    }
+    quoted
 }
 
 #[cfg(test)]
@@ -312,6 +336,10 @@ mod tests {
         let positions = Positions::from([
             (key("/log/a", "{job=\"it's\"}"), Position::State(state)),
             (key("/log/tab\there", "{}"), Position::Unreadable("?".to_owned())),
+            (
+                key("/log/line\u{2028}\u{85}\n# invar", "{}"),
+                Position::State(State::of_offset("/log/line\u{2028}\u{85}\n# invar", 1)),
+            ),
         ]);
         let saved = Saved {
             positions,
@@ -323,6 +351,18 @@ mod tests {
             text.starts_with("positions:\n  ? path: '/log/a'\n    labels: '{job=\"it''s\"}'\n  : \"7\"\n"),
             "{text}"
         );
+        // Alloy refuses keys that it does not know, and comments end where lines do.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Strict {
+            positions: BTreeMap<Key, String>,
+        }
+        let strict: Strict = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(strict.positions.len(), 3);
+        let breaks = |c: char| BREAKS.contains(&c);
+        assert!(!text.contains(breaks), "{text}");
+        // As it was written before.
+        assert_eq!(parse(text.replace("\n# ", "\n").as_bytes()).unwrap(), saved, "{text}");
         assert_eq!(parse(render(&Saved::default()).as_bytes()).unwrap(), Saved::default());
     }
 

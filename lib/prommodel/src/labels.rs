@@ -46,8 +46,7 @@ impl LabelStore {
 
     /// The label with a number.
     ///
-    /// # Safety
-    /// The number is in use for as long as the result lives: a series has the label and is there, or the lock of the label's part is held.
+    /// SAFETY: the number is in use for as long as the result lives: a series has the label and is there, or the lock of the label's part is held.
     #[expect(unsafe_code, reason = "readers of labels take no lock")]
     #[inline]
     pub(crate) unsafe fn get(&self, id: u32) -> &Label {
@@ -58,8 +57,7 @@ impl LabelStore {
 
     /// Gives a label its number.
     ///
-    /// # Safety
-    /// The number is not in use, and the lock of the label's part is held.
+    /// SAFETY: the number is not in use, and the lock of the label's part is held.
     #[expect(unsafe_code, reason = "readers of labels take no lock")]
     pub(crate) unsafe fn put(&self, label: Label) {
         let (chunk, at) = place(label.id());
@@ -70,8 +68,7 @@ impl LabelStore {
 
     /// Takes a label away if nothing but the store has it.
     ///
-    /// # Safety
-    /// The lock of the label's part is held.
+    /// SAFETY: the lock of the label's part is held.
     #[expect(unsafe_code, reason = "readers of labels take no lock")]
     pub(crate) unsafe fn take_forgotten(&self, id: u32) -> Option<Label> {
         let slot = self.slot(id);
@@ -93,8 +90,7 @@ impl LabelStore {
 
     /// A series that had the label is gone.
     ///
-    /// # Safety
-    /// [`enter`](LabelStore::enter) was called for it, and this was not yet.
+    /// SAFETY: [`enter`](LabelStore::enter) was called for it, and this was not yet.
     #[expect(unsafe_code, reason = "readers of labels take no lock")]
     pub(crate) unsafe fn leave(&self, id: u32) {
         // SAFETY: the handle that `enter` forgot keeps the label where it is; this is that handle.

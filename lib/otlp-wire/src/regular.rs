@@ -2,6 +2,7 @@
 
 use crate::Signal;
 use crate::error::Error;
+use crate::level::{Level, count};
 use crate::scan::scan;
 use crate::schema::{Card, DEPRECATED, Field, Message, SCOPES};
 use crate::wire::{Value, field};
@@ -24,7 +25,9 @@ pub fn receive(signal: Signal, request: Bytes) -> Result<(Bytes, usize), Error> 
     }
     let mut out = Vec::with_capacity(request.len());
     rewrite(&request, signal.schema(), 0, &mut out);
-    Ok((out.into(), scan.records))
+    // Not those of the scan: of a metric with data of two kinds only one is left.
+    let records = count(signal, Level::Request, &out);
+    Ok((out.into(), records))
 }
 
 /// A field as it stands in a message.

@@ -9,7 +9,7 @@ use protowire::get_varint;
 /// What a valid request is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
-    /// Log records, spans or data points.
+    /// Log records, spans or data points; of a request that is not regular, perhaps more than are left when it is made so.
     pub records: usize,
     /// Whether every field that may occur once does so at most once, members of a `oneof` exclude each other, lists of numbers are packed in
     /// one field, and there is no deprecated list of instrumentation libraries. Nearly every request is; see [`crate::receive`] for the others.

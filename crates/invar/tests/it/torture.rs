@@ -324,10 +324,10 @@ fn samples_beyond_what_the_destination_takes_are_refused_for_now_or_arrive() {
 fn log_records_beyond_what_the_destination_takes_are_refused_for_now_or_arrive() {
     let load = [
         "--overload=10",
-        "--files=64",
-        "--lines=96000",
+        "--files=24",
+        "--lines=36000",
         "--rate=40000",
-        "--memory-limit=128MiB",
+        "--memory-limit=100MiB",
     ];
     pushes_too_much("otlp", &load);
     pushes_too_much("otlp-grpc", &load);

@@ -94,6 +94,27 @@ fn texts_may_be_checked() {
 }
 
 #[test]
+fn of_data_of_two_kinds_the_last_counts() {
+    let mut request = Vec::new();
+    push_message(&mut request, 1, |out| {
+        push_message(out, 2, |out| {
+            push_message(out, 2, |out| {
+                // A gauge with two points and a sum with one.
+                push_message(out, 5, |out| {
+                    (0..2).for_each(|_| push_bytes(out, 1, b"\x31\x01\0\0\0\0\0\0\0"))
+                });
+                push_message(out, 7, |out| push_bytes(out, 1, b"\x31\x02\0\0\0\0\0\0\0"));
+            });
+        });
+    });
+    assert_eq!(scan(Signal::Metrics, &request).unwrap().records, 3);
+    let (received, records) = receive(Signal::Metrics, request.clone().into()).unwrap();
+    assert_eq!(records, 1);
+    assert_eq!(scan(Signal::Metrics, &received).unwrap().records, 1);
+    assert!(check(Signal::Metrics, &request));
+}
+
+#[test]
 fn deprecated_lists_of_libraries_are_scopes_if_there_are_none() {
     let scope = |name: &[u8], records: usize| {
         let mut out = Vec::new();

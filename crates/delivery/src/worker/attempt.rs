@@ -124,20 +124,24 @@ impl<P: Protocol> Worker<P> {
                 .troubles()
                 .failed(self.endpoint.title(), self.number, &outcome.message, hold, pause, now);
             if self.spills && first.elapsed() + pause >= SPILL_AFTER {
-                match self.endpoint.backlog().store(&request, body.clone(), None).await {
+                // From here on it is the lane of the queue that tries. It may have the entries delivered before `store` returns, and what it says of the
+                // endpoint then must not be overwritten.
+                let (endpoint, queue) = (self.endpoint.clone(), self.endpoint.backlog_slot());
+                let was_down = endpoint.backlog().is_down();
+                endpoint.troubles().moved(self.number, queue);
+                endpoint.backlog().set_down(true);
+                match endpoint.backlog().store(&request, body.clone(), None).await {
                     Ok(()) => {
-                        self.endpoint.backlog().set_down(true);
-                        // From here on it is the lane of the queue that tries.
-                        self.endpoint
-                            .troubles()
-                            .moved(self.number, self.endpoint.backlog_slot());
                         self.stored(request);
                         return Attempted::Settled;
                     }
-                    Err((error, _)) => self
-                        .endpoint
-                        .troubles()
-                        .store_failed(self.endpoint.title(), &error.to_string()),
+                    Err((error, _)) => {
+                        if !was_down {
+                            endpoint.backlog().set_down(false);
+                            endpoint.troubles().moved(queue, self.number);
+                        }
+                        endpoint.troubles().store_failed(endpoint.title(), &error.to_string());
+                    }
                 }
             }
             self.pause(pause).await;

@@ -118,7 +118,7 @@ pub fn otlp(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else {
         return;
     };
-    let signal = [Signal::Logs, Signal::Metrics, Signal::Traces][usize::from(kind % 3)];
+    let signal = Signal::ALL[usize::from(kind % 3)];
     if kind / 3 % 2 == 0 {
         oracle::check(signal, rest);
     } else if let Ok((request, _)) = json::decode(signal, rest) {

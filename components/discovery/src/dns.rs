@@ -47,10 +47,7 @@ pub struct Arguments {
 }
 
 fn validate(args: &Arguments) -> Result<(), value::Invalid> {
-    match problems(args).into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    component::first(problems(args))
 }
 
 fn problems(args: &Arguments) -> Vec<Error> {
@@ -213,9 +210,7 @@ impl Mechanism for Dns {
     }
 
     fn new(cx: &Context<Exports>, args: Arguments, metrics: &Metrics) -> Result<Self> {
-        if let Some(error) = problems(&args).into_iter().next() {
-            return Err(error);
-        }
+        component::first::<Error>(problems(&args))?;
         Ok(Dns {
             host: cx.host().clone(),
             kind: record_type(&args.kind).unwrap_or(RecordType::SRV),

@@ -139,11 +139,6 @@ fn check_patterns(args: &Arguments) -> Vec<Error> {
     found
 }
 
-/// The first error of a list, if there is one.
-fn first(errors: Vec<Error>) -> Result<()> {
-    errors.into_iter().next().map_or(Ok(()), Err)
-}
-
 /// Reads the positions file. One that is broken is put aside, said so, and every file is treated as one whose position cannot
 /// be read.
 fn load_positions(cx: &Context<()>, args: &Arguments) -> Result<(Store, bool)> {
@@ -312,7 +307,7 @@ impl Component for File {
     }
 
     fn build(cx: &Context<()>, args: Arguments) -> Result<Self> {
-        first(check_patterns(&args))?;
+        component::first::<Error>(check_patterns(&args))?;
         let metrics = Metrics::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?;
         // The positions are read when it runs: a configuration that is only checked touches no file.
         let store = Store::new(PathBuf::new(), Saved::default(), false);
@@ -398,7 +393,7 @@ impl Component for File {
     }
 
     fn update(self: Arc<Self>, args: Arguments) -> Result<Change> {
-        first(check_patterns(&args))?;
+        component::first::<Error>(check_patterns(&args))?;
         Ok(Change::new(move || {
             self.shared.out.set(LogsReceiver::present(&args.forward_to));
             *lock(&self.args) = args;

@@ -58,10 +58,7 @@ pub struct Exports {
 
 impl Arguments {
     fn validate(&self) -> std::result::Result<(), value::Invalid> {
-        match self.problems().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.problems())
     }
 
     fn problems(&self) -> Vec<Error> {

@@ -6,7 +6,6 @@ mod collect;
 mod failures;
 mod families;
 mod fetch;
-mod gunzip;
 mod labels;
 mod looping;
 mod metrics;

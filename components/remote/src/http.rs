@@ -60,10 +60,7 @@ pub struct Exports {
 }
 
 fn validate(args: &Arguments) -> Result<(), value::Invalid> {
-    match problems(args).into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    component::first(problems(args))
 }
 
 fn problems(args: &Arguments) -> Vec<Error> {

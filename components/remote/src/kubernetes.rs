@@ -45,10 +45,7 @@ pub struct Exports {
 }
 
 fn validate(args: &Common) -> Result<(), value::Invalid> {
-    match problems(args).into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    component::first(problems(args))
 }
 
 fn problems(args: &Common) -> Vec<Error> {

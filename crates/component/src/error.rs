@@ -169,6 +169,17 @@ impl std::error::Error for Error {
     }
 }
 
+/// Of everything that is wrong, the first: for who tells of one problem at a time.
+///
+/// # Errors
+/// That one.
+pub fn first<E: From<Error>>(problems: Vec<Error>) -> std::result::Result<(), E> {
+    match problems.into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
 impl From<Error> for value::Invalid {
     fn from(error: Error) -> Self {
         match &error.blame.argument {

@@ -37,7 +37,7 @@ mod wires;
 pub use auth::{Auth, AuthHandler, ClientAuth, ServerAuth};
 pub use caveat::{Caveat, Effect};
 pub use context::{Context, ContextParts, Inspector, Services};
-pub use error::{BuildError, Error, Result};
+pub use error::{BuildError, Error, Result, first};
 pub use exporters::{EXPORTER_ADDRESS, Exported, Exporter, Exporters, HostName, ProcessMetrics};
 pub use health::{Health, HealthState};
 pub use import::{Content, ContentFile, Fetched, Import, ImportContext, ImportKind, ImportSource, OnFetch};

@@ -110,29 +110,11 @@ impl FromStr for Coding {
     }
 }
 
-/// Path of a signal over HTTP.
-fn http_path(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Logs => "/v1/logs",
-        Signal::Metrics => "/v1/metrics",
-        Signal::Traces => "/v1/traces",
-    }
-}
-
-/// Path of a signal over gRPC.
-fn grpc_path(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-    }
-}
-
 /// The signal of a path of either kind.
 fn signal_of(path: &str) -> Option<Signal> {
-    [Signal::Logs, Signal::Metrics, Signal::Traces]
+    Signal::ALL
         .into_iter()
-        .find(|signal| [http_path(*signal), grpc_path(*signal)].contains(&path))
+        .find(|signal| [signal.http_path(), signal.grpc_path()].contains(&path))
 }
 
 /// Bytes in front of a message of gRPC: whether it is compressed, and its length.
@@ -146,7 +128,7 @@ mod tests {
     async fn what_is_sent_is_counted_over_either_transport() {
         for transport in [Transport::Grpc, Transport::Http] {
             for coding in [Coding::None, Coding::Gzip, Coding::Zstd] {
-                for signal in [Signal::Logs, Signal::Metrics, Signal::Traces] {
+                for signal in Signal::ALL {
                     let options = SinkOptions {
                         check_every: 2,
                         attribute: Some("code.line"),

@@ -110,18 +110,27 @@ impl Child {
         }
     }
 
+    /// What `/proc/PID/status` says under a name; none once it has ended.
+    fn status(&self, name: &str) -> Option<String> {
+        let path = Path::new("/proc").join(self.process.id().to_string()).join("status");
+        let status = fs::read_to_string(path).ok()?;
+        let mut values = status
+            .lines()
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        values.next().map(|value| value.trim().to_owned())
+    }
+
+    /// Whether it has come so far that it answers SIGTERM. Before, no program can do anything but end.
+    pub fn answers_sigterm(&self) -> bool {
+        let caught = self.status("SigCgt");
+        let mask = caught.and_then(|mask| u64::from_str_radix(&mask, 16).ok());
+        mask.is_some_and(|mask| mask >> (Signal::TERM.as_raw() - 1) & 1 == 1)
+    }
+
     /// Resident memory at its peak so far, in bytes; 0 once it has ended.
     pub fn peak_rss(&self) -> u64 {
-        let path = Path::new("/proc").join(self.process.id().to_string()).join("status");
-        let status = fs::read_to_string(path).unwrap_or_default();
-        let kib = status.lines().find_map(|line| {
-            line.strip_prefix("VmHWM:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()
-        });
+        let peak = self.status("VmHWM");
+        let kib = peak.and_then(|peak| peak.strip_suffix(" kB")?.trim().parse::<u64>().ok());
         kib.unwrap_or(0) * 1024
     }
 

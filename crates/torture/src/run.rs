@@ -360,7 +360,9 @@ impl Harm<'_> {
         }
         if event.needs_program() {
             match &self.phase {
-                Phase::Running(child) if child.started.elapsed() >= self.least => {}
+                Phase::Running(child)
+                    if child.started.elapsed() >= self.least
+                        && (!matches!(event, Event::Term) || child.answers_sigterm()) => {}
                 _ => return Ok(()),
             }
         }

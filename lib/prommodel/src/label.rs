@@ -14,6 +14,7 @@ pub struct Label(ThinArc<Place, u8>);
 #[derive(Clone, Copy)]
 struct Place {
     name_end: u32,
+    table: u32,
     id: u32,
     name_at: u8,
     /// Bytes between name and value.
@@ -29,8 +30,8 @@ fn head(text: &str) -> usize {
 }
 
 impl Label {
-    /// A label with a number. Name and value together take less than 2 GiB.
-    pub(crate) fn new(id: u32, name: &str, value: &str) -> Label {
+    /// A label with a number in a table. Name and value together take less than 2 GiB.
+    pub(crate) fn new(table: u32, id: u32, name: &str, value: &str) -> Label {
         let content = head(name) + name.len() + head(value) + value.len();
         let mut wire = Vec::with_capacity(content + 1 + varint_len(content as u64));
         push_message(&mut wire, 1, |out| {
@@ -43,6 +44,7 @@ impl Label {
         let name_end = wire.len() - value.len() - head(value);
         let place = Place {
             name_end: u32::try_from(name_end).expect("names are shorter than 4 GiB"),
+            table,
             id,
             name_at: (name_end - name.len()) as u8,
             gap: head(value) as u8,
@@ -89,6 +91,12 @@ impl Label {
     #[inline]
     pub(crate) fn id(&self) -> u32 {
         self.place().id
+    }
+
+    /// The [`table`](crate::labels::LabelStore::table) that it is of.
+    #[inline]
+    pub(crate) fn table(&self) -> u32 {
+        self.place().table
     }
 
     /// Whether nobody but the table holds a handle of it.
@@ -153,9 +161,9 @@ mod tests {
             ("näme", "wért"),
             (&long[..200], &long),
         ] {
-            let label = Label::new(1, name, value);
+            let label = Label::new(0, 1, name, value);
             assert_eq!((label.name(), label.value()), (name, value));
         }
-        assert_eq!(Label::new(1, "ab", "cde").wire(), b"\x0a\x09\x0a\x02ab\x12\x03cde");
+        assert_eq!(Label::new(0, 1, "ab", "cde").wire(), b"\x0a\x09\x0a\x02ab\x12\x03cde");
     }
 }

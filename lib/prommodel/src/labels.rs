@@ -2,11 +2,10 @@
 
 use crate::label::Label;
 use std::cell::UnsafeCell;
-use std::fmt;
 use std::mem;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 /// Labels of the first chunk; each chunk has twice as many as the one before.
 const FIRST: usize = 1024;
@@ -16,7 +15,13 @@ const CHUNKS: usize = (u32::BITS - FIRST.ilog2() + 1) as usize;
 /// The labels of a table by number. They stay where they are, so that they are read without a lock.
 ///
 /// A number is in use while its slot has a label. It is put there and taken away under the lock of the table's part that the label belongs to.
-pub(crate) struct LabelStore([OnceLock<Box<[Slot]>>; CHUNKS]);
+pub(crate) struct LabelStore {
+    table: u32,
+    chunks: [OnceLock<Box<[Slot]>>; CHUNKS],
+}
+
+/// Tables that there have been in this process. Numbers of labels mean something in their own table only, and memory would be read wrongly in another.
+static TABLES: AtomicU32 = AtomicU32::new(0);
 
 /// Each series that has the label counts as a handle of it.
 #[derive(Default)]
@@ -34,13 +39,25 @@ fn place(id: u32) -> (usize, usize) {
 
 impl LabelStore {
     pub(crate) fn new() -> LabelStore {
-        LabelStore([const { OnceLock::new() }; CHUNKS])
+        let next = |tables: u32| tables.checked_add(1);
+        LabelStore {
+            table: TABLES
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
+                .expect("there are fewer than 2^32 tables"),
+            chunks: [const { OnceLock::new() }; CHUNKS],
+        }
+    }
+
+    /// Which table this is: unlike any other of the process.
+    #[inline]
+    pub(crate) fn table(&self) -> u32 {
+        self.table
     }
 
     #[inline]
     fn slot(&self, id: u32) -> &Slot {
         let (chunk, at) = place(id);
-        let chunk = self.0[chunk].get().expect("numbers in use have a slot");
+        let chunk = self.chunks[chunk].get().expect("numbers in use have a slot");
         &chunk[at]
     }
 
@@ -61,7 +78,7 @@ impl LabelStore {
     #[expect(unsafe_code, reason = "readers of labels take no lock")]
     pub(crate) unsafe fn put(&self, label: Label) {
         let (chunk, at) = place(label.id());
-        let slots = self.0[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Slot::default()).collect());
+        let slots = self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Slot::default()).collect());
         // SAFETY: nobody knows of the number yet, and one thread at a time has the lock.
         unsafe { *slots[at].0.get() = Some(label) };
     }
@@ -99,14 +116,8 @@ impl LabelStore {
 
     /// Bytes of the slots.
     pub(crate) fn size(&self) -> usize {
-        let chunks = self.0.iter().filter_map(OnceLock::get);
+        let chunks = self.chunks.iter().filter_map(OnceLock::get);
         chunks.map(|slots| size_of_val(&**slots)).sum()
-    }
-}
-
-impl fmt::Debug for LabelStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LabelStore").finish_non_exhaustive()
     }
 }
 

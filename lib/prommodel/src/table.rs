@@ -59,7 +59,8 @@ impl Numbers {
             self.used += 1;
             self.used - 1
         });
-        local * SHARDS as u32 + shard as u32
+        let number = local.checked_mul(SHARDS as u32);
+        number.expect("there are fewer than 2^32 numbers") + shard as u32
     }
 
     fn give_back(&mut self, numbers: impl Iterator<Item = u32>) {
@@ -132,7 +133,7 @@ impl Table {
         if grown(shard.table.len(), shard.swept) {
             gone = shard.sweep(store);
         }
-        let label = Label::new(shard.numbers.deal(number), name, value);
+        let label = Label::new(store.table(), shard.numbers.deal(number), name, value);
         #[expect(unsafe_code, reason = "readers of labels take no lock")]
         // SAFETY: the number is dealt out for this label, and this part is locked.
         unsafe {
@@ -150,7 +151,15 @@ impl Table {
     }
 
     /// The series with these labels, which are of this table, sorted by name, each name once.
+    ///
+    /// # Panics
+    /// A label is of another table.
     pub fn series(&self, labels: &[Label]) -> Series {
+        let table = self.0.store.table();
+        assert!(
+            labels.iter().all(|label| label.table() == table),
+            "labels are of this table"
+        );
         debug_assert!(labels.windows(2).all(|pair| pair[0].name() < pair[1].name()));
         let hash = self.hash(labels.iter().map(Label::id));
         let number = shard(hash);

@@ -86,19 +86,8 @@ impl FromStr for Edit {
     }
 }
 
-fn name(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Logs => "logs",
-        Signal::Metrics => "metrics",
-        Signal::Traces => "traces",
-    }
-}
-
 fn signal(text: &str) -> Result<Signal, String> {
-    [Signal::Logs, Signal::Metrics, Signal::Traces]
-        .into_iter()
-        .find(|signal| name(*signal) == text)
-        .ok_or_else(|| format!("{text:?} is none of \"logs\", \"metrics\" and \"traces\""))
+    Signal::named(text).ok_or_else(|| format!("{text:?} is none of \"logs\", \"metrics\" and \"traces\""))
 }
 
 /// What is measured with one process.
@@ -239,7 +228,7 @@ fn report(peer: &Peer, case: Case, usage: (&Usage, &Usage), (records, bytes): (u
     println!(
         "{:<12} {:<8} {:<6} {:<6} {:<5} {:>12} {:>8.2} {:>6.0} {:>14.0} {:>12.0} {:>9.1} {:>9.1} {:>8.1}",
         peer.name,
-        name(case.signal),
+        case.signal.name(),
         case.transport.as_str(),
         case.coding.as_str(),
         match case.edit {

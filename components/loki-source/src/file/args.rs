@@ -110,10 +110,7 @@ pub struct FileMatch {
 }
 
 fn check(args: &Arguments) -> Result<(), value::Invalid> {
-    match problems(args).into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    component::first(problems(args))
 }
 
 /// What is wrong with the arguments.

@@ -29,10 +29,7 @@ pub struct RetryArgs {
 
 impl RetryArgs {
     fn validate(&self) -> Result<(), Invalid> {
-        match self.problems().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.problems())
     }
 
     /// Everything that is wrong.

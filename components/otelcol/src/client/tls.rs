@@ -74,10 +74,7 @@ fn version(text: &str) -> Option<usize> {
 
 impl TlsArgs {
     fn validate(&self) -> Result<(), Invalid> {
-        match self.problems().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.problems())
     }
 
     /// Everything that is wrong.

@@ -14,22 +14,10 @@ use std::sync::Arc;
 /// Most bytes of a tenant: records of the queue have room for 64 KiB.
 const LONGEST: usize = 16 << 10;
 
-/// The name by which requests of a signal are collected and kept on disk.
-pub(super) fn name(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Logs => "logs",
-        Signal::Metrics => "metrics",
-        Signal::Traces => "traces",
-    }
-}
-
-/// The signal of such a name, or of a tenant.
-pub(super) fn signal_named(tenant: &str) -> Signal {
-    match label(tenant) {
-        "metrics" => Signal::Metrics,
-        "traces" => Signal::Traces,
-        _ => Signal::Logs,
-    }
+/// The signal of a tenant.
+pub(super) fn signal_of(tenant: &str) -> Signal {
+    // Nobody writes another one.
+    Signal::named(label(tenant)).unwrap_or(Signal::Logs)
 }
 
 /// The name of the signal in a tenant.
@@ -57,8 +45,8 @@ fn known<'a>(keys: &'a [String], client: Option<&'a Client>) -> impl Iterator<It
 pub(super) fn tenant(signal: Signal, keys: &[String], client: Option<&Client>) -> Arc<str> {
     let pairs: Vec<(&str, &str)> = known(keys, client).collect();
     match pairs.is_empty() {
-        true => Arc::from(name(signal)),
-        false => Arc::from(format!("{} {}", name(signal), serde_json::json!(pairs))),
+        true => Arc::from(signal.name()),
+        false => Arc::from(format!("{} {}", signal.name(), serde_json::json!(pairs))),
     }
 }
 
@@ -103,14 +91,9 @@ impl Context {
             })?,
         };
         Ok(Context {
-            signal: signal_named(tenant),
+            signal: signal_of(tenant),
             metadata,
         })
-    }
-
-    /// The name of the signal.
-    pub(crate) fn name(&self) -> &'static str {
-        name(self.signal)
     }
 }
 
@@ -152,8 +135,8 @@ mod tests {
 
     #[test]
     fn tenants_of_earlier_versions_and_broken_ones() {
-        for signal in [Signal::Logs, Signal::Metrics, Signal::Traces] {
-            let context = Context::of(name(signal)).unwrap();
+        for signal in Signal::ALL {
+            let context = Context::of(signal.name()).unwrap();
             assert_eq!((context.signal, context.metadata.len()), (signal, 0));
         }
         let outcome = Context::of("metrics [[\"a\",").err().unwrap();

@@ -1,6 +1,6 @@
 //! Metrics, with the names that the Collector gives them.
 
-use super::context::signal_named;
+use super::context::signal_of;
 use super::protocol::Otlps;
 use delivery::{Meter, Request, Sender};
 use promtext::{Collector, Counter, Desc, Family, Kind, Label, RegisterError, Registry};
@@ -52,7 +52,7 @@ impl Metrics {
 
     /// Those of a signal, by its name.
     pub(super) fn of(&self, name: &str) -> SignalMetrics {
-        match signal_named(name) {
+        match signal_of(name) {
             Signal::Logs => self.logs.clone(),
             Signal::Metrics => self.points.clone(),
             Signal::Traces => self.spans.clone(),

@@ -1,7 +1,7 @@
 //! OTLP as the engine sees it: payloads are the bytes of requests, entries are their records.
 
 use super::body::{Format, Packed, pack};
-use super::context::{self, name, signal_named};
+use super::context::{self, signal_of};
 use super::metrics::{Metrics, SignalMetrics};
 use crate::exporter::{otlp, otlphttp};
 use bytes::Bytes;
@@ -55,7 +55,7 @@ impl Lane {
     fn new(signal: Signal, number: u8, tenant: Arc<str>) -> Lane {
         let number = number % LANES;
         let mut hash = stable_hash(&[signal as u8, number]);
-        if &*tenant != name(signal) {
+        if &*tenant != signal.name() {
             // The order of one client's records is no other's.
             hash = stable_hash(&[&hash.to_le_bytes(), tenant.as_bytes()].concat());
         }
@@ -212,7 +212,7 @@ impl Protocol for Otlps {
             slices.for_each(|slice| all.concat(cut_out(slice)));
         }
         if format.json {
-            let text = json::encode(signal_named(request.tenant()), &all.to_bytes());
+            let text = json::encode(signal_of(request.tenant()), &all.to_bytes());
             return pack(format, &[text.into()]);
         }
         pack(format, all.segments())
@@ -221,7 +221,7 @@ impl Protocol for Otlps {
     fn shrink_encoding((): &mut (), _: usize) {}
 
     fn decode(_: &Target<Self>, body: &Bytes, tenant: &Arc<str>) -> io::Result<Decoded<Self>> {
-        let signal = signal_named(tenant);
+        let signal = signal_of(tenant);
         let packed = Packed::open(body.clone().into());
         let json = packed.json;
         let content = packed.decompressed()?;
@@ -248,7 +248,7 @@ impl Protocol for Otlps {
         let text = json_of(entry);
         let request = serde_json::from_slice(&text).unwrap_or_else(|_| String::from_utf8_lossy(&text).into());
         let fields = [
-            ("signal", Value::from(name(entry.payload.signal))),
+            ("signal", Value::from(entry.payload.signal.name())),
             ("request", request),
         ];
         fields
@@ -258,7 +258,7 @@ impl Protocol for Otlps {
     }
 
     fn example(entry: EntryRef<'_, Self>) -> (Labels, Bytes) {
-        let labels = Labels::from_pairs([("signal", name(entry.payload.signal))]);
+        let labels = Labels::from_pairs([("signal", entry.payload.signal.name())]);
         (labels, json_of(entry).into())
     }
 

@@ -74,7 +74,7 @@ fn problems(args: &Arguments) -> Vec<Error> {
 }
 
 fn compile(args: &Arguments) -> Result<Program> {
-    problems(args).into_iter().next().map_or(Ok(()), Err)?;
+    component::first::<Error>(problems(args))?;
     let filter = |block: &Option<MatchArgs>| block.as_ref().map(Filter::new).transpose();
     Ok(Program {
         actions: args.actions.iter().map(ActionArgs::compile).collect::<Result<_>>()?,

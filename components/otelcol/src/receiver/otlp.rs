@@ -51,7 +51,7 @@ struct Slot {
 const BLOCKS: [&str; 2] = ["grpc", "http"];
 
 fn ready(cx: &Context<()>, args: &Arguments, held: [Option<&Arc<Port>>; 2]) -> Result<[Option<Ready>; 2]> {
-    args.problems().into_iter().next().map_or(Ok(()), Err)?;
+    component::first::<Error>(args.problems())?;
     let about = |number: usize| move |error: Error| error.inside(BLOCKS[number], 0);
     let grpc = args
         .grpc
@@ -135,7 +135,7 @@ impl Component for Receiver {
     }
 
     fn update(self: Arc<Self>, args: Arguments) -> Result<Change> {
-        args.problems().into_iter().next().map_or(Ok(()), Err)?;
+        component::first::<Error>(args.problems())?;
         let (new, changed) = {
             let state = lock(&self.state);
             let changed = [state.args.grpc != args.grpc, state.args.http != args.http];

@@ -22,7 +22,7 @@ enum Over {
 const BOTH: [Over; 2] = [Over::Http, Over::Grpc];
 /// A client, and what stands in its header: nothing, for the last one.
 const CLIENTS: [(&str, Option<&str>); 3] = [("a", Some("secret-a")), ("b", Some("secret-b é")), ("c", None)];
-const SIGNALS: [Signal; 3] = [Signal::Logs, Signal::Metrics, Signal::Traces];
+const SIGNALS: [Signal; 3] = Signal::ALL;
 
 fn exporter(over: Over, address: SocketAddr, client: &str, data: Option<&Path>, auth: Option<AuthHandler>) -> Rig {
     let (component, name, more) = match over {

@@ -69,10 +69,7 @@ const MESSAGES: &str = "accepted_remote_write_protobuf_messages";
 
 impl Arguments {
     fn validate(&self) -> std::result::Result<(), Invalid> {
-        match self.unknown_messages().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.unknown_messages())
     }
 
     fn unknown_messages(&self) -> Vec<Error> {

@@ -179,10 +179,7 @@ impl Arguments {
 
 impl EndpointArgs {
     fn validate(&self) -> Result<(), Invalid> {
-        match self.problems().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.problems())
     }
 
     /// Everything that is wrong with the arguments of an endpoint itself.

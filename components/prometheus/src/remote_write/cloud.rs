@@ -113,10 +113,7 @@ pub struct GoogleIamArgs {
 
 impl SigV4Args {
     fn validate(&self) -> Result<(), Invalid> {
-        match self.problems().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.problems())
     }
 
     /// Everything that is wrong with the block.
@@ -156,10 +153,7 @@ impl SigV4Args {
 
 impl AzureAdArgs {
     fn validate(&self) -> Result<(), Invalid> {
-        match self.problems().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.problems())
     }
 
     /// Everything that is wrong with the block and those within.

@@ -336,10 +336,7 @@ fn names() -> String {
 }
 
 fn validate(args: &Arguments) -> Result<(), value::Invalid> {
-    match args.problems().into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    component::first(args.problems())
 }
 
 #[cfg(test)]

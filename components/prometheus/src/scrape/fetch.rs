@@ -2,13 +2,14 @@
 
 use super::args::Arguments;
 use super::collect::Scratch;
-use super::gunzip::Gunzip;
 use super::target::ScrapeTarget;
 use component::{EXPORTER_ADDRESS, Error, Exporters, Result};
+use flate2::bufread::MultiGzDecoder;
 use host::Host;
 use net::{Client, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use promscrape::Format;
 use std::fmt;
+use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const USER_AGENT: &str = concat!("Invar/", env!("CARGO_PKG_VERSION"));
@@ -21,7 +22,6 @@ const SPARE_BYTES: usize = 8 << 20;
 pub(super) struct Workspace {
     /// As it came, where it was compressed.
     raw: Vec<u8>,
-    gunzip: Gunzip,
     pub(super) body: Vec<u8>,
     pub(super) scratch: Scratch,
 }
@@ -147,10 +147,7 @@ impl Fetcher {
         }
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         if header("content-encoding") == Some("gzip") {
-            let Workspace { raw, body, gunzip, .. } = workspace;
-            gunzip
-                .unpack(raw, limit, body)
-                .map_err(|error| FetchError::Transport(format!("the answer is not gzip as it says: {error}")))?;
+            gunzip(&workspace.raw, limit, &mut workspace.body)?;
         } else {
             std::mem::swap(&mut workspace.raw, &mut workspace.body);
         }
@@ -198,5 +195,64 @@ impl Fetcher {
         };
         self.check_size(workspace)?;
         Ok(Format::Text)
+    }
+}
+
+/// Unpacks at most `limit` bytes, in place of what is in `body`: memory that is there is not cleared for it.
+fn gunzip(raw: &[u8], limit: usize, body: &mut Vec<u8>) -> std::result::Result<(), FetchError> {
+    let mut reader = MultiGzDecoder::new(raw).take(limit as u64);
+    let mut length = 0;
+    loop {
+        if length == body.len() {
+            body.resize(length + raw.len().max(length / 8) + 1, 0);
+        }
+        let read = reader
+            .read(&mut body[length..])
+            .map_err(|error| FetchError::Transport(format!("the answer is not gzip as it says: {error}")))?;
+        if read == 0 {
+            body.truncate(length);
+            return Ok(());
+        }
+        length += read;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn bodies_of_any_length_are_unpacked_in_the_same_memory() {
+        let text: Vec<u8> = (0..200_000_u32).flat_map(|n| (n / 7).to_le_bytes()).collect();
+        let two = [packed(b"one"), packed(b" two")].concat();
+        let mut body = b"before".to_vec();
+        for (raw, expect) in [
+            (packed(&text), &text[..]),
+            (packed(b"short"), b"short"),
+            (packed(b""), b""),
+            (two, b"one two"),
+            (packed(&text), &text),
+        ] {
+            gunzip(&raw, usize::MAX, &mut body).unwrap();
+            assert!(body == expect);
+        }
+        gunzip(&packed(&text), 1000, &mut body).unwrap();
+        assert_eq!(body, text[..1000]);
+    }
+
+    #[test]
+    fn damage_is_found() {
+        let raw = packed(&b"some text that is packed ".repeat(50));
+        for end in 0..raw.len() {
+            assert!(gunzip(&raw[..end], usize::MAX, &mut Vec::new()).is_err(), "{end}");
+        }
     }
 }

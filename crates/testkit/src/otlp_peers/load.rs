@@ -1,6 +1,6 @@
 //! Clients that send what was encoded and compressed beforehand.
 
-use super::{Coding, Transport, grpc_path, http_path, request};
+use super::{Coding, Transport, request};
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
@@ -166,7 +166,7 @@ fn frame(options: LoadOptions, content: &Bytes) -> Bytes {
             };
             let head = format!(
                 "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-protobuf\r\n{encoding}content-length: {}\r\n\r\n",
-                http_path(options.signal),
+                options.signal.http_path(),
                 content.len()
             );
             out.extend_from_slice(head.as_bytes());
@@ -195,7 +195,7 @@ struct Call {
 }
 
 fn call_to(options: LoadOptions) -> Call {
-    let uri = format!("http://{}{}", options.addr, grpc_path(options.signal));
+    let uri = format!("http://{}{}", options.addr, options.signal.grpc_path());
     Call {
         uri: uri.parse().expect("an address and a path are a URI"),
         coding: options.coding,

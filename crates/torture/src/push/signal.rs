@@ -221,8 +221,8 @@ otelcol.exporter.otlphttp "out" {{
     pub(super) fn path(self) -> &'static str {
         match self {
             Signal::Metrics => "/api/v1/metrics/write",
-            Signal::Otlp => "/v1/logs",
-            Signal::OtlpGrpc => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+            Signal::Otlp => otlp_wire::Signal::Logs.http_path(),
+            Signal::OtlpGrpc => otlp_wire::Signal::Logs.grpc_path(),
         }
     }
 

@@ -12,4 +12,4 @@ mod robust;
 
 use otlp_wire::Signal;
 
-const SIGNALS: [Signal; 3] = [Signal::Logs, Signal::Metrics, Signal::Traces];
+const SIGNALS: [Signal; 3] = Signal::ALL;

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::{Exemplar, Metric, metric};
 use otlp_wire::edit::{Verdict, records};
 use otlp_wire::{Rope, Signal, json, receive, scan, scan_utf8, split};
 use prost::Message;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use std::num::NonZeroUsize;
 
 /// A request as the generated code has it.
@@ -224,6 +225,35 @@ fn assert_same(ours: &Decoded, theirs: &Decoded, what: &str) {
     assert!(ours.encode() == theirs.encode(), "{what}: {ours:#?}\n{theirs:#?}");
 }
 
+/// Whether there is a list of instrumentation libraries, which generated code no longer knows. Its tag may be written in more than one way.
+fn has_deprecated(request: &[u8]) -> bool {
+    const DEPRECATED: u32 = 1000;
+    let resources = fields(request).into_iter().filter(|(number, _)| *number == 1);
+    resources
+        .flat_map(|(_, content)| fields(content))
+        .any(|(number, _)| number == DEPRECATED)
+}
+
+/// The fields of a message that are bytes, up to the first that is malformed.
+fn fields(mut bytes: &[u8]) -> Vec<(u32, &[u8])> {
+    let mut found = Vec::new();
+    while let Ok((number, wire)) = decode_key(&mut bytes) {
+        if wire != WireType::LengthDelimited {
+            if skip_field(wire, number, &mut bytes, DecodeContext::default()).is_err() {
+                break;
+            }
+            continue;
+        }
+        let content = decode_varint(&mut bytes).map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        let Some((content, rest)) = content.ok().and_then(|length| bytes.split_at_checked(length)) else {
+            break;
+        };
+        found.push((number, content));
+        bytes = rest;
+    }
+    found
+}
+
 /// Checks everything on a request, or on any bytes. Returns whether it is a request.
 pub fn check(signal: Signal, bytes: &[u8]) -> bool {
     let payload = Rope::from(bytes.to_vec());
@@ -236,8 +266,7 @@ pub fn check(signal: Signal, bytes: &[u8]) -> bool {
         let _ = split(signal, &payload, NonZeroUsize::MIN);
         touch(signal, &payload);
     }
-    // The list that generated code no longer knows.
-    if bytes.windows(2).any(|pair| pair == b"\xc2\x3e") {
+    if has_deprecated(bytes) {
         return scanned.is_ok_and(|_| consistent(signal, bytes));
     }
     match (&theirs, scan_utf8(signal, bytes)) {

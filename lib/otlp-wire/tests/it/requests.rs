@@ -148,6 +148,12 @@ fn deprecated_lists_of_libraries_are_scopes_if_there_are_none() {
     let mut bad = Vec::new();
     push_message(&mut bad, 1, |out| push_bytes(out, 1000, b"\x12\x01\x10"));
     assert!(scan(Signal::Logs, &bad).is_err());
+    assert!(!check(Signal::Logs, &bad));
+    // The tag in four bytes instead of two.
+    let mut bad = Vec::new();
+    push_message(&mut bad, 1, |out| out.extend(b"\xc2\xbe\x80\x00\x03\x12\x01\x10"));
+    assert!(scan(Signal::Logs, &bad).is_err());
+    assert!(!check(Signal::Logs, &bad));
 }
 
 #[test]

@@ -168,3 +168,10 @@ fn series_outlive_their_table() {
     drop(table);
     assert_eq!(series.to_string(), "up{job=\"x\"}");
 }
+
+#[test]
+#[should_panic(expected = "labels are of this table")]
+fn labels_of_another_table_make_no_series() {
+    let (table, other) = (Table::new(), Table::new());
+    table.series(&[other.label("a", "b")]);
+}

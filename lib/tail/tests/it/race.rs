@@ -244,11 +244,11 @@ fn program(rng: &mut Rng, pack: bool) -> (VecDeque<Step>, Vec<String>) {
     (steps, lines)
 }
 
-fn check(seed: u64) -> Result<(), String> {
-    let mut rng = Rng::with_seed(seed);
+/// A directory with somebody who writes between the calls of whoever reads, and the lines that are written in the end.
+fn world(seed: u64, rng: &mut Rng, pack: bool) -> (Arc<ManualClock>, Racing, Vec<String>) {
     let clock = Arc::new(ManualClock::at(1_700_000_000_000_000_000));
     let fs = MemFs::new(clock.clone());
-    let (steps, lines) = program(&mut rng, false);
+    let (steps, lines) = program(rng, pack);
     let writer = Arc::new(Mutex::new(Writer {
         fs: fs.clone(),
         clock: clock.clone(),
@@ -257,10 +257,13 @@ fn check(seed: u64) -> Result<(), String> {
         haste: 0,
         log: vec![format!("seed {seed}")],
     }));
-    let racing = Racing {
-        inner: fs,
-        writer: writer.clone(),
-    };
+    (clock, Racing { inner: fs, writer }, lines)
+}
+
+fn check(seed: u64) -> Result<(), String> {
+    let mut rng = Rng::with_seed(seed);
+    let (clock, racing, lines) = world(seed, &mut rng, false);
+    let writer = racing.writer.clone();
     let follower = Follower::new(Arc::new(racing), &Registry::new(), PATH, Options::default(), None);
     let mut collector = Collector {
         follower,
@@ -328,22 +331,9 @@ fn rotations_during_a_look_lose_and_repeat_nothing() {
 /// The same with crashes: what is known then is the state that was saved some time before.
 fn check_crashes(seed: u64) -> Result<(), String> {
     let mut rng = Rng::with_seed(seed);
-    let clock = Arc::new(ManualClock::at(1_700_000_000_000_000_000));
-    let fs = MemFs::new(clock.clone());
+    let (clock, racing, lines) = world(seed, &mut rng, true);
+    let writer = racing.writer.clone();
     let began = clock.now();
-    let (steps, lines) = program(&mut rng, true);
-    let writer = Arc::new(Mutex::new(Writer {
-        fs: fs.clone(),
-        clock: clock.clone(),
-        steps,
-        rng: rng.fork(),
-        haste: 0,
-        log: vec![format!("seed {seed}")],
-    }));
-    let racing = Racing {
-        inner: fs,
-        writer: writer.clone(),
-    };
     let start = |state| Collector {
         follower: Follower::new(
             Arc::new(racing.clone()),

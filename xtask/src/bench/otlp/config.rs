@@ -1,11 +1,11 @@
 //! The same pipeline in two languages.
 
-use super::{ATTRIBUTE, Case, Edit, name};
+use super::{ATTRIBUTE, Case, Edit};
 use std::net::SocketAddr;
 use testkit::otlp_peers::Transport;
 
 pub(super) fn alloy(case: Case, addr: SocketAddr, sink: SocketAddr) -> String {
-    let signal = name(case.signal);
+    let signal = case.signal.name();
     let transport = case.transport.as_str();
     let compression = case.coding.as_str();
     let (exporter, client) = match case.transport {
@@ -70,7 +70,7 @@ otelcol.exporter.{exporter} "bench" {{
 
 /// For an OpenTelemetry Collector, with the sizes that Alloy has by default.
 pub(super) fn collector(case: Case, addr: SocketAddr, sink: SocketAddr) -> String {
-    let signal = name(case.signal);
+    let signal = case.signal.name();
     let transport = case.transport.as_str();
     let compression = case.coding.as_str();
     let (exporter, client) = match case.transport {

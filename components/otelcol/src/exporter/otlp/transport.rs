@@ -8,7 +8,6 @@ use component::{BoxFuture, ClientAuth, Error, Result};
 use delivery::{Body, Outcome, Transport, Verdict, credentials};
 use host::Host;
 use net::{Channel, ChannelConfig, HeaderMap, HeaderName, HeaderValue, PathAndQuery};
-use signals::Signal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,11 +120,7 @@ impl GrpcEndpoint {
         let mut prefix = BytesMut::with_capacity(5);
         prefix.put_u8(u8::from(packed.compression != Compression::None));
         prefix.put_u32(length);
-        let path = PathAndQuery::from_static(match context.signal {
-            Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-            Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-            Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        });
+        let path = PathAndQuery::from_static(context.signal.grpc_path());
         let mut message = Body::from(prefix.freeze());
         packed.content.pieces().for_each(|piece| message.push(piece.clone()));
         let call = self.channel.call(path, headers, message, ANSWER);

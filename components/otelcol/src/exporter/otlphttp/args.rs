@@ -144,10 +144,7 @@ fn check_url(argument: &str, text: &str) -> Option<Error> {
 
 impl Arguments {
     fn validate(&self) -> Result<(), Invalid> {
-        match self.problems().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.problems())
     }
 
     fn endpoints(&self) -> [(&'static str, &str); 3] {
@@ -195,14 +192,14 @@ impl Arguments {
 
     /// Where records of a signal go; empty if nowhere.
     pub(super) fn url(&self, signal: Signal) -> String {
-        let (own, path) = match signal {
-            Signal::Logs => (&self.logs_endpoint, "/v1/logs"),
-            Signal::Metrics => (&self.metrics_endpoint, "/v1/metrics"),
-            Signal::Traces => (&self.traces_endpoint, "/v1/traces"),
+        let own = match signal {
+            Signal::Logs => &self.logs_endpoint,
+            Signal::Metrics => &self.metrics_endpoint,
+            Signal::Traces => &self.traces_endpoint,
         };
         match (own.as_str(), self.client.endpoint.as_str()) {
             ("", "") => String::new(),
-            ("", endpoint) => format!("{}{path}", endpoint.trim_end_matches('/')),
+            ("", endpoint) => format!("{}{}", endpoint.trim_end_matches('/'), signal.http_path()),
             (own, _) => own.to_owned(),
         }
     }
@@ -233,10 +230,7 @@ impl Arguments {
 
 impl ClientArgs {
     fn validate(&self) -> Result<(), Invalid> {
-        match self.problems().into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        component::first(self.problems())
     }
 
     /// Everything that is wrong with the block itself.

@@ -70,7 +70,7 @@ impl HttpEndpoint {
             Signal::Traces => &self.traces,
         };
         let Some(way) = way else {
-            let name = context.name();
+            let name = context.signal.name();
             return Outcome {
                 status: None,
                 message: format!("cannot be sent {name}: set endpoint or {name}_endpoint"),
@@ -202,7 +202,7 @@ mod tests {
             "has thrown 3 records away: too old".to_owned(),
         ));
         assert_eq!(answer(PROTOBUF, said.encode().into()), expected);
-        for signal in [Signal::Logs, Signal::Metrics, Signal::Traces] {
+        for signal in Signal::ALL {
             let text = said.encode_json(signal).into_bytes();
             assert_eq!(answer("application/json; charset=utf-8", text.into()), expected);
         }

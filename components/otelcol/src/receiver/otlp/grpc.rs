@@ -26,17 +26,9 @@ pub(super) struct Terms {
 
 /// The signal and the service of a path.
 fn route(path: &str) -> Option<(Signal, &'static str)> {
-    const LOGS: &str = "opentelemetry.proto.collector.logs.v1.LogsService";
-    const METRICS: &str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
-    const TRACES: &str = "opentelemetry.proto.collector.trace.v1.TraceService";
-    let service = path.strip_prefix('/')?.strip_suffix("/Export")?;
-    [
-        (Signal::Logs, LOGS),
-        (Signal::Metrics, METRICS),
-        (Signal::Traces, TRACES),
-    ]
-    .into_iter()
-    .find(|(_, name)| *name == service)
+    let signal = Signal::ALL.into_iter().find(|signal| signal.grpc_path() == path)?;
+    let (service, _) = signal.grpc_path().trim_start_matches('/').split_once('/')?;
+    Some((signal, service))
 }
 
 /// Answers a call.

@@ -6,6 +6,7 @@ mod logs;
 mod metrics;
 mod otlp;
 mod peers;
+mod program;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;

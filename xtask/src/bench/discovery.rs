@@ -1,5 +1,6 @@
 //! A cluster of many pods: lists, watches, and what becomes of them on the way to a scraper.
 
+use super::program::{self, Program};
 use crate::process::{Usage, usage};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -8,7 +9,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::kube_api::Api;
 
@@ -71,7 +71,7 @@ async fn measure(binary: &Path, dir: &Path, options: &Options) -> Result<()> {
     );
     // Before there is a list it has nothing.
     api.hold(true);
-    let mut program = Program::start(binary, dir, &api.url)?;
+    let mut program = Running::start(binary, dir, &api.url)?;
     let idle = program.ready().await?;
     let began = Instant::now();
     api.hold(false);
@@ -337,39 +337,27 @@ prometheus.scrape "pods" {
 }
 "#;
 
-/// The program, killed in the end.
-struct Program {
-    process: Child,
+/// The program, and where it tells of itself.
+struct Running {
+    program: Program,
     port: u16,
     log: PathBuf,
 }
 
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Program {
-    fn start(binary: &Path, dir: &Path, url: &str) -> Result<Program> {
-        let (config, log) = (dir.join("config.alloy"), dir.join("log"));
+impl Running {
+    fn start(binary: &Path, dir: &Path, url: &str) -> Result<Running> {
+        let config = dir.join("config.alloy");
         fs::write(&config, CONFIG.replace("URL", url))?;
         let port = super::free_port()?;
-        let process = Command::new(binary)
-            .arg("run")
-            .arg(&config)
-            .arg(format!("--storage.path={}", dir.join("state").display()))
-            .arg(format!("--server.http.listen-addr=127.0.0.1:{port}"))
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(&log)?)
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        Ok(Program { process, port, log })
+        Ok(Running {
+            program: Program::spawn(program::invar(binary, &config, dir, port), dir)?,
+            port,
+            log: dir.join("log"),
+        })
     }
 
     fn usage(&self) -> Result<Usage> {
-        usage(self.process.id())
+        usage(self.program.id())
     }
 
     /// Waits until it answers; what it had used then.
@@ -389,10 +377,10 @@ impl Program {
         .await
     }
 
-    async fn until(&mut self, what: &str, done: impl Fn(&Program) -> bool) -> Result<()> {
+    async fn until(&mut self, what: &str, done: impl Fn(&Running) -> bool) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while !done(self) {
-            if Instant::now() > deadline || self.process.try_wait()?.is_some() {
+            if Instant::now() > deadline || self.program.ended()?.is_some() {
                 let log = fs::read_to_string(&self.log).unwrap_or_default();
                 bail!("the program {what}\n{log}");
             }

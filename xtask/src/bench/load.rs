@@ -1,5 +1,6 @@
 //! Loading and reloading a large configuration: flat, and as instances of a module.
 
+use super::program::{self, Program};
 use crate::process::usage;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -8,7 +9,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[derive(Args)]
@@ -114,54 +114,36 @@ fn measure(binary: &Path, dir: &Path, name: &str, text: fn(usize, usize) -> Stri
     fs::write(&config, text(options.components, 0))?;
     let port = super::free_port()?;
     let started = Instant::now();
-    let mut child = start(binary, dir, &config, port)?;
-    let outcome = (|| {
-        let deadline = started + Duration::from_secs(120);
-        while !request(port, "GET", "/-/ready").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
-            if let Some(status) = child.try_wait()? {
-                bail!("the program ended with {status}; see {}", dir.join("log").display());
-            }
-            if Instant::now() > deadline {
-                bail!("not ready after two minutes");
-            }
-            std::thread::sleep(Duration::from_millis(1));
+    let mut program = Program::spawn(program::invar(binary, &config, dir, port), dir)?;
+    let deadline = started + Duration::from_secs(120);
+    while !request(port, "GET", "/-/ready").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+        if let Some(status) = program.ended()? {
+            bail!("the program ended with {status}; see {}", dir.join("log").display());
         }
-        let ready = started.elapsed();
-        let mut changed = Vec::new();
-        for version in 1..=options.reloads {
-            fs::write(&config, text(options.components, version))?;
-            changed.push(reload(port)?);
+        if Instant::now() > deadline {
+            bail!("not ready after two minutes");
         }
-        let unchanged = reload(port)?;
-        changed.sort();
-        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-        println!(
-            "{name:<14} {:>10} {:>9.0} {:>14.1} {:>14.1} {:>14.1} {:>9.1}",
-            options.components,
-            ms(ready),
-            ms(changed[changed.len() / 2]),
-            ms(changed[changed.len() - 1]),
-            ms(unchanged),
-            usage(child.id())?.rss as f64 / f64::from(1 << 20),
-        );
-        Ok(())
-    })();
-    let _ = child.kill();
-    child.wait()?;
-    outcome
-}
-
-fn start(binary: &Path, dir: &Path, config: &Path, port: u16) -> Result<Child> {
-    let log = fs::File::create(dir.join("log"))?;
-    Command::new(binary)
-        .arg("run")
-        .arg(config)
-        .arg(format!("--storage.path={}", dir.join("state").display()))
-        .arg(format!("--server.http.listen-addr=127.0.0.1:{port}"))
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .with_context(|| format!("cannot start {}", binary.display()))
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let ready = started.elapsed();
+    let mut changed = Vec::new();
+    for version in 1..=options.reloads {
+        fs::write(&config, text(options.components, version))?;
+        changed.push(reload(port)?);
+    }
+    let unchanged = reload(port)?;
+    changed.sort();
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    println!(
+        "{name:<14} {:>10} {:>9.0} {:>14.1} {:>14.1} {:>14.1} {:>9.1}",
+        options.components,
+        ms(ready),
+        ms(changed[changed.len() / 2]),
+        ms(changed[changed.len() - 1]),
+        ms(unchanged),
+        usage(program.id())?.rss as f64 / f64::from(1 << 20),
+    );
+    Ok(())
 }
 
 fn reload(port: u16) -> Result<Duration> {

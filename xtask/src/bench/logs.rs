@@ -1,6 +1,7 @@
 //! file -> json + timestamp + labels + drop -> Loki push.
 
 use super::peers::{Peer, Setup};
+use super::program::Program;
 use crate::process::{Usage, usage};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -8,7 +9,7 @@ use std::fs;
 use std::io::{BufWriter, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[derive(Args)]
@@ -178,17 +179,6 @@ struct Measured {
     ready: Duration,
 }
 
-/// Kills a child when it goes out of scope, so that a failed run leaves nothing behind.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn measure(peer: &Peer, dir: &Path, input: &Input, timeout: Duration) -> Result<Measured> {
     let dir = dir.join(&peer.name);
     if dir.exists() {
@@ -203,7 +193,7 @@ fn measure(peer: &Peer, dir: &Path, input: &Input, timeout: Duration) -> Result<
         .stdout(Stdio::null())
         .spawn()
         .context("cannot start the sink")?;
-    let _sink = Guard(sink);
+    let _sink = Program::from(sink);
     wait_for_port(port)?;
     let setup = Setup {
         dir: &dir,
@@ -217,12 +207,12 @@ fn measure(peer: &Peer, dir: &Path, input: &Input, timeout: Duration) -> Result<
         http_port: super::free_port()?,
     };
     let started = Instant::now();
-    let mut child = Guard(peer.start(&setup)?);
-    let pid = child.0.id();
+    let mut program = peer.start(&setup)?;
+    let pid = program.id();
     let mut last = Usage::default();
     loop {
         std::thread::sleep(Duration::from_millis(100));
-        if let Some(status) = child.0.try_wait()? {
+        if let Some(status) = program.ended()? {
             bail!("{} ended with {status}; see {}", peer.name, dir.join("log").display());
         }
         last = usage(pid).unwrap_or(last);
@@ -254,7 +244,7 @@ fn idle(peer: &Peer, dir: &Path) -> Result<(u64, Duration)> {
         http_port: super::free_port()?,
     };
     let started = Instant::now();
-    let child = Guard(peer.start(&setup)?);
+    let program = peer.start(&setup)?;
     let mut ready = Duration::ZERO;
     while started.elapsed() < Duration::from_secs(5) {
         if ready.is_zero() && get(setup.http_port, "/-/ready").is_ok_and(|answer| answer.contains(" 200 ")) {
@@ -262,7 +252,7 @@ fn idle(peer: &Peer, dir: &Path) -> Result<(u64, Duration)> {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    Ok((usage(child.0.id())?.rss, ready))
+    Ok((usage(program.id())?.rss, ready))
 }
 
 fn wait_for_port(port: u16) -> Result<()> {

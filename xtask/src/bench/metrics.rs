@@ -1,13 +1,14 @@
 //! Targets that are scraped, through relabelling, to a remote write endpoint.
 
 use super::peers::Peer;
+use super::program::{self, Program};
 use crate::process::{Usage, usage};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use testkit::metrics_peers::{RemoteWriteSink, Targets, TargetsOptions};
 
@@ -87,12 +88,12 @@ async fn measure(peer: &Peer, dir: &Path, options: &Options) -> Result<()> {
     })
     .await?;
     let sink = RemoteWriteSink::start(None).await?;
-    let mut child = Running(start(peer, dir, &targets, &sink, options)?);
-    let pid = child.0.id();
+    let mut program = start(peer, dir, &targets, &sink, options)?;
+    let pid = program.id();
     // Until every target was scraped, and the series are known.
     let deadline = Instant::now() + Duration::from_secs(60 + 6 * options.interval);
     while sink.samples() < round(options) {
-        if Instant::now() > deadline || child.0.try_wait()?.is_some() {
+        if Instant::now() > deadline || program.ended()?.is_some() {
             let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
             bail!("{} does not deliver: {} samples came\n{log}", peer.name, sink.samples());
         }
@@ -154,17 +155,7 @@ async fn outage(pid: u32, sink: &RemoteWriteSink, targets: &Targets, options: &O
     Ok(())
 }
 
-/// A program that is killed in the end.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(peer: &Peer, dir: &Path, targets: &Targets, sink: &RemoteWriteSink, options: &Options) -> Result<Child> {
+fn start(peer: &Peer, dir: &Path, targets: &Targets, sink: &RemoteWriteSink, options: &Options) -> Result<Program> {
     let mut command = Command::new(&peer.binary);
     let port = super::free_port()?;
     let (addr, url, state) = (targets.addr(), sink.url(), dir.join("state"));
@@ -190,17 +181,9 @@ fn start(peer: &Peer, dir: &Path, targets: &Targets, sink: &RemoteWriteSink, opt
     } else {
         let config = dir.join("config.alloy");
         fs::write(&config, alloy(&addr.to_string(), &url, options))?;
-        command.arg("run").arg(&config).args([
-            format!("--storage.path={}", state.display()),
-            format!("--server.http.listen-addr=127.0.0.1:{port}"),
-        ]);
+        command = program::invar(&peer.binary, &config, dir, port);
     }
-    let log = fs::File::create(dir.join("log"))?;
-    command
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .with_context(|| format!("cannot start {}", peer.binary.display()))
+    Program::spawn(command, dir)
 }
 
 fn alloy(addr: &str, url: &str, options: &Options) -> String {

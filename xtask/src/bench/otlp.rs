@@ -3,6 +3,7 @@
 mod config;
 
 use super::peers::Peer;
+use super::program::{self, Program};
 use crate::process::{Usage, usage};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -10,7 +11,7 @@ use otlp_wire::Signal;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 use testkit::otlp_peers::{Coding, Load, LoadOptions, OtlpSink, Sent, SinkOptions, Transport};
@@ -170,16 +171,6 @@ fn cases(options: &Options) -> Vec<Case> {
     cases
 }
 
-/// A program that is killed in the end.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 async fn measure(peer: &Peer, dir: &Path, case: Case, options: &Options) -> Result<()> {
     let sink = OtlpSink::start(SinkOptions {
         check_every: 64,
@@ -190,9 +181,8 @@ async fn measure(peer: &Peer, dir: &Path, case: Case, options: &Options) -> Resu
     })
     .await?;
     sink.set_rate(options.overload);
-    let (child, addr) = start(peer, dir, case, sink.addr(), options)?;
-    let mut child = Running(child);
-    ready(&mut child, addr).await?;
+    let (mut program, addr) = start(peer, dir, case, sink.addr(), options)?;
+    ready(&mut program, addr).await?;
     let rate = options
         .overload
         .map(|records| records as f64 * OVERLOAD / options.records as f64);
@@ -209,7 +199,7 @@ async fn measure(peer: &Peer, dir: &Path, case: Case, options: &Options) -> Resu
     })
     .await?;
     tokio::time::sleep(WARM_UP).await;
-    let pid = child.0.id();
+    let pid = program.id();
     let (before, records, bytes) = (usage(pid)?, sink.records(), sink.requests().1);
     let started = Instant::now();
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
@@ -290,7 +280,7 @@ async fn arrive(sent: &Sent, sink: &OtlpSink, pid: u32, options: &Options) -> Re
 }
 
 /// Starts a program; and where it listens.
-fn start(peer: &Peer, dir: &Path, case: Case, sink: SocketAddr, options: &Options) -> Result<(Child, SocketAddr)> {
+fn start(peer: &Peer, dir: &Path, case: Case, sink: SocketAddr, options: &Options) -> Result<(Program, SocketAddr)> {
     let addr = SocketAddr::from(([127, 0, 0, 1], super::free_port()?));
     let mut command = Command::new(&peer.binary);
     if peer.name.starts_with("otelcol") {
@@ -300,27 +290,18 @@ fn start(peer: &Peer, dir: &Path, case: Case, sink: SocketAddr, options: &Option
     } else {
         let config = dir.join("config.alloy");
         fs::write(&config, config::alloy(case, addr, sink))?;
-        command.arg("run").arg(&config).args([
-            format!("--storage.path={}", dir.join("state").display()),
-            format!("--server.http.listen-addr=127.0.0.1:{}", super::free_port()?),
-        ]);
+        command = program::invar(&peer.binary, &config, dir, super::free_port()?);
         if let Some(limit) = &options.memory_limit {
             command.arg(format!("--memory-limit={limit}"));
         }
     }
-    let log = fs::File::create(dir.join("log"))?;
-    let child = command
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .with_context(|| format!("cannot start {}", peer.binary.display()))?;
-    Ok((child, addr))
+    Ok((Program::spawn(command, dir)?, addr))
 }
 
-async fn ready(child: &mut Running, addr: SocketAddr) -> Result<()> {
+async fn ready(program: &mut Program, addr: SocketAddr) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(20);
     while tokio::net::TcpStream::connect(addr).await.is_err() {
-        if Instant::now() > deadline || child.0.try_wait()?.is_some() {
+        if Instant::now() > deadline || program.ended()?.is_some() {
             bail!("nobody listens on {addr}");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

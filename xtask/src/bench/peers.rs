@@ -1,9 +1,10 @@
 //! How to start Invar and other collectors on the same scenario.
 
-use anyhow::{Context, Result, bail};
+use super::program::{self, Program};
+use anyhow::{Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::str::FromStr;
 
 /// A program to measure. On the command line `NAME=BINARY`; the name says which configuration it reads: names that begin with
@@ -42,7 +43,7 @@ pub struct Setup<'a> {
 
 impl Peer {
     /// Writes the program's configuration and starts it.
-    pub fn start(&self, setup: &Setup<'_>) -> Result<Child> {
+    pub fn start(&self, setup: &Setup<'_>) -> Result<Program> {
         let kind = ["promtail", "vector", "fluent-bit"]
             .into_iter()
             .find(|kind| self.name.starts_with(kind));
@@ -59,20 +60,14 @@ impl Peer {
         fs::write(&config, text)?;
         let mut command = Command::new(&self.binary);
         match kind {
-            Some("promtail") => command.arg(format!("-config.file={}", config.display())),
-            Some("vector") => command.arg("--config").arg(&config),
-            _ => command.arg("run").arg(&config).args([
-                format!("--storage.path={}", setup.dir.join("state").display()),
-                format!("--server.http.listen-addr=127.0.0.1:{}", setup.http_port),
-                "--disable-reporting".to_owned(),
-            ]),
-        };
-        let log = fs::File::create(setup.dir.join("log"))?;
-        command
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.binary.display()))
+            Some("promtail") => drop(command.arg(format!("-config.file={}", config.display()))),
+            Some("vector") => drop(command.arg("--config").arg(&config)),
+            _ => {
+                command = program::invar(&self.binary, &config, setup.dir, setup.http_port);
+                command.arg("--disable-reporting");
+            }
+        }
+        Program::spawn(command, setup.dir)
     }
 }
 

@@ -115,6 +115,13 @@ pub fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&corpus)?;
     fs::create_dir_all(&artifacts)?;
     let seeds = seed(target, &corpus)?;
+    // What was found before is where to begin: it is found again, unless it was mended.
+    for entry in fs::read_dir(&artifacts)? {
+        let old = entry?.path();
+        if let Some(name) = old.file_name() {
+            fs::rename(&old, corpus.join(name))?;
+        }
+    }
     println!("{seeds} inputs to begin with, in {}", corpus.display());
     // All of it is safe code: no sanitizer, which would halve the speed.
     let mut command = Command::new("cargo");

@@ -4,6 +4,7 @@ mod args;
 mod metrics;
 mod positions;
 mod shared;
+mod sharing;
 mod tailer;
 
 pub use args::{Arguments, OnPositionsError};
@@ -15,6 +16,7 @@ use host::FileKind;
 use metrics::Metrics;
 use positions::{Key, Position, Saved};
 use shared::{Shared, Store};
+use sharing::Sharing;
 use signals::Labels;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -52,6 +54,7 @@ pub struct File {
     /// What was written to files since then may have been followed without a position; known once it runs, for a while.
     unsaved_since: Mutex<Option<i64>>,
     tailers: Mutex<BTreeMap<Key, Arc<Handle>>>,
+    sharing: Sharing,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -182,12 +185,20 @@ fn put_aside(cx: &Context<()>, path: &Path) -> String {
 
 impl File {
     /// Starts and stops tailers so that the files that are wanted are read.
-    fn sync(&self, tasks: &mut JoinSet<Key>, broken: bool) {
+    fn sync(self: &Arc<Self>, tasks: &mut JoinSet<Key>, broken: bool) {
         let args = lock(&self.args).clone();
+        let clustered = args.clustering.enabled;
         let reading = args.reading();
         let mut wanted: BTreeMap<Key, Labels> = BTreeMap::new();
         for one in files(&self.shared.cx, &args) {
             wanted.entry(one.key).or_insert(one.labels);
+        }
+        // Files that another member reads are let go of at once, and not read to their end first.
+        let mut elsewhere = BTreeSet::new();
+        if clustered {
+            let ours = |key: &Key| self.sharing.is_ours(key);
+            elsewhere = wanted.keys().filter(|key| !ours(key)).cloned().collect();
+            wanted.retain(|key, _| !elsewhere.contains(key));
         }
         let mut tailers = lock(&self.tailers);
         for (key, handle) in tailers.iter() {
@@ -195,6 +206,7 @@ impl File {
                 Some(_) if handle.reading == reading => {}
                 // It starts again, as it is to be read now, when it has stopped.
                 Some(_) => handle.stop.cancel(),
+                None if elsewhere.contains(key) => handle.stop.cancel(),
                 // The same file under other labels: its new tailer goes on where this one stops.
                 None if wanted.keys().any(|other| other.path == key.path) => handle.stop.cancel(),
                 None => handle.drain.cancel(),
@@ -236,12 +248,20 @@ impl File {
             });
             // From the end nothing is wanted of what was written before.
             let written_since = if from_end { None } else { *lock(&self.unsaved_since) };
-            let tailer = Tailer::new(self.shared.clone(), handle.clone(), state, from_end, written_since);
+            let (this, ours) = (self.clone(), handle.clone());
             let ended = key.clone();
             let span = self.shared.cx.span().clone();
             tasks.spawn(tracing::Instrument::instrument(
                 async move {
-                    tailer.run().await;
+                    let given = match clustered {
+                        true => this.sharing.taken_over(this.shared.cx.id(), &ended).await,
+                        false => None,
+                    };
+                    let from_end = from_end && given.is_none();
+                    let state = given.or(state);
+                    Tailer::new(this.shared.clone(), ours, state, from_end, written_since)
+                        .run()
+                        .await;
                     ended
                 },
                 span,
@@ -273,12 +293,23 @@ impl File {
         }
     }
 
+    /// Tells the cluster where this process has got to: what is new, or everything again.
+    fn tell(&self, again: bool) {
+        if lock(&self.args).clustering.enabled {
+            self.sharing
+                .tell(self.shared.cx.id(), &self.shared.positions.all(), again);
+        }
+    }
+
     async fn save(&self) {
         self.note_complete();
         let shared = self.shared.clone();
         let saved = tokio::task::spawn_blocking(move || shared.positions.save(&*shared.cx.host().fs)).await;
         let error = match saved {
-            Ok(Ok(())) => return self.shared.troubled("positions.yml", None),
+            Ok(Ok(())) => {
+                self.tell(false);
+                return self.shared.troubled("positions.yml", None);
+            }
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
@@ -288,6 +319,16 @@ impl File {
         );
         self.shared.troubled("positions.yml", Some(error));
     }
+}
+
+/// Waits until owners may have changed; for ever without a cluster.
+async fn changed(members: &mut Option<tokio::sync::watch::Receiver<u64>>) {
+    if let Some(changes) = members
+        && changes.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 impl Component for File {
@@ -319,6 +360,7 @@ impl Component for File {
             changed: Notify::new(),
             unsaved_since: Mutex::default(),
             tailers: Mutex::default(),
+            sharing: Sharing::new(cx.service()),
         })
     }
 
@@ -348,13 +390,23 @@ impl Component for File {
         // After a save it rests, if a file waits for its first position at least as long as the save took.
         let mut rest_until = tokio::time::Instant::now();
         let mut prune = tokio::time::interval(PRUNE);
+        let offer = self.sharing.offer(&self);
+        let mut members = self.sharing.members();
+        let mut look = tokio::time::interval(sharing::LOOK);
         self.sync(&mut tasks, broken);
         loop {
+            let clustered = lock(&self.args).clustering.enabled;
             let period = lock(&self.args).file_match.sync_period.as_std();
             let globbing = lock(&self.args).file_match.enabled;
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.changed.notified() => self.sync(&mut tasks, broken),
+                () = changed(&mut members), if clustered => {
+                    self.sync(&mut tasks, broken);
+                    // Others would be next now.
+                    self.tell(true);
+                }
+                _ = look.tick(), if clustered => self.sync(&mut tasks, broken),
                 () = self.shared.positions.added.notified() => {
                     save_at = save_at.min(rest_until.max(tokio::time::Instant::now() + SAVE_NEW));
                 }
@@ -386,9 +438,14 @@ impl Component for File {
         for handle in lock(&self.tailers).values() {
             handle.stop.cancel();
         }
-        while tasks.join_next().await.is_some() {}
+        while let Some(ended) = tasks.join_next().await {
+            if let Ok(key) = ended {
+                lock(&self.tailers).remove(&key);
+            }
+        }
         self.shared.positions.touch();
         self.save().await;
+        drop(offer);
         Ok(())
     }
 

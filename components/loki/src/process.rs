@@ -58,7 +58,7 @@ pub struct Process {
 fn compile(cx: &Context<Exports>, metrics: &Arc<Metrics>, stages: &[Stage]) -> Result<Pipeline> {
     let options = CompileOptions {
         // Whoever looks wants to see everything that is extracted.
-        keep_all: cx.inspector().is_some(),
+        keep_all: cx.inspector().is_some_and(|inspector| inspector.wants_all()),
         host: cx.host().clone(),
         metrics: metrics.clone(),
     };

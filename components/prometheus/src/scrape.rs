@@ -15,17 +15,17 @@ mod target;
 
 pub use args::Arguments;
 
-use component::HostName;
 use component::prelude::*;
+use component::{Cluster, HostName, Target};
 use failures::FailureLog;
 use families::Families;
 use fetch::{Fetcher, Workspaces};
 use looping::{Environment, Loop, Order, Settings};
 use metrics::Metrics as Meters;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use target::{ScrapeTarget, fnv};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use value::Object;
@@ -39,6 +39,7 @@ pub struct Scrape {
     environment: Arc<Environment>,
     state: Mutex<State>,
     changed: Notify,
+    cluster: Option<Arc<Cluster>>,
 }
 
 struct State {
@@ -72,13 +73,19 @@ impl Scrape {
         meters.syncs.inc();
         let defaults = state.args.of_targets(self.cx.id());
         let (mut targets, mut wrong) = (HashMap::new(), Vec::new());
+        // What others of the cluster scrape now: their series go on there.
+        let mut elsewhere = HashSet::new();
         for labels in &state.args.targets {
+            let ours = self.is_ours(&state.args, labels);
             match target::target(
                 labels.iter().map(|(name, value)| (name.as_str(), value.as_str())),
                 &defaults,
             ) {
-                Ok(target) => {
+                Ok(target) if ours => {
                     targets.entry(identity(&target)).or_insert(target);
+                }
+                Ok(target) => {
+                    elsewhere.insert(identity(&target));
                 }
                 Err(message) => wrong.push(message),
             }
@@ -107,7 +114,12 @@ impl Scrape {
         meters.pool_targets.set(targets.len() as f64);
         meters.pool_limit.set(limit as f64);
         for (key, running) in &state.loops {
-            if !targets.contains_key(key) {
+            if elsewhere.contains(key) && !targets.contains_key(key) {
+                if running.settings().is_some() {
+                    meters.moved.inc();
+                }
+                running.order(Order::Stop);
+            } else if !targets.contains_key(key) {
                 running.order(Order::Leave);
             }
         }
@@ -132,6 +144,17 @@ impl Scrape {
             }
         }
         new
+    }
+
+    /// Whether this process scrapes a target. In a cluster it is a matter of its labels, but for those that only tell where it was found.
+    fn is_ours(&self, args: &Arguments, labels: &Target) -> bool {
+        let Some(cluster) = self.cluster.as_ref().filter(|_| args.clustering.enabled) else {
+            return true;
+        };
+        let labels = labels.iter().filter(|(name, _)| !name.starts_with("__meta_"));
+        cluster.owns(hashring::label_hash(
+            labels.map(|(name, value)| (name.as_str(), value.as_str())),
+        ))
     }
 
     /// A loop has ended because its target is gone.
@@ -166,6 +189,16 @@ fn prepare(args: &Arguments, cx: &Context<()>) -> Result<(Arc<Fetcher>, Arc<Fail
         )
     })?;
     Ok((Arc::new(fetcher), Arc::new(failures)))
+}
+
+/// Waits until owners may have changed; for ever without a cluster.
+async fn changed(members: &mut Option<watch::Receiver<u64>>) {
+    if let Some(changes) = members
+        && changes.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 impl Component for Scrape {
@@ -204,11 +237,13 @@ impl Component for Scrape {
                 wrong: Vec::new(),
             }),
             changed: Notify::new(),
+            cluster: cx.service(),
         })
     }
 
     async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<()> {
         let mut running = JoinSet::new();
+        let mut members = self.cluster.as_ref().map(|cluster| cluster.changes());
         loop {
             for new in self.sync() {
                 let ended = new.clone();
@@ -229,6 +264,7 @@ impl Component for Scrape {
                         return Ok(());
                     }
                     () = self.changed.notified() => break,
+                    () = changed(&mut members) => break,
                     Some(ended) = running.join_next() => {
                         // A loop whose target came back just as it ended is begun again.
                         if ended.is_ok_and(|ended| self.forget(&ended)) {

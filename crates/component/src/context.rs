@@ -31,8 +31,16 @@ impl Services {
 
 /// Sees what happens inside a component, for live debugging and `invar process --inspect`.
 pub trait Inspector: Send + Sync + 'static {
-    /// Whether anyone looks. A component asks before it makes an event.
-    fn active(&self) -> bool;
+    /// Whether anyone looks at a component, by its global id. A component asks before it makes an event.
+    fn active(&self, component: &str) -> bool;
+    /// Whether who looks wants to see values too that nothing else needs, and for which a component has to be built.
+    fn wants_all(&self) -> bool {
+        false
+    }
+    /// Whether events also say, as member `before`, what the values that changed were before.
+    fn wants_before(&self) -> bool {
+        false
+    }
     /// One thing that happened, as an object; `stage` names the part of the component.
     fn event(&self, component: &str, stage: &str, event: Value);
 }
@@ -139,9 +147,9 @@ impl<E: Block> Context<E> {
         &self.parts.span
     }
 
-    /// Sees what happens inside, if anyone looks.
+    /// Sees what happens inside, when anyone looks.
     pub fn inspector(&self) -> Option<&Arc<dyn Inspector>> {
-        self.parts.inspector.as_ref().filter(|inspector| inspector.active())
+        self.parts.inspector.as_ref()
     }
 
     /// A fan-out from this component, without receivers yet.

@@ -21,6 +21,7 @@
 
 mod auth;
 mod caveat;
+mod cluster;
 mod context;
 mod error;
 mod exporters;
@@ -36,6 +37,7 @@ mod wires;
 
 pub use auth::{Auth, AuthHandler, ClientAuth, ServerAuth};
 pub use caveat::{Caveat, Effect};
+pub use cluster::{Cluster, ClusterView, HandOver, Offer, Op, Peer, PeerState, Published};
 pub use context::{Context, ContextParts, Inspector, Services};
 pub use error::{BuildError, Error, Result, first};
 pub use exporters::{EXPORTER_ADDRESS, Exported, Exporter, Exporters, HostName, ProcessMetrics};
@@ -48,7 +50,7 @@ pub use registration::{Registration, Stability};
 pub use relabel::Scratch as RelabelScratch;
 pub use relabelling::{RelabelAction, RelabelRule, RelabelRules};
 pub use target::Target;
-pub use wires::{LogsReceiver, MetricsReceiver, OtelConsumer, is_receiver};
+pub use wires::{LogsReceiver, MetricsReceiver, OtelConsumer, is_receiver, is_receiver_value};
 
 pub use futures_util::future::BoxFuture;
 pub use signals::{Budget, Ledger};

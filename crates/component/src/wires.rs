@@ -18,6 +18,14 @@ pub fn is_receiver(ty: &Type) -> bool {
     }
 }
 
+/// Whether a value is a receiver: something that batches are sent to.
+pub fn is_receiver_value(value: &Value) -> bool {
+    match value {
+        Value::Capsule(capsule) => [LOGS, METRICS, OTLP].contains(&capsule.type_name()),
+        _ => false,
+    }
+}
+
 macro_rules! wire {
     ($(#[$doc:meta])* $name:ident, $payload:ty, $type_name:expr) => {
         $(#[$doc])*

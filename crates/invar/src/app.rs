@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Targets, catalogue};
 use crate::{memory, version};
-use component::{Exporters, HostName, Inspector, ProcessMetrics, QueuePolicy, Services, Stability};
+use component::{Cluster, Exporters, HostName, Inspector, ProcessMetrics, QueuePolicy, Services, Stability};
 use eval::{HostFacts, Stdlib};
 use host::Host;
 use prommodel::Table;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How to run a configuration.
+#[derive(Clone)]
 pub struct AppOptions {
     /// The configuration: a file or a folder. What `module_path` is comes from it.
     pub config: PathBuf,
@@ -28,6 +29,8 @@ pub struct AppOptions {
     pub shutdown_deadline: Option<Duration>,
     /// Sees what happens inside components.
     pub inspector: Option<Arc<dyn Inspector>>,
+    /// Who else shares the work; nobody without one.
+    pub cluster: Option<Cluster>,
     /// How sinks queue on disk.
     pub queue: QueuePolicy,
 }
@@ -70,6 +73,8 @@ pub struct App {
     pub controller: Controller,
     /// What belongs to the process.
     pub process: Process,
+    options: AppOptions,
+    services: Services,
 }
 
 impl App {
@@ -81,29 +86,56 @@ impl App {
 
     /// An app whose config blocks act on `targets`. Must be called within a Tokio runtime.
     pub fn with(options: AppOptions, process: Process, targets: Targets) -> Self {
-        let controller = Controller::new(options.for_runtime(&process, targets));
-        App { controller, process }
+        let for_runtime = options.clone().for_runtime(&process, targets);
+        let services = for_runtime.services.clone();
+        App {
+            controller: Controller::new(for_runtime),
+            process,
+            options,
+            services,
+        }
+    }
+
+    /// A controller for a configuration that runs beside the app's, with components of the same process. Its id stands in front of
+    /// those of its components.
+    pub fn guest(&self, id: &str) -> Controller {
+        let options = self.options.clone();
+        Controller::new(Options {
+            module_path: options.storage.join(id).display().to_string(),
+            id: id.to_owned(),
+            ..options.with_services(&self.process, Targets::default(), self.services.clone())
+        })
     }
 }
 
 impl AppOptions {
     /// What the runtime works with.
     pub fn for_runtime(self, process: &Process, targets: Targets) -> Options {
+        let services = discovery::services(
+            Services::default()
+                .with(Arc::new(self.queue))
+                .with(Arc::new(process.series.clone()))
+                .with(process.exporters.clone())
+                .with(Arc::new(ProcessMetrics(process.metrics.clone())))
+                .with(Arc::new(HostName(hostname()))),
+        );
+        let services = match &self.cluster {
+            Some(cluster) => services.with(Arc::new(cluster.clone())),
+            None => services,
+        };
+        self.with_services(process, targets, services)
+    }
+
+    fn with_services(self, process: &Process, targets: Targets, services: Services) -> Options {
         Options {
+            id: String::new(),
             catalogue: catalogue(self.allowed, targets),
             stdlib: stdlib(self.allowed.stability),
             host: process.host.clone(),
             budget: process.budget.clone(),
             ledger: process.ledger.clone(),
             metrics: process.metrics.clone(),
-            services: discovery::services(
-                Services::default()
-                    .with(Arc::new(self.queue))
-                    .with(Arc::new(process.series.clone()))
-                    .with(process.exporters.clone())
-                    .with(Arc::new(ProcessMetrics(process.metrics.clone())))
-                    .with(Arc::new(HostName(hostname()))),
-            ),
+            services,
             storage: self.storage,
             module_path: module_path(&self.config),
             workers: std::thread::available_parallelism().map_or(1, usize::from),

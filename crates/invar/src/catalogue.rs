@@ -1,11 +1,14 @@
 //! Everything that a configuration may use: the only place that knows all components and services.
 
 use component::{Change, Registration, Stability};
+use remotecfg::{RemoteConfig, RemotecfgArgs};
 use runtime::registry::{Allowed, Known, Registry};
 use runtime::{Catalogue, ConfigBlock};
+use selftrace::{TracingArgs, TracingPolicy};
 use services::http::{HttpArgs, HttpPolicy};
 use services::logging::{Logging, LoggingArgs};
-use value::Block;
+use std::sync::Arc;
+use tap::LiveDebugging;
 
 /// Components of every family.
 fn components() -> impl Iterator<Item = Registration> {
@@ -34,14 +37,6 @@ fn known(entry: upstream::Entry) -> Known {
     }
 }
 
-/// The `livedebugging` block. It is accepted so that configurations load; nothing reads it yet.
-#[derive(Block, Clone, PartialEq)]
-pub struct LiveDebuggingArgs {
-    /// Whether live debugging is on.
-    #[arg(default)]
-    pub enabled: bool,
-}
-
 /// What the config blocks act on; nothing, where a configuration is only checked or run without services.
 #[derive(Default)]
 pub struct Targets {
@@ -49,6 +44,12 @@ pub struct Targets {
     pub logging: Option<Logging>,
     /// The HTTP server.
     pub http: Option<HttpPolicy>,
+    /// Live debugging.
+    pub live: Option<Arc<LiveDebugging>>,
+    /// The remote configuration.
+    pub remote: Option<RemoteConfig>,
+    /// Traces of the process itself.
+    pub tracing: Option<TracingPolicy>,
 }
 
 /// The catalogue of this program for configurations that are checked and not run.
@@ -61,7 +62,13 @@ pub fn catalogue_of_all(allowed: Allowed) -> Catalogue {
 
 /// The catalogue of this program.
 pub fn catalogue(allowed: Allowed, targets: Targets) -> Catalogue {
-    let Targets { logging, http } = targets;
+    let Targets {
+        logging,
+        http,
+        live,
+        remote,
+        tracing,
+    } = targets;
     let nothing = || Change::new(|| {});
     let config_blocks = vec![
         ConfigBlock::new(
@@ -84,8 +91,28 @@ pub fn catalogue(allowed: Allowed, targets: Targets) -> Catalogue {
         ConfigBlock::new(
             "livedebugging",
             Stability::GenerallyAvailable,
-            move |_: LiveDebuggingArgs| Ok(nothing()),
+            move |args: tap::Arguments| match &live {
+                Some(live) => Ok(live.prepare(args)),
+                None => Ok(nothing()),
+            },
         ),
+        ConfigBlock::new(
+            "remotecfg",
+            Stability::GenerallyAvailable,
+            move |args: RemotecfgArgs| match &remote {
+                Some(remote) => remote.prepare(args),
+                None => Ok(nothing()),
+            },
+        ),
+        ConfigBlock::new(
+            "tracing",
+            Stability::GenerallyAvailable,
+            move |args: TracingArgs| match &tracing {
+                Some(tracing) => tracing.prepare(args),
+                None => Ok(nothing()),
+            },
+        )
+        .with_caveats(TracingArgs::caveats),
         // Takes nothing and does nothing in Alloy either.
         ConfigBlock::new("labelstore", Stability::GenerallyAvailable, move |(): ()| Ok(nothing())),
     ];
@@ -150,6 +177,11 @@ mod tests {
             CLIENT_CA,
         ),
         (
+            "loki.source.file",
+            "block clustering is not Alloy's",
+            "docs/differences.md, loki.source.file.clustering: members of a cluster share files",
+        ),
+        (
             "loki.write",
             "endpoint.max_backoff_retries: the default is null and should be 10.0",
             "docs/differences.md, loki.write.retries: an outage is no reason to lose lines",
@@ -173,6 +205,11 @@ mod tests {
             "prometheus.receive_http",
             "argument http.tls.client_ca_pem is not Alloy's",
             CLIENT_CA,
+        ),
+        (
+            "otelcol.auth.headers",
+            "header.value: the type is secret and should be string | secret",
+            "docs/differences.md, otelcol.auth.headers.secret: what is set here is a credential in most cases",
         ),
         (
             "otelcol.exporter.otlp",

@@ -1,7 +1,11 @@
 //! The command line: flags and defaults as Alloy has them, and what Invar adds.
 
+mod gql;
 mod queue;
+mod remotecfg;
 mod schema;
+mod tap;
+mod top;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use component::{QueueSync, Stability};
@@ -9,8 +13,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use gql::Gql;
 pub use queue::{Dump, Ls, Queue, QueueCommand, Repair, Replay, Trim, Verify};
+pub use remotecfg::RemotecfgServer;
 pub use schema::Schema;
+pub use tap::{Tap, TapFormat};
+pub use top::{SortBy, Top};
 
 /// A telemetry collector that reads unmodified Grafana Alloy configuration.
 #[derive(Parser)]
@@ -46,8 +54,16 @@ pub enum Command {
     Ledger(Ledger),
     /// Say which records did not arrive, by which rule, and where that rule stands, in a running Invar.
     Why(Why),
+    /// Show records as they pass through a running Invar, on any edge of its graph.
+    Tap(Tap),
+    /// Watch the components of a running Invar: health, rates, CPU share, queues.
+    Top(Top),
+    /// Ask a running Invar with a GraphQL query.
+    Gql(Gql),
     /// Look into queues and dead-letter logs, send what they hold, mend them.
     Queue(Queue),
+    /// Serve the configurations in a folder to remotecfg blocks, for tests and at home.
+    RemotecfgServer(RemotecfgServer),
     /// List components and config blocks, or say what one takes and exports.
     Schema(Schema),
     /// Print the completion script of a shell.
@@ -129,16 +145,19 @@ pub struct Run {
     /// Path under which the user interface is served.
     #[arg(long = "server.http.ui-path-prefix", default_value = "/", value_name = "PATH")]
     pub ui_prefix: String,
-    /// Serve profiles under /debug/pprof. Accepted; this version has no profiler.
+    /// Folder from which the pages of the user interface are served while they are edited, instead of those in the program.
+    #[arg(long = "server.http.ui-dir", value_name = "DIR")]
+    pub ui_dir: Option<PathBuf>,
+    /// Serve profiles under /debug/pprof.
     #[arg(long = "server.http.enable-pprof", default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub pprof: bool,
-    /// Turn the support bundle off. Accepted; this version has none.
+    /// Turn the support bundle off.
     #[arg(long = "server.http.disable-support-bundle", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub disable_support_bundle: bool,
-    /// Serve GraphQL. Experimental upstream; this version refuses it.
+    /// Serve GraphQL at graphql below the path of the user interface. Experimental.
     #[arg(long = "server.http.enable-graphql", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub graphql: bool,
-    /// Serve a page to try GraphQL on. Experimental upstream; this version refuses it.
+    /// Serve a page to try GraphQL on, at graphql/playground. Experimental.
     #[arg(long = "server.http.enable-graphql-playground", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub graphql_playground: bool,
     /// Accepted for compatibility: it concerns metrics, which this version does not carry.
@@ -180,6 +199,10 @@ pub struct Run {
     /// How long components may take to stop: 10m, 30s; 0 means without limit.
     #[arg(long = "feature.component-shutdown-deadline", default_value = "10m", value_parser = duration, value_name = "DURATION")]
     pub shutdown_deadline: Duration,
+    /// How long the components of a new remote configuration are watched: if they become unhealthy, the one before it is loaded again. 30s, 5m; 0
+    /// turns it off.
+    #[arg(long = "remotecfg.grace-period", default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub remotecfg_grace: Duration,
     #[command(flatten)]
     pub gates: Gates,
     #[command(flatten)]
@@ -188,7 +211,7 @@ pub struct Run {
     pub cluster: Cluster,
 }
 
-/// Clustering flags. Accepted so that command lines of Alloy work; this version runs alone and refuses `--cluster.enabled`.
+/// Clustering flags.
 #[derive(Args)]
 pub struct Cluster {
     /// Join other collectors.

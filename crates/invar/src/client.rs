@@ -1,5 +1,9 @@
 //! Asking a running Invar, and pushing to a Loki that the user names.
 
+mod session;
+
+pub use session::Session;
+
 use crate::cli::Server;
 use host::RealFs;
 use net::{BasicAuth, Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, Request, Url};
@@ -14,43 +18,12 @@ const ANSWER_LIMIT: usize = 2048;
 
 /// The answer's body to a GET request for a path with its query, such as `/api/v0/invar/ledger`.
 pub fn get(server: &Server, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, String> {
-    let mut url = base("--addr", &server.addr, "http://127.0.0.1:12345")?;
-    url.set_path(path);
-    if !query.is_empty() {
-        url.query_pairs_mut().extend_pairs(query);
-    }
-    let mut config = HttpClientConfig::defaults();
-    config.basic_auth = credentials(&mut url);
-    let shown = url.to_string();
+    let session = Session::new(server)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let client = Client::new(&config, Arc::new(RealFs)).map_err(|error| error.to_string())?;
-    let request = Request {
-        method: Method::GET,
-        url,
-        headers: HeaderMap::new(),
-        body: Default::default(),
-        timeout: Duration::from_secs(30),
-    };
-    let answer = runtime.block_on(client.send(request, LIMIT)).map_err(|error| {
-        format!(
-            "no Invar answers at {}: {error}; is it running, and is --addr its address?",
-            server.addr
-        )
-    })?;
-    match answer.status.as_u16() {
-        200 => Ok(answer.body.to_vec()),
-        401 | 403 => Err(format!(
-            "{} wants credentials: give them as --addr http://USER:PASSWORD@HOST:PORT",
-            server.addr
-        )),
-        404 => Err(format!(
-            "{shown} is not found: what runs there is not Invar, or an older version of it"
-        )),
-        _ => Err(format!("{shown} answers {}: {}", answer.status, answer.text())),
-    }
+    runtime.block_on(session.get(path, query))
 }
 
 /// Pushes to one URL.

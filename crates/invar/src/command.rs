@@ -3,12 +3,16 @@
 pub mod completion;
 pub mod eval;
 pub mod fmt;
+pub mod gql;
 pub mod ledger;
 pub mod plan;
 pub mod process;
 pub mod queue;
+pub mod remotecfg_server;
 pub mod run;
 pub mod schema;
+pub mod tap;
+pub mod top;
 pub mod torture;
 pub mod try_;
 pub mod validate;

@@ -8,10 +8,12 @@ mod client;
 mod command;
 #[cfg(test)]
 mod conformance;
+mod graph;
 mod memory;
 mod output;
 mod reference;
 mod reload;
+mod support;
 mod version;
 
 use clap::Parser;
@@ -20,8 +22,12 @@ use command::Failure;
 use runtime::registry::Allowed;
 use std::process::ExitCode;
 
+#[cfg(not(feature = "heap-profile"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+#[cfg(feature = "heap-profile")]
+#[global_allocator]
+static ALLOCATOR: diagnostics::Jemalloc = diagnostics::Jemalloc;
 
 impl From<&Gates> for Allowed {
     fn from(gates: &Gates) -> Self {
@@ -61,7 +67,11 @@ fn main() -> ExitCode {
         Command::Process(options) => command::process::run(options),
         Command::Ledger(options) => command::ledger::run(options),
         Command::Why(options) => command::why::run(options),
+        Command::Tap(options) => command::tap::run(options),
+        Command::Top(options) => command::top::run(options),
+        Command::Gql(options) => command::gql::run(options),
         Command::Queue(options) => command::queue::run(options),
+        Command::RemotecfgServer(options) => command::remotecfg_server::run(options),
         Command::Schema(options) => command::schema::run(options),
         Command::Completion(options) => command::completion::run(options),
     };

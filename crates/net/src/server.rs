@@ -4,6 +4,7 @@
 
 mod guarded;
 mod listen;
+mod pace;
 mod tls;
 
 pub use hyper::body::Incoming;

@@ -72,8 +72,8 @@ pub(crate) struct Inner {
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
     ready: AtomicBool,
     busy: AtomicBool,
-    /// Kept for as long as the controller.
-    metrics: OnceLock<promtext::Registration>,
+    /// Kept for as long as the controller, with the registry that it is in.
+    metrics: OnceLock<(promtext::Registry, promtext::Registration)>,
 }
 
 /// What is loaded: everything anew, or a part of what runs again.
@@ -102,7 +102,7 @@ impl Controller {
         let workers = Workers::new(options.workers);
         let deadline = options.shutdown_deadline;
         let nothing = Scope {
-            path: Arc::from(""),
+            path: Arc::from(options.id.as_str()),
             configuration: Arc::default(),
             variables: Object::new(),
             slots: HashMap::new(),
@@ -123,9 +123,10 @@ impl Controller {
             metrics: OnceLock::new(),
         });
         let collector = Arc::new(ControllerMetrics(Arc::downgrade(&inner)));
-        match inner.options.metrics.register(collector) {
-            Ok(registration) => drop(inner.metrics.set(registration)),
-            // A second controller in one process has none.
+        // Each controller of a process has these metrics: a registry of its own within the process's.
+        let registered = inner.options.metrics.scoped(&[]);
+        match registered.and_then(|registry| Ok((registry.clone(), registry.register(collector)?))) {
+            Ok(registered) => drop(inner.metrics.set(registered)),
             Err(error) => tracing::debug!(err = %error, "no metrics of the controller"),
         }
         let weak = Arc::downgrade(&inner);
@@ -153,7 +154,7 @@ impl Controller {
     pub async fn load(&self, files: &[SourceFile]) -> Result<Loaded, LoadError> {
         let inner = &self.0;
         let mut loading = inner.loading.lock().await;
-        let configuration = Arc::new(loader::load(&inner.options.catalogue, files).checked()?);
+        let configuration = Arc::new(inner.parse(files).checked()?);
         // Content that was refused may have waited for this configuration: the two are loaded together, if that is possible.
         let waiting = inner.refresh.contents();
         let mut outcome = None;
@@ -198,6 +199,13 @@ impl Controller {
 }
 
 impl Inner {
+    fn parse(&self, files: &[SourceFile]) -> loader::Outcome {
+        match self.options.id.as_str() {
+            "" => loader::load(&self.options.catalogue, files),
+            _ => loader::load_guest(&self.options.catalogue, files),
+        }
+    }
+
     pub(crate) fn scheduler(&self) -> &Scheduler {
         self.scheduler.get().expect("set when the controller was made")
     }

@@ -102,13 +102,22 @@ struct Loader<'a> {
 
 /// Loads configuration files. Every file is parsed and every problem reported, not just the first.
 pub fn load(catalogue: &Catalogue, files: &[SourceFile]) -> Outcome {
+    load_at(Place::Root, catalogue, files)
+}
+
+/// The same of a configuration that runs beside the program's own.
+pub(crate) fn load_guest(catalogue: &Catalogue, files: &[SourceFile]) -> Outcome {
+    load_at(Place::Guest, catalogue, files)
+}
+
+fn load_at(place: Place, catalogue: &Catalogue, files: &[SourceFile]) -> Outcome {
     let mut diagnostics = Diagnostics::default();
     let (statements, sources) = parse(
         files.iter().map(|file| (file.name.as_str(), file.text.as_slice())),
         &mut diagnostics,
     );
-    let module = Module::new(Place::Root, statements);
-    let mut loader = Loader::new(catalogue, Place::Root, None, None);
+    let module = Module::new(place, statements);
+    let mut loader = Loader::new(catalogue, place, None, None);
     loader.diagnostics = diagnostics;
     loader.configuration.sources = sources;
     loader.load(module.statements())
@@ -169,7 +178,8 @@ impl<'a> Loader<'a> {
             }
         }
         // A tree with syntax errors would only give more errors that are not the user's.
-        if !self.diagnostics.has_errors() || self.place != Place::Root {
+        let is_whole = matches!(self.place, Place::Root | Place::Guest);
+        if !self.diagnostics.has_errors() || !is_whole {
             self.nodes(blocks);
             self.edges();
             self.order();
@@ -256,6 +266,11 @@ impl<'a> Loader<'a> {
             }
             Place::Declare => {
                 return self.refuse(&source, &block, format!("{id} block not allowed inside a module"));
+            }
+            Place::Guest => {
+                let message =
+                    format!("{id} block not allowed inside a module: it belongs into the program's own configuration");
+                return self.refuse(&source, &block, message);
             }
             Place::Template => return self.refuse(&source, &block, format!("{id} not allowed in foreach")),
         }

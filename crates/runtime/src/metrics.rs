@@ -55,7 +55,7 @@ impl Collector for ControllerMetrics {
                 running.push(labels, f64::from(count));
             }
             // The workers are one pool for all of them.
-            let waiting = match scope.path.is_empty() {
+            let waiting = match scope.path == live.path {
                 true => inner.queue.len() + inner.workers.waiting(),
                 false => 0,
             };

@@ -11,6 +11,8 @@ use syntax::{Diagnostics, Source};
 pub enum Place {
     /// The configuration itself.
     Root,
+    /// A configuration that runs beside the program's own; it may hold what a module may.
+    Guest,
     /// The body of a `declare`. It sees the modules around it, not their components.
     Declare,
     /// The template of a `foreach`. It sees everything around it.

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 /// What a controller works with.
 pub struct Options {
+    /// Stands in front of every global id, as the id of a module does, if it is not empty: `remotecfg/loki.write.default`. Such a
+    /// configuration runs beside the program's own, under the rules of modules: it configures nothing but its components.
+    pub id: String,
     /// Components and config blocks.
     pub catalogue: Catalogue,
     /// Functions and constants of the language.

@@ -146,7 +146,7 @@ impl<'a> Draft<'a> {
         old: &Arc<Scope>,
     ) -> Arc<Scope> {
         self.scope(Wanted {
-            path: Arc::from(""),
+            path: Arc::from(self.task.options.id.as_str()),
             configuration,
             variables: [("module_path", Value::string(module_path))].into_iter().collect(),
             arguments: None,

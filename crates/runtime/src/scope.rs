@@ -12,7 +12,7 @@ use value::{Body, Object, Value};
 
 /// The running nodes of the configuration, or of an instance of a module.
 pub(crate) struct Scope {
-    /// Global id of the instance; empty for the configuration itself.
+    /// Global id of the instance; of the controller, which is mostly empty, for the configuration itself.
     pub(crate) path: Arc<str>,
     /// What it says.
     pub(crate) configuration: Arc<Configuration>,
@@ -146,15 +146,14 @@ impl<'a> Located<'a> {
 
     /// Global id of the node whose scope it is in, with that node's own scope; `None` in the root.
     pub(crate) fn owner(&self) -> Option<String> {
-        let path = &self.scope().path;
-        (!path.is_empty()).then(|| path.to_string())
+        (self.scopes.len() > 1).then(|| self.scope().path.to_string())
     }
 }
 
 /// Finds the scope of a global id: `mod.a/loki.write.x` is node `loki.write.x` in the scope of instance `mod.a`.
 pub(crate) fn locate<'a>(root: &'a Arc<Scope>, id: &'a str) -> Option<Located<'a>> {
     let mut scopes = vec![root];
-    let mut rest = id;
+    let mut rest = below(root, id)?;
     while let Some((first, inner)) = rest.split_once('/') {
         let scope = scopes.last()?;
         match scope.slots.get(first)? {
@@ -174,13 +173,21 @@ pub(crate) fn locate<'a>(root: &'a Arc<Scope>, id: &'a str) -> Option<Located<'a
     Some(Located { scopes, id: rest })
 }
 
-/// The scope of a module's id: that of an instance, an import or a child of a `foreach`; the root for none.
+/// A global id without that of the controller.
+fn below<'a>(root: &Scope, id: &'a str) -> Option<&'a str> {
+    match &*root.path {
+        "" => Some(id),
+        path => id.strip_prefix(path)?.strip_prefix('/'),
+    }
+}
+
+/// The scope of a module's id: that of an instance, an import or a child of a `foreach`; the root for none, or for its own.
 pub(crate) fn module<'a>(root: &'a Arc<Scope>, id: &str) -> Option<&'a Arc<Scope>> {
-    if id.is_empty() {
+    if id.is_empty() || *id == *root.path {
         return Some(root);
     }
     let mut scope = root;
-    let mut parts = id.split('/');
+    let mut parts = below(root, id)?.split('/');
     while let Some(part) = parts.next() {
         scope = match scope.slots.get(part)? {
             Slot::Custom { scope, .. } | Slot::Import { scope, .. } => scope,

@@ -7,7 +7,7 @@ use crate::scope::{Scope, Slot, exports, locate, module, walk};
 use crate::spec::{Reference, Spec};
 use component::Health;
 use std::sync::Arc;
-use value::{Body, Item, Place, Value};
+use value::{Body, FromValue, Item, Place, Secret, Value};
 
 /// A node as the interfaces show it: a component, an instance of a module, or a `foreach`.
 pub struct NodeInfo {
@@ -50,6 +50,14 @@ impl Controller {
         info(located.scope(), located.id)
     }
 
+    /// How every component, instance of a module and `foreach` is doing, wherever it is: global id, name of the block, health.
+    pub fn healths(&self) -> Vec<(String, String, Health)> {
+        let live = self.0.live.load_full();
+        let mut found = Vec::new();
+        healths(&live, &mut found);
+        found
+    }
+
     /// Global ids of all modules that run: instances, and children of `foreach`.
     pub fn modules(&self) -> Vec<String> {
         let live = self.0.live.load_full();
@@ -74,6 +82,28 @@ impl Controller {
         let live = self.0.live.load_full();
         let located = locate(&live, id)?;
         located.scope().configuration.specs.get(located.id)?.place(path)
+    }
+}
+
+/// See [`Controller::healths`].
+fn healths(scope: &Scope, found: &mut Vec<(String, String, Health)>) {
+    for id in &scope.configuration.order {
+        let (Some(slot), Some(spec)) = (scope.slots.get(id), scope.configuration.specs.get(id)) else {
+            continue;
+        };
+        let health = match slot {
+            Slot::Component(node) => node.health(),
+            Slot::Custom { vitals, scope } => {
+                healths(scope, found);
+                vitals.health()
+            }
+            Slot::Foreach { vitals, children, .. } => {
+                children.iter().for_each(|(_, child)| healths(child, found));
+                vitals.health()
+            }
+            Slot::Value(_) | Slot::Import { .. } => continue,
+        };
+        found.push((scope.global(id), spec.name.clone(), health));
     }
 }
 
@@ -141,10 +171,18 @@ fn arguments(scope: &Scope) -> Body {
 }
 
 fn body<'a>(values: impl Iterator<Item = (impl ToString, &'a Value)>) -> Body {
-    let items = values.map(|(name, value)| Item::Attr {
-        name: name.to_string(),
-        value: Ok(Some(value.clone())),
-        place: Place(0),
+    let items = values.map(|(name, value)| {
+        let name = name.to_string();
+        // What a module takes and gives has no type that says so.
+        let shown = match value {
+            Value::String(text) if crate::redact::is_secret(&name) => Secret::new(text.as_bytes()).to_value(),
+            value => value.clone(),
+        };
+        Item::Attr {
+            name,
+            value: Ok(Some(shown)),
+            place: Place(0),
+        }
     });
     Body {
         label: String::new(),
@@ -158,9 +196,7 @@ fn data_flow(scope: &Arc<Scope>, id: &str) -> Vec<String> {
         let Value::Object(object) = scope.value(target)? else {
             return None;
         };
-        object
-            .get(field)
-            .map(|value| matches!(value, Value::Capsule(_) | Value::Null))
+        object.get(field).map(component::is_receiver_value)
     };
     let mut to: Vec<String> = Vec::new();
     let mut add = |id: &str| {

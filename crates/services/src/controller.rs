@@ -16,6 +16,11 @@ pub trait Controller: Send + Sync + 'static {
     /// One component by its global id: `local id` in the root, `module id/local id` elsewhere.
     fn component(&self, id: &str) -> BoxFuture<'_, Option<ComponentInfo>>;
 
+    /// How every component in every module is doing: its global id, its name, its health.
+    fn healths(&self) -> BoxFuture<'_, Vec<(String, String, Health)>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+
     /// Where a component stands in the configuration, or a block in it, as `file:line`. `block` is empty or names it:
     /// `stage.match#1/stage.drop#0`, each with its number among its namesakes from 0.
     fn place(&self, id: &str, block: &str) -> BoxFuture<'_, Option<String>> {
@@ -68,4 +73,14 @@ pub struct ComponentInfo {
     pub created_module_ids: Vec<String>,
     /// Whether live debugging works for it now.
     pub live_debugging_enabled: bool,
+}
+
+impl ComponentInfo {
+    /// Its id in the whole configuration.
+    pub fn global_id(&self) -> String {
+        match self.module_id.as_str() {
+            "" => self.local_id.clone(),
+            module => format!("{module}/{}", self.local_id),
+        }
+    }
 }

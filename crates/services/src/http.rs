@@ -3,26 +3,36 @@
 mod answer;
 mod api;
 mod auth;
+mod health;
 mod history;
+mod inside;
+mod insight;
 mod ledger;
 mod listen;
+mod live;
 mod options;
 mod page;
+mod rates;
 mod routes;
+mod service;
 
+pub use inside::Inside;
 pub use listen::Limits;
 pub use options::{AuthArgs, BasicArgs, FilterArgs, HttpArgs, TlsArgs};
+pub use service::{Handler, Parts, Peer, Peers, Remote};
 
-use crate::controller::Controller;
+use crate::controller::{ComponentInfo, Controller};
 use arc_swap::ArcSwap;
-use component::{CancellationToken, Change, Error};
+use component::{CancellationToken, Change, Error, Health};
 use host::Clock;
 use net::server::ServerConfig;
 use promtext::Registry;
 use signals::{Budget, Ledger};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tap::LiveDebugging;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 /// What the command line says about the server.
@@ -32,6 +42,8 @@ pub struct HttpOptions {
     pub listen: String,
     /// Path under which the user interface is served: `/` or `/alloy/`.
     pub ui_prefix: String,
+    /// A folder from which the pages are served while they are edited.
+    pub ui_dir: Option<ui::Dir>,
     /// Name of this process among its peers.
     pub node_name: String,
     /// What clients may take.
@@ -50,6 +62,12 @@ pub struct HttpState {
     pub budget: Budget,
     /// Time of day.
     pub clock: Arc<dyn Clock>,
+    /// Shows records as they pass.
+    pub live: Arc<LiveDebugging>,
+    /// Most bytes of a queue on disk; 0 for no queue.
+    pub queue_limit: u64,
+    /// What else answers.
+    pub parts: Parts,
 }
 
 /// The server. It holds its port from [`Http::bind`] on, so that a port that is in use is an error before anything starts,
@@ -59,6 +77,7 @@ pub struct Http {
     address: SocketAddr,
     options: HttpOptions,
     policy: Arc<ArcSwap<Policy>>,
+    inside: Inside,
 }
 
 /// What the `http` block says, ready for use.
@@ -82,6 +101,56 @@ pub(crate) struct App {
     pub(crate) ui_prefix: String,
     pub(crate) node_name: String,
     pub(crate) address: SocketAddr,
+    /// When it began to answer, in nanoseconds since the Unix epoch.
+    pub(crate) started: i64,
+    pub(crate) ui_dir: Option<ui::Dir>,
+    pub(crate) health: health::HealthHistory,
+    pub(crate) rates: rates::Rates,
+    pub(crate) live: Arc<LiveDebugging>,
+    /// Streams that may be open at once.
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) queue_limit: u64,
+    pub(crate) parts: Parts,
+    /// The server is told to stop: answers that have no end of their own end.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What ids of the remote configuration begin with.
+const REMOTE: &str = "remotecfg";
+
+impl App {
+    /// Whether an id is one of the remote configuration.
+    fn is_remote(&self, id: &str) -> bool {
+        id.strip_prefix(REMOTE)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The configuration that an id belongs to: the one of the command line, or the remote one.
+    pub(crate) fn controller_of(&self, id: &str) -> &dyn Controller {
+        match &self.parts.remote {
+            Some(remote) if self.is_remote(id) => &**remote,
+            _ => &*self.controller,
+        }
+    }
+
+    /// A component by its global id.
+    pub(crate) async fn component(&self, id: &str) -> Option<ComponentInfo> {
+        self.controller_of(id).component(id).await
+    }
+
+    /// Where a component stands, or a block in it; see [`Controller::place`].
+    pub(crate) async fn place(&self, id: &str, block: &str) -> Option<String> {
+        self.controller_of(id).place(id, block).await
+    }
+
+    /// How all components are doing, those of the remote configuration too.
+    pub(crate) async fn healths(&self) -> Vec<(String, String, Health)> {
+        let mut all = self.controller.healths().await;
+        if let Some(remote) = &self.parts.remote {
+            all.extend(remote.healths().await);
+        }
+        all
+    }
 }
 
 impl Http {
@@ -96,6 +165,7 @@ impl Http {
             address,
             options,
             policy: Arc::default(),
+            inside: Inside::default(),
         })
     }
 
@@ -109,6 +179,11 @@ impl Http {
         HttpPolicy(self.policy.clone())
     }
 
+    /// Asks the server from inside of the process, once it serves.
+    pub fn inside(&self) -> Inside {
+        self.inside.clone()
+    }
+
     /// Answers until `stop`, then finishes what is being answered.
     pub async fn serve(self, state: HttpState, stop: CancellationToken) -> Result<(), Error> {
         let listener = TcpListener::from_std(self.listener)
@@ -120,16 +195,27 @@ impl Http {
             ledger: state.ledger,
             budget: state.budget,
             history: Arc::new(history::History::new(state.clock.now())),
+            started: state.clock.now(),
+            health: health::HealthHistory::default(),
+            rates: rates::Rates::default(),
+            live: state.live,
+            streams: Arc::new(Semaphore::new(live::MAX_STREAMS)),
+            queue_limit: state.queue_limit,
+            parts: state.parts,
+            stop: stop.clone(),
             clock: state.clock,
             policy: self.policy,
             ui_prefix: normal_prefix(&self.options.ui_prefix),
+            ui_dir: self.options.ui_dir,
             node_name: self.options.node_name,
             address: self.address,
         });
+        self.inside.set(&app);
         tracing::info!(service = "http", addr = %self.address, "now listening for http traffic");
         let sampling = AbortOnDropHandle::new(tokio::spawn(sample(app.clone())));
+        let healths = AbortOnDropHandle::new(tokio::spawn(sample_health(app.clone())));
         listen::serve(listener, app, self.options.limits, stop).await;
-        drop(sampling);
+        drop((sampling, healths));
         Ok(())
     }
 }
@@ -138,7 +224,17 @@ impl Http {
 async fn sample(app: Arc<App>) {
     loop {
         tokio::time::sleep(history::EVERY).await;
-        app.history.sample(app.clock.now(), &app.ledger.snapshot());
+        let (now, snapshot) = (app.clock.now(), app.ledger.snapshot());
+        app.history.sample(now, &snapshot);
+        app.rates.sample(now, &snapshot);
+    }
+}
+
+/// Notes how components are doing, from time to time.
+async fn sample_health(app: Arc<App>) {
+    loop {
+        app.health.sample(&app.healths().await);
+        tokio::time::sleep(health::EVERY).await;
     }
 }
 

@@ -20,7 +20,7 @@ use host::Clock;
 use record::{Record, Severity};
 use signals::{Budget, Ledger};
 use std::io::Write;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
@@ -33,10 +33,32 @@ pub struct Logging(Arc<Shared>);
 
 struct Shared {
     clock: Arc<dyn Clock>,
+    /// Knows how long components work.
+    ledger: Ledger,
     /// The least severity that is printed, as a number.
     least: AtomicU8,
     sink: Mutex<Sink>,
     forwarder: Forwarder,
+    /// Those who want every line, whatever the configuration says.
+    taps: Mutex<Vec<(u64, Listener)>>,
+    tapped: AtomicU64,
+}
+
+/// Told of every line, with its line break.
+type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// While it lives, somebody gets every line of the log; see [`Logging::tap`].
+#[must_use = "it ends at once otherwise"]
+pub struct LogTap(Arc<Shared>, u64);
+
+impl Drop for LogTap {
+    fn drop(&mut self) {
+        let mut taps = lock(&self.0.taps);
+        taps.retain(|(number, _)| *number != self.1);
+        self.0.tapped.store(taps.len() as u64, Ordering::Release);
+        drop(taps);
+        tracing::callsite::rebuild_interest_cache();
+    }
 }
 
 struct Sink {
@@ -63,6 +85,7 @@ impl Logging {
     pub fn new(clock: Arc<dyn Clock>, out: Box<dyn Write + Send>, ledger: &Ledger, budget: &Budget) -> Self {
         Logging(Arc::new(Shared {
             clock,
+            ledger: ledger.clone(),
             least: AtomicU8::new(Severity::Debug as u8),
             sink: Mutex::new(Sink {
                 out,
@@ -70,6 +93,8 @@ impl Logging {
                 early: Some(Early::default()),
             }),
             forwarder: Forwarder::new(ledger.clone(), budget.clone()),
+            taps: Mutex::default(),
+            tapped: AtomicU64::new(0),
         }))
     }
 
@@ -110,6 +135,18 @@ impl Logging {
         self.0.forwarder.not_forwarded()
     }
 
+    /// Gives every line to `listener`, also those below the level of the configuration, for as long as what comes back lives.
+    pub fn tap(&self, listener: Arc<dyn Fn(&str) + Send + Sync>) -> LogTap {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut taps = lock(&self.0.taps);
+        taps.push((number, listener));
+        self.0.tapped.store(taps.len() as u64, Ordering::Release);
+        drop(taps);
+        tracing::callsite::rebuild_interest_cache();
+        LogTap(self.0.clone(), number)
+    }
+
     fn configure(&self, least: Severity, format: Format) {
         {
             let mut sink = lock(&self.0.sink);
@@ -142,10 +179,31 @@ impl Shared {
     }
 
     fn is_enabled(&self, severity: Severity) -> bool {
+        self.is_printed(severity) || self.tapped.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether the configuration wants such lines.
+    fn is_printed(&self, severity: Severity) -> bool {
         severity as u8 >= self.least.load(Ordering::Acquire)
     }
 
+    fn tell(&self, record: &Record) {
+        if self.tapped.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut line = String::with_capacity(256);
+        format::logfmt(&mut line, record);
+        let taps = lock(&self.taps).clone();
+        for (_, listener) in taps {
+            listener(&line);
+        }
+    }
+
     fn emit(&self, record: Record) {
+        self.tell(&record);
+        if !self.is_printed(record.severity) {
+            return;
+        }
         let mut sink = lock(&self.sink);
         match &mut sink.early {
             Some(early) => {

@@ -3,6 +3,7 @@
 use crate::budget::Permit;
 use crate::custody::{Custody, Tally};
 use crate::ledger::Amount;
+use crate::tap::Seen;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +11,11 @@ use std::sync::Arc;
 pub trait Payload: Clone + Send + Sync + 'static {
     /// Number and size of its records.
     fn amount(&self) -> Amount;
+
+    /// The records for those who look; nothing for what is shown to nobody.
+    fn seen(&self) -> Option<Seen<'_>> {
+        None
+    }
 }
 
 /// Records that travel together, with the responsibility for them. Not `Clone`: see [`Batch::share`].

@@ -1,6 +1,7 @@
 //! One sender, several receivers.
 
 use crate::batch::{Batch, Payload};
+use crate::busy::{self, Metered};
 use crate::custody::Tally;
 use crate::ledger::{Edge, Fate, Ledger};
 use crate::logs::Logs;
@@ -157,7 +158,14 @@ async fn offer<P: Payload>(branch: &Branch<P>, batch: Batch<P>) -> Result<(), Re
         entered,
         resolved: false,
     };
-    let outcome = branch.receiver.sink.clone().accept(batch.entering(tally.clone())).await;
+    let edge = &branch.edge;
+    edge.taps().show(edge.from(), edge.to(), || batch.payload().seen());
+    let future = {
+        let _busy = busy::on(edge.meter());
+        branch.receiver.sink.clone().accept(batch.entering(tally.clone()))
+    };
+    let meter = edge.meter().clone();
+    let outcome = Metered { meter, future }.await;
     if outcome.is_ok() {
         offer.resolved = true;
         let lost = entered - tally.settled();

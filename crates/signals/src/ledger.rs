@@ -1,6 +1,8 @@
 //! Where every record went, per edge of the graph.
 
+use crate::busy::Meter;
 use crate::examples::Examples;
+use crate::tap::{EdgeTaps, Tap, Taps};
 use std::collections::BTreeMap;
 use std::ops::{Add, AddAssign, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,6 +113,9 @@ pub struct Edge {
     returned: Count,
     lost: Count,
     named: [Mutex<Named>; Fate::ALL.len()],
+    taps: EdgeTaps,
+    /// How long the receiver works.
+    meter: Arc<Meter>,
 }
 
 /// An edge's counters at one moment.
@@ -193,7 +198,7 @@ fn names(map: &Mutex<Named>) -> BTreeMap<String, Amount> {
 }
 
 impl Edge {
-    pub(crate) fn new(from: &str, to: &str) -> Self {
+    pub(crate) fn new(from: &str, to: &str, meter: Arc<Meter>) -> Self {
         Edge {
             from: Arc::from(from),
             to: Arc::from(to),
@@ -202,7 +207,17 @@ impl Edge {
             returned: Count::default(),
             lost: Count::default(),
             named: Default::default(),
+            taps: EdgeTaps::default(),
+            meter,
         }
+    }
+
+    pub(crate) fn taps(&self) -> &EdgeTaps {
+        &self.taps
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// Global id of the sending component.
@@ -269,16 +284,57 @@ pub struct Ledger(Arc<Inner>);
 struct Inner {
     edges: Mutex<BTreeMap<(String, String), Arc<Edge>>>,
     examples: Examples,
+    taps: Taps,
+    meters: Mutex<BTreeMap<String, Arc<Meter>>>,
+}
+
+/// While it lives, a [`Tap`] looks.
+#[must_use = "nobody looks any more once it is dropped"]
+pub struct Watching {
+    ledger: Ledger,
+    number: u64,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let inner = &self.ledger.0;
+        inner.taps.remove(self.number);
+        inner.taps.choose(lock(&inner.edges).values());
+    }
 }
 
 impl Ledger {
     /// The edge between two components by their global ids; made when it is asked for first and kept from then on, so
     /// that its counters survive a reload.
     pub fn edge(&self, from: &str, to: &str) -> Arc<Edge> {
-        lock(&self.0.edges)
-            .entry((from.to_owned(), to.to_owned()))
-            .or_insert_with(|| Arc::new(Edge::new(from, to)))
-            .clone()
+        let meter = self.meter(to);
+        let mut edges = lock(&self.0.edges);
+        let edge = edges.entry((from.to_owned(), to.to_owned()));
+        edge.or_insert_with(|| {
+            let edge = Arc::new(Edge::new(from, to, meter));
+            self.0.taps.choose([&edge]);
+            edge
+        })
+        .clone()
+    }
+
+    /// How long a component works, by its global id.
+    pub fn meter(&self, id: &str) -> Arc<Meter> {
+        let mut meters = lock(&self.0.meters);
+        match meters.get(id) {
+            Some(meter) => meter.clone(),
+            None => meters.entry(id.to_owned()).or_default().clone(),
+        }
+    }
+
+    /// Lets somebody look at records as they pass, for as long as what comes back lives.
+    pub fn watch(&self, tap: Arc<dyn Tap>) -> Watching {
+        let number = self.0.taps.add(tap);
+        self.0.taps.choose(lock(&self.0.edges).values());
+        Watching {
+            ledger: self.clone(),
+            number,
+        }
     }
 
     /// The counters of every edge, by sender and receiver.

@@ -25,6 +25,7 @@
 
 mod batch;
 mod budget;
+pub mod busy;
 mod courier;
 mod custody;
 mod examples;
@@ -37,6 +38,7 @@ mod otlp;
 mod receipt;
 mod redact;
 mod sink;
+mod tap;
 
 pub use batch::{Batch, Payload};
 pub use budget::{Budget, Cache, Permit};
@@ -45,10 +47,11 @@ pub use custody::Custody;
 pub use examples::{Due, Example, Examples};
 pub use fanout::{FanOut, Receiver};
 pub use labels::{Labels, LabelsBuilder};
-pub use ledger::{Amount, Edge, EdgeSnapshot, Fate, Ledger};
+pub use ledger::{Amount, Edge, EdgeSnapshot, Fate, Ledger, Watching};
 pub use logs::{Entry, LogBatch, LogStream, Logs, Metadata};
 pub use metrics::{Exemplar, Family, HistogramSample, MetricBatch, Metrics, SAMPLE_BYTES, Sample};
 pub use otlp::{Client, Otlp, OtlpBatch, Rope, Signal};
 pub use receipt::{Held, Receipt, receipt};
 pub use redact::redact;
 pub use sink::{Accepting, Refused, Sink};
+pub use tap::{Seen, Tap};

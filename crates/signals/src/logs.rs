@@ -3,6 +3,7 @@
 use crate::batch::{Batch, Payload};
 use crate::labels::Labels;
 use crate::ledger::Amount;
+use crate::tap::Seen;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::fmt;
@@ -115,6 +116,10 @@ pub type Logs = Vec<LogStream>;
 pub type LogBatch = Batch<Logs>;
 
 impl Payload for Logs {
+    fn seen(&self) -> Option<Seen<'_>> {
+        Some(Seen::Logs(self))
+    }
+
     fn amount(&self) -> Amount {
         let mut amount = Amount::default();
         for stream in self {

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Payload};
 use crate::ledger::Amount;
+use crate::tap::Seen;
 use prommodel::{Counts, Histogram, Kind, Series};
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -104,6 +105,10 @@ impl Metrics {
 }
 
 impl Payload for Metrics {
+    fn seen(&self) -> Option<Seen<'_>> {
+        Some(Seen::Metrics(self))
+    }
+
     fn amount(&self) -> Amount {
         let histograms: u64 = self.histograms.iter().map(HistogramSample::size).sum();
         let exemplars: u64 = self.exemplars.iter().map(Exemplar::size).sum();

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Payload};
 use crate::ledger::Amount;
+use crate::tap::Seen;
 pub use otlp_wire::{Rope, Signal};
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,6 +36,10 @@ pub struct Otlp {
 pub type OtlpBatch = Batch<Otlp>;
 
 impl Payload for Otlp {
+    fn seen(&self) -> Option<Seen<'_>> {
+        Some(Seen::Otlp(self))
+    }
+
     fn amount(&self) -> Amount {
         Amount {
             items: self.records,

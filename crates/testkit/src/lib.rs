@@ -1,5 +1,6 @@
 //! What the tests and benchmarks of several crates share: peers that misbehave on demand.
 
+pub mod cluster;
 pub mod kube_api;
 pub mod loki_sink;
 pub mod metrics_peers;

@@ -413,6 +413,12 @@ fn blame(invalid: Invalid, body: &Body, place: Option<Place>) -> DecodeError {
             problem: Problem::Value(ValueError::new(invalid.message)),
             candidates: Vec::new(),
         },
-        None => DecodeError::at(place, invalid.message),
+        // The message stands at the block then, and has to say which attribute it means.
+        None => match invalid.argument {
+            Some(name) if !invalid.message.contains(&name) => {
+                DecodeError::at(place, format!("{name}: {}", invalid.message))
+            }
+            _ => DecodeError::at(place, invalid.message),
+        },
     }
 }

@@ -40,6 +40,18 @@ pub struct Arguments {
     /// Take `__path__` as a pattern.
     #[arg(block, default = FileMatch::defaults())]
     pub file_match: FileMatch,
+    /// Share files that several members of a cluster can reach, below the same paths: each is read by one of them, and who takes a file
+    /// over goes on where the other stopped.
+    #[arg(block, default)]
+    pub clustering: Clustering,
+}
+
+/// Sharing work in a cluster.
+#[derive(Block, Clone, Debug, Default, PartialEq)]
+pub struct Clustering {
+    /// Whether each member of the cluster takes a part.
+    #[arg]
+    pub enabled: bool,
 }
 
 /// What to do about a position that cannot be read.

@@ -132,6 +132,17 @@ impl From<StateForm> for State {
     }
 }
 
+/// A state as bytes that another process reads.
+pub fn state_to_json(state: &State) -> Option<Vec<u8>> {
+    serde_json::to_vec(&StateForm::from(state)).ok()
+}
+
+/// The state that another process wrote.
+pub fn state_from_json(json: &[u8]) -> Result<State, String> {
+    let form: StateForm = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    Ok(State::from(form))
+}
+
 /// Reads a positions file; one that is missing or empty holds nothing.
 pub fn load(fs: &dyn Fs, path: &Path) -> Result<Saved, String> {
     let text = match fs.read(path) {

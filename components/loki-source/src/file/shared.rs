@@ -131,6 +131,10 @@ impl Store {
         }
     }
 
+    pub(super) fn of(&self, key: &Key) -> Option<Position> {
+        lock(&self.positions).get(key).cloned()
+    }
+
     pub(super) fn has(&self, key: &Key) -> bool {
         lock(&self.positions).contains_key(key)
     }

@@ -1,7 +1,9 @@
 //! The component between files in a temporary folder and a sink that does what a test wants.
 
+mod sharing;
+
 use super::*;
-use component::{Budget, ContextParts, Ledger, Services};
+use component::{Budget, Cluster, ContextParts, Ledger, Services};
 use host::Host;
 use signals::{Accepting, LogBatch, LogStream, Receiver, Refused, Sink};
 use std::fs;
@@ -71,6 +73,7 @@ struct Rig {
     sink: Arc<Taker>,
     budget: Budget,
     host: Host,
+    cluster: Option<Arc<Cluster>>,
     running: Option<(Arc<File>, CancellationToken, JoinHandle<Result<()>>)>,
 }
 
@@ -81,6 +84,7 @@ impl Rig {
             sink: Taker::new(),
             budget: Budget::new(64 << 20),
             host: Host::real(),
+            cluster: None,
             running: None,
         }
     }
@@ -128,7 +132,10 @@ impl Rig {
             budget: self.budget.clone(),
             ledger: Ledger::default(),
             metrics: promtext::Registry::new(),
-            services: Services::default(),
+            services: match &self.cluster {
+                Some(cluster) => Services::default().with(cluster.clone()),
+                None => Services::default(),
+            },
             stability: Stability::GenerallyAvailable,
             span: tracing::Span::none(),
             exported: Arc::new(|| ()),

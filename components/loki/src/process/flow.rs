@@ -129,7 +129,7 @@ impl Flow {
     }
 
     fn inspection(&self) -> Option<Inspection> {
-        let inspector = self.inspector.as_ref().filter(|inspector| inspector.active())?;
+        let inspector = self.inspector.as_ref().filter(|inspector| inspector.active(&self.id))?;
         Some(Inspection::new(self.id.clone(), inspector.clone()))
     }
 

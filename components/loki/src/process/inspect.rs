@@ -5,7 +5,7 @@ use super::names::Names;
 use super::record::Record;
 use super::step::{Flow, Watch};
 use component::Inspector;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use value::{Object, Value};
 
@@ -109,33 +109,39 @@ impl Watch for Inspection {
             return;
         }
         let after = state(record, names);
-        let mut changes: Members = Vec::new();
+        let (mut changes, mut earlier) = (Members::new(), Members::new());
+        let mut change = |name, before: Value, after: Value| {
+            changes.push((name, after));
+            earlier.push((name, before));
+        };
         if after.line != before.line {
-            changes.push(("line", text(&after.line)));
+            change("line", text(&before.line), text(&after.line));
         }
         if after.labels != before.labels {
-            changes.push(("labels", after.labels));
+            change("labels", before.labels, after.labels);
         }
         if after.timestamp != before.timestamp {
-            changes.push(("timestamp", time(after.timestamp)));
+            change("timestamp", time(before.timestamp), time(after.timestamp));
         }
         if after.metadata != before.metadata {
-            changes.push(("structured_metadata", after.metadata));
+            change("structured_metadata", before.metadata, after.metadata);
         }
-        let changed = after
-            .extracted
-            .iter()
-            .filter(|(name, value)| before.extracted.get(*name) != Some(*value));
-        let removed = before
-            .extracted
-            .keys()
-            .filter(|name| !after.extracted.contains_key(*name));
-        let extracted: Object = changed
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .chain(removed.map(|name| (name.clone(), Value::Null)))
-            .collect();
-        if extracted.iter().next().is_some() {
-            changes.push(("extracted", Value::object(extracted)));
+        let names = after.extracted.keys().chain(before.extracted.keys());
+        let differ = |name: &&String| before.extracted.get(*name) != after.extracted.get(*name);
+        let differing: BTreeSet<&String> = names.filter(differ).collect();
+        let values = |of: &BTreeMap<String, Value>| -> Value {
+            let value = |name: &&String| ((*name).clone(), of.get(*name).cloned().unwrap_or(Value::Null));
+            Value::object(differing.iter().map(value).collect::<Object>())
+        };
+        if !differing.is_empty() {
+            change("extracted", values(&before.extracted), values(&after.extracted));
+        }
+        if self.inspector.wants_before() && !changes.is_empty() {
+            let earlier: Object = earlier
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
+            changes.push(("before", Value::object(earlier)));
         }
         if !changes.is_empty() {
             self.report(stage, changes);

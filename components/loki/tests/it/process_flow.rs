@@ -294,7 +294,7 @@ async fn a_change_of_stages_does_not_wait_for_the_old_limit() {
 struct Notes(std::sync::Mutex<Vec<String>>);
 
 impl component::Inspector for Notes {
-    fn active(&self) -> bool {
+    fn active(&self, _: &str) -> bool {
         true
     }
 

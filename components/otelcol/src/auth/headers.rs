@@ -4,7 +4,7 @@ use super::Exports;
 use crate::debug_metrics::DebugMetricsArgs;
 use component::prelude::*;
 use component::{Auth, AuthHandler, BoxFuture, ClientAuth};
-use value::{Choice, Invalid, OptionalSecret};
+use value::{Choice, Invalid, Secret};
 
 /// The component.
 pub const COMPONENT: Registration = Registration::of::<Headers>("otelcol.auth.headers", Stability::GenerallyAvailable);
@@ -49,9 +49,9 @@ pub struct HeaderArgs {
     /// Its name.
     #[arg]
     pub key: String,
-    /// Its value.
+    /// Its value. Most that are set here are credentials, so it is shown nowhere.
     #[arg(default)]
-    pub value: Option<OptionalSecret>,
+    pub value: Option<Secret>,
     /// Name of metadata of the request that the telemetry came with, such as one of its headers. Telemetry without it goes without the header;
     /// a request that has several values of it is refused.
     #[arg(default)]
@@ -213,7 +213,7 @@ mod tests {
     fn rules(headers: &[(&str, Option<&str>, Option<&str>, Action)]) -> Rules {
         let header = |&(key, value, from_context, action): &(&str, Option<&str>, Option<&str>, Action)| HeaderArgs {
             key: key.to_owned(),
-            value: value.map(|value| OptionalSecret::new(true, value)),
+            value: value.map(Secret::new),
             from_context: from_context.map(str::to_owned),
             from_attribute: None,
             action,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 pub(super) struct Metrics {
     pub(super) targets: Gauge,
+    pub(super) moved: Counter,
     pub(super) forwarded: Counter,
     pub(super) latency: Histogram,
     pub(super) pool_targets: Gauge,
@@ -38,10 +39,6 @@ impl Metrics {
         )?
         .set(1.0);
         counter(
-            "prometheus_scrape_targets_moved_total",
-            "Number of targets that have moved from this cluster node to another one",
-        )?;
-        counter(
             "prometheus_target_scrape_pools_failed_total",
             "Total number of scrape pool creations that failed.",
         )?;
@@ -65,6 +62,10 @@ impl Metrics {
             targets: gauge(
                 "prometheus_scrape_targets_gauge",
                 "Number of targets this component is configured to scrape",
+            )?,
+            moved: counter(
+                "prometheus_scrape_targets_moved_total",
+                "Number of targets that have moved from this cluster node to another one",
             )?,
             forwarded: counter(
                 "prometheus_forwarded_samples_total",

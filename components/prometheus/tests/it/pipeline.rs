@@ -198,3 +198,48 @@ async fn a_small_budget_slows_down_and_stops_nothing() {
     scraper.stop().await;
     write.stop().await;
 }
+
+#[tokio::test]
+async fn a_target_that_another_member_scrapes_goes_without_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut world, server) = (World::new(dir.path()), RemoteWriteServer::start().await);
+    let member = testkit::cluster::ScriptedCluster::new(true);
+    world.cluster = Some(Arc::new(component::Cluster::new(member.clone())));
+    let addr = target(|_| Some("a 1\n".to_owned())).await;
+    let write = world.start(
+        "prometheus.remote_write",
+        &format!(
+            "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10ms\"\n}}\n}}",
+            server.url
+        ),
+        &[],
+    );
+    let clustered = format!("{}\nclustering {{\nenabled = true\n}}", scrape(&addr));
+    let scraper = world.start("prometheus.scrape", &clustered, &[write.receiver()]);
+    server.wait(6).await;
+    member.set(false);
+    // What is under way arrives; then there is silence.
+    let quiet = async {
+        loop {
+            let before = server.samples().len();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if server.samples().len() == before {
+                return before;
+            }
+        }
+    };
+    let before = tokio::time::timeout(Duration::from_secs(30), quiet).await.unwrap();
+    member.set(true);
+    server.wait(before + 12).await;
+    assert!(
+        server.samples().iter().all(|(_, _, bits)| *bits != STALE_NAN),
+        "the series went on elsewhere"
+    );
+    // Without the block everything is scraped, whoever else there is.
+    member.set(false);
+    scraper.update("prometheus.scrape", &scrape(&addr), &[write.receiver()]);
+    let before = server.samples().len();
+    server.wait(before + 12).await;
+    scraper.stop().await;
+    write.stop().await;
+}

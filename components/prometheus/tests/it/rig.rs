@@ -1,6 +1,8 @@
 //! Components with the surroundings of a program.
 
-use component::{CancellationToken, ContextParts, Instance, Prepared, QueuePolicy, Registration, Services, Stability};
+use component::{
+    CancellationToken, Cluster, ContextParts, Instance, Prepared, QueuePolicy, Registration, Services, Stability,
+};
 use host::Host;
 use prommodel::Table;
 use promtext::Registry;
@@ -16,6 +18,8 @@ pub struct World {
     pub table: Table,
     /// The machine; the real one unless a test has another.
     pub host: Host,
+    /// The cluster that components find; none unless a test has one.
+    pub cluster: Option<Arc<Cluster>>,
     data: std::path::PathBuf,
 }
 
@@ -44,6 +48,7 @@ impl World {
             budget: Budget::new(bytes),
             table: Table::new(),
             host: Host::real(),
+            cluster: None,
             data: data.to_owned(),
         }
     }
@@ -56,13 +61,21 @@ impl World {
             budget: self.budget.clone(),
             ledger: self.ledger.clone(),
             metrics: self.registry.scoped(&[("component_id", id)]).expect("a free name"),
-            services: Services::default()
-                .with(Arc::new(QueuePolicy::default()))
-                .with(Arc::new(self.table.clone())),
+            services: self.services(),
             stability: Stability::Experimental,
             span: tracing::Span::none(),
             exported: Arc::new(|| {}),
             inspector: None,
+        }
+    }
+
+    fn services(&self) -> Services {
+        let services = Services::default()
+            .with(Arc::new(QueuePolicy::default()))
+            .with(Arc::new(self.table.clone()));
+        match &self.cluster {
+            Some(cluster) => services.with(cluster.clone()),
+            None => services,
         }
     }
 

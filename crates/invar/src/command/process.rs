@@ -89,7 +89,11 @@ fn describe(labels: &Labels, entry: &Entry) -> Json {
 }
 
 impl Inspector for Out {
-    fn active(&self) -> bool {
+    fn active(&self, _component: &str) -> bool {
+        true
+    }
+
+    fn wants_all(&self) -> bool {
         true
     }
 
@@ -166,6 +170,7 @@ fn build(options: &Process, parts: &Parts, out: &Out) -> Result<Arc<dyn Instance
         allowed,
         memory_limit: None,
         shutdown_deadline: None,
+        cluster: None,
         inspector: options.inspect.then(|| Arc::new(out.clone()) as Arc<dyn Inspector>),
         // Nothing is left behind when it ends.
         queue: QueuePolicy {

@@ -1,18 +1,28 @@
 //! `invar run FILE|DIR`
 
+mod member;
+
 use super::{Failure, Outcome};
 use crate::app::{App, AppOptions, Process, hostname};
 use crate::catalogue::Targets;
 use crate::cli::Run;
+use crate::graph::RemoteGraph;
 use crate::reload::Reloader;
+use crate::support::{self, Bundles, ProfilePages};
 use crate::{output, version};
 use component::{CancellationToken, QueuePolicy, Stability};
+use diagnostics::Profiles;
+use graphql::{GraphQl, Playground};
+use member::{Member, Members};
+use remotecfg::{RemoteConfig, RemoteOptions};
 use runtime::registry::Allowed;
-use services::http::{Http, HttpOptions, HttpState};
+use selftrace::{Tracer, TracerParts};
+use services::http::{Handler, Http, HttpOptions, HttpState, Parts};
 use services::logging::Logging;
 use services::metrics::{Build, ConfigMetrics, LabelService, Proc};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tap::LiveDebugging;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::AbortOnDropHandle;
 use tracing_subscriber::layer::SubscriberExt;
@@ -22,27 +32,23 @@ const SETTLED: Duration = Duration::from_secs(3);
 
 /// Runs a configuration until it is told to stop.
 pub fn run(options: &Run) -> Outcome {
-    if options.cluster.enabled {
-        return Err("this version of Invar cannot join a cluster; run without --cluster.enabled".into());
-    }
     options.format.check()?;
     refuse_experimental(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run_async(options))
 }
 
-/// Flags of features that are experimental upstream and missing here.
+/// Flags of features that are experimental have to be allowed.
 fn refuse_experimental(options: &Run) -> Result<(), String> {
     let flags = [
         ("server.http.enable-graphql", options.graphql),
         ("server.http.enable-graphql-playground", options.graphql_playground),
     ];
     match flags.iter().find(|(_, used)| *used) {
-        None => Ok(()),
         Some((flag, _)) if options.gates.stability > Stability::Experimental => Err(format!(
             "'--{flag}' can only be used at experimental stability level. Use --stability.level=experimental to enable."
         )),
-        Some((flag, _)) => Err(format!("this version of Invar has no GraphQL; run without --{flag}")),
+        _ => Ok(()),
     }
 }
 
@@ -64,13 +70,21 @@ async fn run_async(options: &Run) -> Outcome {
 async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
     // From the first moment: a signal that comes while the configuration is loaded is not the end of the process.
     let mut signals = Signals::new()?;
+    let started = Instant::now();
     tracing::info!(version = version::VERSION, "Invar is starting");
+    let ui_dir = options.ui_dir.as_ref().map(|dir| {
+        let found = ui::Dir::new(dir);
+        found.map_err(|error| format!("--server.http.ui-dir {} has no pages: {error}", dir.display()))
+    });
+    let ui_dir = ui_dir.transpose()?;
     let http = Http::bind(HttpOptions {
         listen: options.listen.clone(),
         ui_prefix: options.ui_prefix.clone(),
+        ui_dir,
         node_name: options.cluster.node_name.clone().unwrap_or_else(hostname),
         limits: Default::default(),
     })?;
+    let member = Member::new(&options.cluster, http.address(), &process.host, &process.metrics).await?;
     let build = Build {
         version: version::VERSION,
         revision: "",
@@ -89,6 +103,21 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
     let _labels = AbortOnDropHandle::new(tokio::spawn(labels.run()));
     let config_metrics = ConfigMetrics::new(&process.metrics, &options.cluster.name)?;
     let deadline = options.shutdown_deadline;
+    let live = LiveDebugging::new(&process.ledger, process.host.clock.clone());
+    let tracer = Tracer::new(TracerParts {
+        host: &process.host,
+        ledger: &process.ledger,
+        budget: &process.budget,
+        metrics: &process.metrics,
+        version: version::VERSION,
+    })?;
+    let remote = RemoteConfig::new(RemoteOptions {
+        host: process.host.clone(),
+        storage: options.storage.clone(),
+        metrics: process.metrics.clone(),
+        version: format!("v{}", version::VERSION),
+        grace: options.remotecfg_grace,
+    });
     let app = App::with(
         AppOptions {
             config: options.config.clone(),
@@ -96,7 +125,8 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
             allowed: Allowed::from(&options.gates),
             memory_limit: options.memory_limit,
             shutdown_deadline: (!deadline.is_zero()).then_some(deadline),
-            inspector: None,
+            inspector: Some(live.clone()),
+            cluster: Some(member.cluster.clone()),
             queue: QueuePolicy {
                 max_bytes: options.queue_limit,
                 sync: options.queue_sync,
@@ -106,6 +136,9 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         Targets {
             logging: Some(logging.clone()),
             http: Some(http.policy()),
+            live: Some(live.clone()),
+            remote: Some(remote.clone()),
+            tracing: Some(tracer.policy()),
         },
     );
     let reloader = Arc::new(Reloader::new(&options.config, &app, config_metrics));
@@ -127,15 +160,58 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         ));
     }
     let stop = CancellationToken::new();
+    let guest = app.guest(remotecfg::CONTROLLER);
+    let remote_graph = Arc::new(RemoteGraph::new(&guest, &app, remote.clone()));
+    let about = support::Process {
+        reloader: reloader.clone(),
+        remote: remote.clone(),
+        inside: http.inside(),
+        started,
+    };
+    let profiles = Arc::new(Profiles::new(std::env::args()));
+    let build = graphql::Build {
+        version: version::VERSION.to_owned(),
+        revision: String::new(),
+        branch: String::new(),
+    };
+    let queries = options
+        .graphql
+        .then(|| GraphQl::new(reloader.clone(), Some(remote_graph.clone()), build) as Arc<dyn Handler>);
+    let bundles = Bundles::new(about, logging, profiles.clone(), options.disable_support_bundle);
+    let remote_stop = CancellationToken::new();
     let state = HttpState {
         controller: reloader.clone(),
         metrics: app.process.metrics.clone(),
         ledger: app.process.ledger.clone(),
         budget: app.process.budget.clone(),
         clock: app.process.host.clock.clone(),
+        live,
+        queue_limit: options.queue_limit,
+        parts: Parts {
+            cluster: member.handler(),
+            peers: Some(Arc::new(Members(member.cluster.clone()))),
+            graphql: queries,
+            playground: options
+                .graphql_playground
+                .then(|| Playground::new() as Arc<dyn Handler>),
+            profiles: options
+                .pprof
+                .then(|| Arc::new(ProfilePages(profiles)) as Arc<dyn Handler>),
+            support: Some(Arc::new(bundles)),
+            remote: Some(remote_graph),
+            tracer: Some(tracer.clone()),
+        },
     };
+    let remote = tokio::spawn(remote.run(Arc::new(guest), remote_stop.clone()));
     let server = tokio::spawn(http.serve(state, stop.clone()));
     let forwarder = tokio::spawn(logging.clone().run(stop.clone()));
+    let traces = tokio::spawn({
+        let stop = stop.clone();
+        async move { tracer.run(stop).await }
+    });
+    // The server answers by now, and the configuration is there to take its share.
+    let membership = member.join(stop.clone());
+    member.participate();
     tracing::info!("Invar is running");
     let settled = tokio::spawn(async {
         // By then the configuration runs and the first files were read.
@@ -145,9 +221,16 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
     signals.reload_until_end(&reloader).await;
     tracing::info!("Invar is stopping");
     settled.abort();
-    app.controller.stop().await;
+    // Others take over what this process gives up, as long as it can be asked where it stopped.
+    member.leave().await;
+    remote_stop.cancel();
+    // What one of the two failed with was logged.
+    let _ = tokio::join!(app.controller.stop(), remote);
     stop.cancel();
-    let _ = tokio::join!(server, forwarder);
+    let _ = tokio::join!(server, forwarder, traces);
+    if let Some(membership) = membership {
+        let _ = membership.await;
+    }
     Ok(())
 }
 

@@ -260,6 +260,7 @@ async fn follow(options: &Try, sight: Sight) -> Outcome {
         memory_limit: None,
         shutdown_deadline: Some(PATIENCE),
         inspector: None,
+        cluster: None,
         // Nothing is left behind when it ends.
         queue: QueuePolicy {
             max_bytes: 0,

@@ -250,6 +250,7 @@ impl Bench {
             memory_limit: None,
             shutdown_deadline: Some(Duration::from_secs(1)),
             inspector: None,
+            cluster: None,
             queue: QueuePolicy::default(),
         };
         self.runtime.block_on(async {

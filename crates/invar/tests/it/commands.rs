@@ -248,15 +248,22 @@ fn run_says_why_it_cannot_start() {
 fn what_this_version_lacks_is_refused_by_name() {
     let run = |arguments: &[&str]| texts(&invar(&[&["run", "/nonexistent"], arguments].concat(), ""));
     let refused = [
-        (vec!["--cluster.enabled"], "cannot join a cluster"),
+        (
+            vec![
+                "--cluster.enabled",
+                "--cluster.join-addresses=a",
+                "--cluster.discover-peers=provider=k8s",
+            ],
+            "at most one of join peers and discover peers may be set",
+        ),
+        (
+            vec!["--cluster.enabled", "--cluster.discover-peers=provider=aws"],
+            "provider",
+        ),
         (vec!["--config.format=promtail"], "alloy convert"),
         (
             vec!["--server.http.enable-graphql"],
             "'--server.http.enable-graphql' can only be used at experimental stability level",
-        ),
-        (
-            vec!["--server.http.enable-graphql", "--stability.level=experimental"],
-            "has no GraphQL",
         ),
         (vec!["--stability.level=none"], "invalid stability level \"none\""),
     ];

@@ -102,6 +102,18 @@ impl Running {
         panic!("not ready after {PATIENCE:?}:\n{}", self.log());
     }
 
+    /// The same where the server wants credentials.
+    pub fn wait_ready_as(&self, user: &str, password: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if exchange_as(self.port, "/-/ready", user, password).is_some_and(|answer| answer.status == 200) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("not ready after {PATIENCE:?}:\n{}", self.log());
+    }
+
     /// What it wrote to standard error so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -226,6 +238,33 @@ pub fn request(port: u16, method: &str, path: &str) -> Option<Answer> {
 /// The same with a body, which is answered.
 pub fn request_with(port: u16, method: &str, path: &str, content_type: &str, body: &str) -> Answer {
     exchange(port, method, path, &format!("Content-Type: {content_type}\r\n"), body).expect("there is an answer")
+}
+
+/// An HTTP answer of any bytes.
+pub struct Bytes {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// A GET request with basic authentication.
+pub fn exchange_as(port: u16, path: &str, user: &str, password: &str) -> Option<Bytes> {
+    let url = format!("http://127.0.0.1:{port}{path}");
+    let output = Command::new("curl")
+        .args([
+            "-sS",
+            "-u",
+            &format!("{user}:{password}"),
+            "-w",
+            "%{stderr}%{http_code}",
+            &url,
+        ])
+        .output()
+        .expect("curl is there");
+    let status = String::from_utf8_lossy(&output.stderr).trim().parse().ok()?;
+    Some(Bytes {
+        status,
+        body: output.stdout,
+    })
 }
 
 fn exchange(port: u16, method: &str, path: &str, headers: &str, body: &str) -> Option<Answer> {

@@ -1,11 +1,12 @@
 //! The listener: takes connections, a bounded number of them, and ends them in good order.
 
 use super::guarded::Guarded;
+use super::pace::{Overdue, Pace, Paced};
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -63,6 +65,8 @@ pub struct Peer(pub SocketAddr);
 
 /// Pause after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection on which nothing is being answered may take to end.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Takes a port; `host` is a name or an address, empty for all addresses of the machine: IPv6 with IPv4 in it, or IPv4 alone where
 /// there is no IPv6. Port 0 lets the system choose.
@@ -193,13 +197,16 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let pace = Pace::new();
+    let answers = pace.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        let (one, pieces) = (answers.begin(), request.version() == Version::HTTP_2);
         let answer = answer(request);
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move { Ok::<_, Infallible>(answer.await.map(|body| Paced::new(body, one, pieces))) }
     });
     let io = TokioIo::new(stream);
     let head = limits.head.max(8 << 10);
-    if limits.http2 {
+    let ended = if limits.http2 {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
             .http1()
@@ -213,33 +220,65 @@ where
             .keep_alive_timeout(limits.patience)
             .max_concurrent_streams(limits.streams.max(1))
             .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX));
-        let mut connection = std::pin::pin!(builder.serve_connection_with_upgrades(io, service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            report(Event::Ended(&error));
-        }
+        let connection = builder.serve_connection_with_upgrades(io, service);
+        attend(
+            connection,
+            |connection| connection.graceful_shutdown(),
+            &pace,
+            limits,
+            stop,
+        )
+        .await
     } else {
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
             .header_read_timeout(limits.idle)
             .max_buf_size(head);
-        let mut connection = std::pin::pin!(builder.serve_connection(io, service).with_upgrades());
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        let connection = builder.serve_connection(io, service).with_upgrades();
+        attend(
+            connection,
+            |connection| connection.graceful_shutdown(),
+            &pace,
+            limits,
+            stop,
+        )
+        .await
+    };
+    if let Err(error) = ended {
+        report(Event::Ended(&error));
+    }
+}
+
+/// Serves a connection to its end: until the client ends it, does not take its answers, or has nothing to ask, or until `stop`.
+async fn attend<C, E>(
+    connection: C,
+    finish: impl Fn(Pin<&mut C>),
+    pace: &Pace,
+    limits: Limits,
+    stop: CancellationToken,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    C: Future<Output = Result<(), E>>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut connection = std::pin::pin!(connection);
+    let overdue = tokio::select! {
+        ended = connection.as_mut() => return ended.map_err(Into::into),
+        overdue = pace.overdue(limits.stall, limits.idle) => overdue,
+        () = stop.cancelled() => Overdue::Idle,
+    };
+    if overdue == Overdue::Idle {
+        // What was asked is answered. Who is still asking, or asks nothing, is not waited for.
+        finish(connection.as_mut());
+        pace.touch();
+        let overdue = tokio::select! {
+            ended = connection.as_mut() => return ended.map_err(Into::into),
+            overdue = pace.overdue(limits.stall, FAREWELL.min(limits.drain / 2)) => overdue,
         };
-        if let Err(error) = ended {
-            report(Event::Ended(&error));
+        if overdue == Overdue::Idle {
+            return Ok(());
         }
     }
+    Err("the client does not read".into())
 }

@@ -273,10 +273,14 @@ pub fn bench() -> Bench {
 }
 
 pub fn bench_with(stability: Stability) -> Bench {
+    bench_of("", Metrics::new(), stability)
+}
+
+/// A controller with an id of its own, and metrics that it may share with others.
+pub fn bench_of(id: &str, metrics: Metrics, stability: Stability) -> Bench {
     let (shelf, folder) = shelf();
     let journal = Arc::new(Journal::default());
     let updates = Arc::new(Updates::default());
-    let metrics = Metrics::new();
     let facts = eval::HostFacts {
         hostname: "host".to_owned(),
         os: "linux".to_owned(),
@@ -285,6 +289,7 @@ pub fn bench_with(stability: Stability) -> Bench {
         env: Arc::new(|_| None),
     };
     let controller = Controller::new(Options {
+        id: id.to_owned(),
         catalogue: catalogue_at(stability),
         stdlib: eval::Stdlib::new(&facts),
         host: Host::real(),

@@ -2,6 +2,7 @@
 
 mod components;
 mod foreach;
+mod guests;
 mod imports;
 mod known;
 mod loading;

@@ -114,6 +114,7 @@ fn bench(stability: Stability, module_path: &Path) -> Bench {
         env: Arc::new(|_| None),
     };
     let controller = Controller::new(Options {
+        id: String::new(),
         catalogue: Catalogue {
             registry: Registry::new(COMPONENTS.iter().copied(), []),
             config_blocks: Vec::new(),

@@ -87,6 +87,11 @@ enum Coding {
     Deflate,
 }
 
+/// Whether the client takes gzip, and nothing else rather.
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+    coding(headers) == Some(Coding::Gzip)
+}
+
 /// The coding that the client takes; gzip before deflate where it does not mind (RFC 9110, 12.5.3).
 fn coding(headers: &HeaderMap) -> Option<Coding> {
     let quality = |wanted: &str| {

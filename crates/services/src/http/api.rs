@@ -1,5 +1,6 @@
 //! The handlers, but for the page.
 
+use super::REMOTE;
 use super::answer::{self, TEXT};
 use super::routes::Call;
 use crate::controller::ComponentInfo;
@@ -88,6 +89,9 @@ impl LeftOut {
     }
 }
 
+/// Most parts of a component's id: modules in modules, and the component. A path may have thousands, and each is looked up.
+const DEEPEST: usize = 64;
+
 /// `/api/v0/component/{id}/{rest}`: a component's own handler.
 pub(crate) async fn component_handler(call: Call) -> Response<HttpBody> {
     let path = call.request.uri().path().to_owned();
@@ -97,16 +101,16 @@ pub(crate) async fn component_handler(call: Call) -> Response<HttpBody> {
         return answer::error(StatusCode::BAD_REQUEST, message);
     }
     let ends = open.match_indices('/').map(|(at, _)| at).chain([open.len()]);
-    for end in ends.collect::<Vec<_>>().into_iter().rev() {
+    for end in ends.take(DEEPEST).collect::<Vec<_>>().into_iter().rev() {
         let id = &open[..end];
-        if call.app.controller.component(id).await.is_none() {
+        if call.app.component(id).await.is_none() {
             continue;
         }
         let Some(request) = below(call.request, &call.open[end..]) else {
             let message = format!("failed to parse URL path {path:?}: what follows the component is not a path");
             return answer::error(StatusCode::BAD_REQUEST, message);
         };
-        let served = call.app.controller.node_http(id, request).await;
+        let served = call.app.controller_of(id).node_http(id, request).await;
         return served.unwrap_or_else(|| answer::empty(StatusCode::NOT_FOUND));
     }
     answer::empty(StatusCode::NOT_FOUND)
@@ -137,7 +141,33 @@ fn below(mut request: Request<HttpBody>, path: &str) -> Option<Request<HttpBody>
 
 /// `{prefix}/api/v0/web/components` and `.../modules/{id}/components`.
 pub(crate) async fn components(call: Call) -> Response<HttpBody> {
-    match call.app.controller.components(&call.open).await {
+    let module = call.open.clone();
+    list(call, module).await
+}
+
+/// `{prefix}/api/v0/web/remotecfg/components` and `.../remotecfg/modules/{id}/components`.
+pub(crate) async fn remote_components(call: Call) -> Response<HttpBody> {
+    let module = remote_id(&call.open);
+    list(call, module).await
+}
+
+/// `{prefix}/api/v0/web/remotecfg/components/{id}`.
+pub(crate) async fn remote_component(call: Call) -> Response<HttpBody> {
+    let id = remote_id(&call.open);
+    one(call, id).await
+}
+
+/// The global id of what is in the remote configuration; Alloy's clients leave its first part out, or do not.
+fn remote_id(id: &str) -> String {
+    match id {
+        "" => REMOTE.to_owned(),
+        id if id == REMOTE || id.starts_with("remotecfg/") => id.to_owned(),
+        id => format!("{REMOTE}/{id}"),
+    }
+}
+
+async fn list(call: Call, module: String) -> Response<HttpBody> {
+    match call.app.controller_of(&module).components(&module).await {
         Ok(components) => web(
             &call,
             &components
@@ -145,27 +175,41 @@ pub(crate) async fn components(call: Call) -> Response<HttpBody> {
                 .map(|info| Component::new(info, false))
                 .collect::<Vec<_>>(),
         ),
-        Err(_) => answer::error(StatusCode::NOT_FOUND, format!("module {:?} not found", call.open)),
+        Err(_) => answer::error(StatusCode::NOT_FOUND, format!("module {module:?} not found")),
     }
 }
 
 /// `{prefix}/api/v0/web/components/{id}`.
 pub(crate) async fn component(call: Call) -> Response<HttpBody> {
-    match call.app.controller.component(&call.open).await {
+    let id = call.open.clone();
+    one(call, id).await
+}
+
+async fn one(call: Call, id: String) -> Response<HttpBody> {
+    match call.app.component(&id).await {
         Some(info) => web(&call, &Component::new(&info, true)),
-        None => answer::error(StatusCode::NOT_FOUND, format!("component {:?} not found", call.open)),
+        None => answer::error(StatusCode::NOT_FOUND, format!("component {id:?} not found")),
     }
 }
 
-/// `{prefix}/api/v0/web/peers`: this process alone.
+/// `{prefix}/api/v0/web/peers`: the cluster, or this process alone.
 pub(crate) async fn peers(call: Call) -> Response<HttpBody> {
-    let peer = Peer {
-        name: &call.app.node_name,
-        addr: call.app.address.to_string(),
-        is_self: true,
-        state: "participant",
+    let peers = match &call.app.parts.peers {
+        Some(peers) => peers.peers(),
+        None => vec![super::Peer {
+            name: call.app.node_name.clone(),
+            addr: call.app.address.to_string(),
+            is_self: true,
+            state: "participant",
+        }],
     };
-    web(&call, &[peer])
+    let shown = peers.iter().map(|peer| Peer {
+        name: &peer.name,
+        addr: &peer.addr,
+        is_self: peer.is_self,
+        state: peer.state,
+    });
+    web(&call, &shown.collect::<Vec<_>>())
 }
 
 /// Paths that belong to the API and lead nowhere, which the user interface must not answer.
@@ -268,7 +312,7 @@ fn object_json(value: &Value) -> String {
 #[derive(Serialize)]
 struct Peer<'a> {
     name: &'a str,
-    addr: String,
+    addr: &'a str,
     #[serde(rename = "isSelf")]
     is_self: bool,
     state: &'static str,

@@ -41,7 +41,7 @@ pub(crate) async fn why(call: Call) -> Response<HttpBody> {
     let mut examples = call.app.ledger.examples().all();
     examples.retain(|example| since.is_none_or(|since| example.at >= since) && query.wants(example));
     for answer in &mut answers {
-        answer.place = call.app.controller.place(&answer.component, "").await;
+        answer.place = call.app.place(&answer.component, "").await;
         let mut rules: BTreeMap<String, Rule> = BTreeMap::new();
         for example in &examples {
             let same = *example.component == answer.component
@@ -59,7 +59,7 @@ pub(crate) async fn why(call: Call) -> Response<HttpBody> {
             rule.examples.push(Shown::from(example));
         }
         for rule in rules.values_mut() {
-            rule.place = call.app.controller.place(&answer.component, &rule.block).await;
+            rule.place = call.app.place(&answer.component, &rule.block).await;
         }
         answer.rules = rules.into_values().collect();
     }

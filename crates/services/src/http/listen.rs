@@ -1,24 +1,29 @@
 //! The listener: takes connections, a bounded number of them, and ends them in good order.
 
-use super::App;
 use super::routes::dispatch;
-use axum::body::Body;
+use super::{App, answer};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::StatusCode;
 use component::{CancellationToken, Error};
 use http_body_util::Limited;
+use hyper::body::{Frame, SizeHint};
 use net::server::{Event, Incoming, Request};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::{Sleep, sleep};
 
 /// What clients may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
-    /// How long a client may take for a TLS handshake, the head of a request, or to make room for a part of an answer. An idle
-    /// connection is closed after the same time.
+    /// How long a client may take for a TLS handshake, the head of a request, a part of its body, or to make room for a part of an
+    /// answer. An idle connection is closed after the same time.
     pub patience: Duration,
     /// Bytes of the head of a request.
     pub head: usize,
@@ -42,6 +47,7 @@ impl Default for Limits {
 
 /// Requests of one HTTP/2 connection at once.
 const MAX_STREAMS: u32 = 128;
+
 /// Takes a port.
 pub(super) fn bind(address: &str) -> Result<std::net::TcpListener, Error> {
     let fail = |error: io::Error| {
@@ -76,7 +82,7 @@ pub(super) fn bind(address: &str) -> Result<std::net::TcpListener, Error> {
 
 pub(super) async fn serve(listener: TcpListener, app: Arc<App>, limits: Limits, stop: CancellationToken) {
     let policy = app.policy.clone();
-    let body = limits.body;
+    let (body, patience) = (limits.body, limits.patience);
     let limits = net::server::Limits {
         connections: limits.connections,
         patience: limits.patience,
@@ -91,8 +97,19 @@ pub(super) async fn serve(listener: TcpListener, app: Arc<App>, limits: Limits, 
     let connection = move || {
         let app = app.clone();
         move |request: Request<Incoming>| {
-            let request = request.map(|incoming| Body::new(Limited::new(incoming, body)));
-            dispatch(app.clone(), request)
+            let too_large = request.body().size_hint().lower() > body as u64;
+            let app = app.clone();
+            async move {
+                if too_large {
+                    let message = format!("the body of the request has more than {body} bytes");
+                    return answer::error(StatusCode::PAYLOAD_TOO_LARGE, message);
+                }
+                let request = request.map(|incoming| {
+                    let prompt = Prompt::new(incoming, patience);
+                    Body::new(Limited::new(prompt, body))
+                });
+                dispatch(app, request).await
+            }
         }
     };
     net::server::serve(listener, limits, tls, connection, report, stop).await;
@@ -106,5 +123,47 @@ fn report(event: Event<'_>) {
         Event::CutOff(connections) => {
             tracing::warn!(service = "http", connections, "answers took too long and were cut off")
         }
+    }
+}
+
+/// The body of a request, which breaks off when the client takes too long for a part of it.
+struct Prompt {
+    inner: Incoming,
+    patience: Duration,
+    waits: Option<Pin<Box<Sleep>>>,
+}
+
+impl Prompt {
+    fn new(inner: Incoming, patience: Duration) -> Self {
+        Prompt {
+            inner,
+            patience,
+            waits: None,
+        }
+    }
+}
+
+impl HttpBody for Prompt {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = self.get_mut();
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            this.waits = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let patience = this.patience;
+        let waits = this.waits.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(waits.as_mut().poll(cx));
+        Poll::Ready(Some(Err("the body of the request takes too long".into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }

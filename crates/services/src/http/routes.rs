@@ -1,6 +1,6 @@
 //! The table of routes: everything that the server answers to.
 
-use super::{App, answer, api, auth, ledger, page};
+use super::{App, answer, api, auth, insight, ledger, live, page, service};
 use axum::body::Body;
 use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -38,6 +38,8 @@ pub(crate) enum Base {
 
 const ANY: &[Method] = &[];
 const READ: &[Method] = &[Method::GET, Method::HEAD];
+const GET: &[Method] = &[Method::GET];
+const QUERY: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
 
 /// All routes; the first that matches answers.
 pub(crate) static ROUTES: &[Route] = &[
@@ -49,6 +51,8 @@ pub(crate) static ROUTES: &[Route] = &[
             Box::pin(api::reload(call))
         })
     },
+    // Its making takes as long as was asked for, so nobody only asks for its head.
+    get(Base::Root, "/-/support", GET, |call| Box::pin(service::support(call))),
     get(Base::Root, "/-/{rest}", ANY, |call| Box::pin(api::nothing(call))),
     get(Base::Root, "/metrics", ANY, |call| Box::pin(api::metrics(call))),
     // What a component's handler does is its own affair, so it counts as changing something.
@@ -64,7 +68,31 @@ pub(crate) static ROUTES: &[Route] = &[
     get(Base::Root, "/api/v0/invar/why", READ, |call| {
         Box::pin(ledger::why(call))
     }),
-    get(Base::Root, "/debug/{rest}", ANY, |call| Box::pin(api::nothing(call))),
+    get(Base::Root, "/api/v0/invar/components/{id}", READ, |call| {
+        Box::pin(insight::component(call))
+    }),
+    get(Base::Root, "/api/v0/invar/queues", READ, |call| {
+        Box::pin(insight::queues(call))
+    }),
+    get(Base::Root, "/api/v0/invar/top", READ, |call| {
+        Box::pin(insight::top(call))
+    }),
+    get(Base::Root, "/api/v0/invar/tap", READ, |call| Box::pin(live::tap(call))),
+    get(Base::Root, "/api/v0/invar/remotecfg", READ, |call| {
+        Box::pin(insight::remote(call))
+    }),
+    Route {
+        changes_state: true,
+        ..get(Base::Root, "/api/v1/ckit/transport/{rest}", ANY, |call| {
+            Box::pin(service::cluster(call))
+        })
+    },
+    get(Base::Root, "/debug/pprof", GET, |call| {
+        Box::pin(service::profiles(call))
+    }),
+    get(Base::Root, "/debug/pprof/{rest}", GET, |call| {
+        Box::pin(service::profiles(call))
+    }),
     get(Base::Ui, "/api/v0/web/components", READ, |call| {
         Box::pin(api::components(call))
     }),
@@ -75,7 +103,31 @@ pub(crate) static ROUTES: &[Route] = &[
         Box::pin(api::component(call))
     }),
     get(Base::Ui, "/api/v0/web/peers", READ, |call| Box::pin(api::peers(call))),
+    get(Base::Ui, "/api/v0/web/remotecfg/components", READ, |call| {
+        Box::pin(api::remote_components(call))
+    }),
+    get(
+        Base::Ui,
+        "/api/v0/web/remotecfg/modules/{id}/components",
+        READ,
+        |call| Box::pin(api::remote_components(call)),
+    ),
+    get(Base::Ui, "/api/v0/web/remotecfg/components/{id}", READ, |call| {
+        Box::pin(api::remote_component(call))
+    }),
+    get(Base::Ui, "/api/v0/web/debug/{id}", READ, |call| {
+        Box::pin(live::debug(call))
+    }),
+    get(Base::Ui, "/api/v0/web/graph", READ, |call| Box::pin(live::graph(call))),
+    get(Base::Ui, "/api/v0/web/graph/{id}", READ, |call| {
+        Box::pin(live::graph(call))
+    }),
+    get(Base::Ui, "/graphql", QUERY, |call| Box::pin(service::graphql(call))),
+    get(Base::Ui, "/graphql/playground", READ, |call| {
+        Box::pin(service::playground(call))
+    }),
     get(Base::Ui, "/api/{rest}", ANY, |call| Box::pin(api::nothing(call))),
+    get(Base::Ui, "/assets/{rest}", READ, |call| Box::pin(page::asset(call))),
     get(Base::Ui, "", READ, |call| Box::pin(page::redirect(call))),
     // Paths of Alloy's single page application all lead to the page, so that bookmarks keep working.
     get(Base::Ui, "/{rest}", READ, |call| Box::pin(page::index(call))),
@@ -117,28 +169,52 @@ impl Route {
     }
 }
 
+/// The route of a decoded path, and the open part of it.
+pub(super) fn find(ui_prefix: &str, path: &str) -> Option<(&'static Route, String)> {
+    ROUTES
+        .iter()
+        .find_map(|route| Some((route, route.matches(ui_prefix, path)?.to_owned())))
+}
+
 /// Finds the handler of a request and calls it.
 pub(crate) async fn dispatch(app: Arc<App>, request: Request<Body>) -> Response<Body> {
     let head = request.method() == Method::HEAD;
-    let mut response = answer_to(app, request).await;
+    let tracer = app.parts.tracer.clone();
+    let (_, mut response) = match tracer {
+        Some(tracer) => {
+            let span = tracer.start_request(request.headers(), request.method(), request.uri().path());
+            let (route, response) = span.scope(answer_to(app, request)).await;
+            span.end(route.unwrap_or_default(), response.status());
+            (route, response)
+        }
+        None => answer_to(app, request).await,
+    };
     if head {
         *response.body_mut() = Body::empty();
     }
     response
 }
 
-async fn answer_to(app: Arc<App>, request: Request<Body>) -> Response<Body> {
+/// The answer, and the pattern of the route that gave it.
+async fn answer_to(app: Arc<App>, request: Request<Body>) -> (Option<&'static str>, Response<Body>) {
     let Some(path) = decode(request.uri().path()) else {
-        return answer::error(StatusCode::BAD_REQUEST, "the path holds an escape that is not UTF-8");
+        let message = "the path holds an escape that is not UTF-8";
+        return (None, answer::error(StatusCode::BAD_REQUEST, message));
     };
-    let route = ROUTES.iter().find_map(|route| {
-        route
-            .matches(&app.ui_prefix, &path)
-            .map(|open| (route, open.to_owned()))
-    });
+    let route = find(&app.ui_prefix, &path);
+    let pattern = route.as_ref().map(|(route, _)| route.pattern);
+    (pattern, answer_on(app, request, &path, route).await)
+}
+
+async fn answer_on(
+    app: Arc<App>,
+    request: Request<Body>,
+    path: &str,
+    route: Option<(&'static Route, String)>,
+) -> Response<Body> {
     // A path that leads nowhere says so only to those who may ask.
     let needs_auth = route.as_ref().is_none_or(|(route, _)| route.auth);
-    if needs_auth && !app.policy.load().auth.passes(&path, request.headers()) {
+    if needs_auth && !app.policy.load().auth.passes(path, request.headers()) {
         return auth::refusal();
     }
     let Some((route, open)) = route else {
@@ -193,22 +269,21 @@ mod tests {
     use super::*;
     use crate::controller::{ComponentInfo, Controller, NotFound};
     use crate::http::auth::Auth;
-    use crate::http::{AuthArgs, BasicArgs, Policy};
+    use crate::http::{AuthArgs, BasicArgs, Handler, Parts, Policy};
     use arc_swap::ArcSwap;
     use promtext::Registry;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn find(prefix: &str, path: &str) -> Option<(&'static str, String)> {
-        ROUTES
-            .iter()
-            .find_map(|route| Some((route.pattern, route.matches(prefix, path)?.to_owned())))
+    fn pattern(prefix: &str, path: &str) -> Option<(&'static str, String)> {
+        find(prefix, path).map(|(route, open)| (route.pattern, open))
     }
 
     #[test]
     fn paths_find_their_routes() {
         let cases = [
             ("", "/-/ready", Some(("/-/ready", ""))),
-            ("", "/-/support", Some(("/-/{rest}", "support"))),
+            ("", "/-/support", Some(("/-/support", ""))),
+            ("", "/-/quit", Some(("/-/{rest}", "quit"))),
             ("/ui", "/-/ready", Some(("/-/ready", ""))),
             (
                 "",
@@ -251,7 +326,7 @@ mod tests {
             ("", "//metrics", Some(("/{rest}", "/metrics"))),
         ];
         for (prefix, path, expected) in cases {
-            let found = find(prefix, path);
+            let found = pattern(prefix, path);
             assert_eq!(
                 found.as_ref().map(|(pattern, open)| (*pattern, open.as_str())),
                 expected,
@@ -268,7 +343,10 @@ mod tests {
             .filter(|route| route.changes_state)
             .map(|route| route.pattern)
             .collect();
-        assert_eq!(changing, ["/-/reload", "/api/v0/component/{rest}"]);
+        assert_eq!(
+            changing,
+            ["/-/reload", "/api/v0/component/{rest}", "/api/v1/ckit/transport/{rest}"]
+        );
     }
 
     /// Counts reloads, and has no components.
@@ -293,6 +371,15 @@ mod tests {
         }
     }
 
+    /// A service that is there.
+    struct Answers;
+
+    impl Handler for Answers {
+        fn answer(&self, rest: String, _: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+            Box::pin(std::future::ready(Response::new(Body::from(rest))))
+        }
+    }
+
     #[tokio::test]
     async fn the_table_is_what_the_server_does() {
         let controller = Arc::new(Empty(AtomicUsize::new(0)));
@@ -308,16 +395,36 @@ mod tests {
             auth: Auth::new(Some(&args)),
             tls: None,
         };
+        let ledger = signals::Ledger::default();
+        let clock = Arc::new(host::SystemClock);
+        let live = tap::LiveDebugging::new(&ledger, clock.clone());
+        live.prepare(tap::Arguments { enabled: true }).apply();
         let app = Arc::new(App {
+            started: 0,
+            health: super::super::health::HealthHistory::default(),
+            rates: super::super::rates::Rates::default(),
+            live,
+            streams: Arc::new(tokio::sync::Semaphore::new(1)),
+            queue_limit: 0,
+            parts: Parts {
+                cluster: Some(Arc::new(Answers)),
+                graphql: Some(Arc::new(Answers)),
+                playground: Some(Arc::new(Answers)),
+                profiles: Some(Arc::new(Answers)),
+                support: Some(Arc::new(Answers)),
+                ..Parts::default()
+            },
+            stop: component::CancellationToken::new(),
             controller: controller.clone(),
             left_out: api::LeftOut::default(),
             metrics,
-            ledger: signals::Ledger::default(),
+            ledger,
             budget: signals::Budget::new(1),
             history: Arc::new(super::super::history::History::new(0)),
-            clock: Arc::new(host::SystemClock),
+            clock,
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             ui_prefix: "/ui".to_owned(),
+            ui_dir: None,
             node_name: String::new(),
             address: ([127, 0, 0, 1], 1).into(),
         });

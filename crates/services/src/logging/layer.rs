@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::record::{Fields, Record, Severity};
+use signals::busy::Meter;
 use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Recorded};
@@ -31,6 +32,12 @@ fn is_dependency(target: &str) -> bool {
     let krate = target.split("::").next().unwrap_or_default();
     DEPENDENCIES.contains(&krate)
 }
+
+/// Name of the span in which a component works.
+const COMPONENT: &str = "component";
+
+/// Whose work is done in a span.
+struct Work(Arc<Meter>);
 
 /// Turns events into lines of the log. Made by [`Logging::layer`](super::Logging::layer).
 pub struct LogLayer(pub(super) Arc<Shared>);
@@ -76,7 +83,29 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
+        if span.name() == COMPONENT
+            && let Some(id) = fields.text("component_id")
+        {
+            let id = global_id(fields.text("component_path").unwrap_or_default(), id);
+            span.extensions_mut().insert(Work(self.0.ledger.meter(&id)));
+        }
         span.extensions_mut().insert(fields);
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(Work(meter)) = span.extensions().get::<Work>()
+        {
+            signals::busy::enter(meter);
+        }
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && span.extensions().get::<Work>().is_some()
+        {
+            signals::busy::leave();
+        }
     }
 
     fn on_record(&self, id: &Id, values: &Recorded<'_>, context: Context<'_, S>) {

@@ -133,6 +133,12 @@ impl Proc {
         Proc { root, units }
     }
 
+    /// CPU seconds of the process since its start, and bytes of memory that it takes; `None` where they cannot be read.
+    pub fn usage(&self) -> (Option<f64>, Option<f64>) {
+        let readings = self.read();
+        (readings.cpu, readings.resident)
+    }
+
     fn text(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.root.join(path)).ok()
     }

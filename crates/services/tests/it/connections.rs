@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 fn options(listen: &str) -> HttpOptions {
     HttpOptions {
         listen: listen.to_owned(),
+        ui_dir: None,
         ui_prefix: "/".to_owned(),
         node_name: "here".to_owned(),
         limits: Limits::default(),

@@ -6,6 +6,7 @@
 mod api;
 mod auth;
 mod connections;
+mod live;
 mod logging;
 mod metrics;
 mod support;

@@ -3,12 +3,13 @@
 use component::{BoxFuture, CancellationToken, Health, HealthState};
 use promtext::Registry;
 use reqwest::{Client, ClientBuilder, Response};
-use services::http::{Http, HttpArgs, HttpOptions, HttpPolicy, HttpState, Limits};
+use services::http::{Http, HttpArgs, HttpOptions, HttpPolicy, HttpState, Limits, Parts};
 use services::{ComponentInfo, Controller, NotFound};
 use signals::{Budget, Ledger};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use tap::LiveDebugging;
 use tokio::task::JoinHandle;
 use value::Block;
 
@@ -58,6 +59,13 @@ impl Controller for FakeController {
         Box::pin(std::future::ready(outcome))
     }
 
+    fn healths(&self) -> BoxFuture<'_, Vec<(String, String, Health)>> {
+        let components = self.components.lock().unwrap();
+        let of = |one: &ComponentInfo| (one.global_id(), one.name.clone(), one.health.clone());
+        let healths = components.iter().map(of).collect();
+        Box::pin(std::future::ready(healths))
+    }
+
     fn node_http(
         &self,
         id: &str,
@@ -99,6 +107,7 @@ pub struct Server {
     pub metrics: Registry,
     pub ledger: Ledger,
     pub budget: Budget,
+    pub live: Arc<LiveDebugging>,
     pub policy: HttpPolicy,
     pub stop: CancellationToken,
     pub task: JoinHandle<Result<(), component::Error>>,
@@ -111,9 +120,14 @@ impl Server {
     }
 
     pub async fn with(ui_prefix: &str, limits: Limits) -> Server {
+        Server::of(ui_prefix, limits, None, Parts::default()).await
+    }
+
+    pub async fn of(ui_prefix: &str, limits: Limits, ui_dir: Option<ui::Dir>, parts: Parts) -> Server {
         let http = Http::bind(HttpOptions {
             listen: "127.0.0.1:0".to_owned(),
             ui_prefix: ui_prefix.to_owned(),
+            ui_dir,
             node_name: "here".to_owned(),
             limits,
         })
@@ -122,12 +136,16 @@ impl Server {
         let controller = Arc::new(FakeController::default());
         controller.ready.store(true, Ordering::SeqCst);
         let (metrics, ledger, budget) = (Registry::new(), Ledger::default(), Budget::new(1 << 20));
+        let live = LiveDebugging::new(&ledger, Arc::new(host::SystemClock));
         let state = HttpState {
             controller: controller.clone(),
             metrics: metrics.clone(),
             ledger: ledger.clone(),
             budget: budget.clone(),
             clock: Arc::new(host::SystemClock),
+            live: live.clone(),
+            queue_limit: 1000,
+            parts,
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(http.serve(state, stop.clone()));
@@ -137,6 +155,7 @@ impl Server {
             metrics,
             ledger,
             budget,
+            live,
             policy,
             stop,
             task,

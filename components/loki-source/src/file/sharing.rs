@@ -1,0 +1,169 @@
+//! Files that several members of a cluster can reach: who reads which, and how positions pass from one to the next.
+
+use super::positions::{Key, Position, Positions, state_from_json, state_to_json};
+use super::{File, lock};
+use component::{BoxFuture, Cluster, HandOver, Published};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+use tail::State;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// For so long a file that was given away is left to whoever asked for it, though this process is responsible for it by what it knows.
+const GIVEN: Duration = Duration::from_secs(10);
+/// How often it is looked whether somebody reads what was given away.
+pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked whether a reader has ended.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A file's name among members of a cluster.
+#[derive(Serialize, Deserialize)]
+struct Name {
+    path: String,
+    labels: String,
+}
+
+fn name(key: &Key) -> String {
+    let name = Name {
+        path: key.path.clone(),
+        labels: key.labels.clone(),
+    };
+    // Two texts are JSON.
+    serde_json::to_string(&name).unwrap_or_default()
+}
+
+fn hash(key: &Key) -> u64 {
+    hashring::text_hash(&name(key))
+}
+
+/// What a `loki.source.file` has to do with its cluster.
+#[derive(Default)]
+pub(super) struct Sharing {
+    cluster: Option<Arc<Cluster>>,
+    /// What others asked for, and when.
+    given: Mutex<BTreeMap<Key, Instant>>,
+    /// What this process reads and has asked for: its own position is the newest.
+    held: Mutex<BTreeSet<Key>>,
+    /// What others were told of positions.
+    told: Mutex<Positions>,
+}
+
+impl Sharing {
+    pub(super) fn new(cluster: Option<Arc<Cluster>>) -> Self {
+        Sharing {
+            cluster,
+            ..Sharing::default()
+        }
+    }
+
+    pub(super) fn members(&self) -> Option<watch::Receiver<u64>> {
+        self.cluster.as_ref().map(|cluster| cluster.changes())
+    }
+
+    /// Whether this process reads a file.
+    pub(super) fn is_ours(&self, key: &Key) -> bool {
+        let Some(cluster) = &self.cluster else { return true };
+        let owned = cluster.owns(hash(key));
+        let mut given = lock(&self.given);
+        let ours = match given.get(key) {
+            Some(at) if owned && at.elapsed() < GIVEN => false,
+            Some(_) => {
+                given.remove(key);
+                owned
+            }
+            None => owned,
+        };
+        if !ours {
+            lock(&self.held).remove(key);
+        }
+        ours
+    }
+
+    /// The position at which another member stopped, if this process takes the file over; not if it only begins to read it again.
+    pub(super) async fn taken_over(&self, id: &str, key: &Key) -> Option<State> {
+        let cluster = self.cluster.as_ref()?;
+        if lock(&self.held).contains(key) {
+            return None;
+        }
+        let answer = cluster.ask_previous(id, hash(key), &name(key)).await;
+        if cluster.owns(hash(key)) {
+            lock(&self.held).insert(key.clone());
+        }
+        let answer = answer?;
+        let state = state_from_json(&answer);
+        match &state {
+            Ok(_) => tracing::info!(path = key.path, "another member of the cluster has given the file over"),
+            Err(error) => {
+                tracing::error!(
+                    path = key.path,
+                    err = error,
+                    "the position from another member is not understood"
+                );
+            }
+        }
+        state.ok()
+    }
+
+    /// Tells those who would be next where this process has got to, so that they can go on if it vanishes.
+    pub(super) fn tell(&self, id: &str, positions: &Positions, again: bool) {
+        let Some(cluster) = &self.cluster else { return };
+        let mut told = lock(&self.told);
+        if again {
+            told.clear();
+        }
+        let held = lock(&self.held);
+        let mut news = Vec::new();
+        for (key, position) in positions {
+            let Position::State(state) = position else { continue };
+            // What is about to be taken over has a newer position elsewhere.
+            if told.get(key) == Some(position) || !held.contains(key) || !cluster.owns(hash(key)) {
+                continue;
+            }
+            told.insert(key.clone(), position.clone());
+            if let Some(value) = state_to_json(state) {
+                news.push(Published {
+                    hash: hash(key),
+                    key: name(key),
+                    value,
+                });
+            }
+        }
+        told.retain(|key, _| positions.contains_key(key));
+        if !news.is_empty() {
+            cluster.publish(id, news);
+        }
+    }
+
+    /// Lets others ask for what this component had.
+    pub(super) fn offer(&self, file: &Arc<File>) -> Option<component::Offer> {
+        let cluster = self.cluster.as_ref()?;
+        Some(cluster.offer(file.shared.cx.id(), Arc::new(Giver(Arc::downgrade(file)))))
+    }
+}
+
+struct Giver(Weak<File>);
+
+impl HandOver for Giver {
+    fn take(&self, key: &str) -> BoxFuture<'static, Option<Vec<u8>>> {
+        let (file, name) = (self.0.clone(), serde_json::from_str::<Name>(key));
+        Box::pin(async move {
+            let Name { path, labels } = name.ok()?;
+            let key = Key { path, labels };
+            let file = file.upgrade()?;
+            lock(&file.sharing.given).insert(key.clone(), Instant::now());
+            if let Some(handle) = lock(&file.tailers).get(&key) {
+                handle.stop.cancel();
+            }
+            // It delivers what it has read, and notes its position, before it ends.
+            while lock(&file.tailers).contains_key(&key) {
+                tokio::time::sleep(PAUSE).await;
+            }
+            match file.shared.positions.of(&key)? {
+                Position::State(state) => state_to_json(&state),
+                Position::Unreadable(_) => None,
+            }
+        })
+    }
+}

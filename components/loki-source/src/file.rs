@@ -321,16 +321,6 @@ impl File {
     }
 }
 
-/// Waits until owners may have changed; for ever without a cluster.
-async fn changed(members: &mut Option<tokio::sync::watch::Receiver<u64>>) {
-    if let Some(changes) = members
-        && changes.changed().await.is_ok()
-    {
-        return;
-    }
-    std::future::pending().await
-}
-
 impl Component for File {
     type Arguments = Arguments;
     type Exports = ();
@@ -401,7 +391,7 @@ impl Component for File {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.changed.notified() => self.sync(&mut tasks, broken),
-                () = changed(&mut members), if clustered => {
+                () = component::owners_changed(&mut members), if clustered => {
                     self.sync(&mut tasks, broken);
                     // Others would be next now.
                     self.tell(true);

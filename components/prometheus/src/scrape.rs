@@ -25,7 +25,7 @@ use metrics::Metrics as Meters;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use target::{ScrapeTarget, fnv};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use value::Object;
@@ -191,16 +191,6 @@ fn prepare(args: &Arguments, cx: &Context<()>) -> Result<(Arc<Fetcher>, Arc<Fail
     Ok((Arc::new(fetcher), Arc::new(failures)))
 }
 
-/// Waits until owners may have changed; for ever without a cluster.
-async fn changed(members: &mut Option<watch::Receiver<u64>>) {
-    if let Some(changes) = members
-        && changes.changed().await.is_ok()
-    {
-        return;
-    }
-    std::future::pending().await
-}
-
 impl Component for Scrape {
     type Arguments = Arguments;
     type Exports = ();
@@ -264,7 +254,7 @@ impl Component for Scrape {
                         return Ok(());
                     }
                     () = self.changed.notified() => break,
-                    () = changed(&mut members) => break,
+                    () = component::owners_changed(&mut members) => break,
                     Some(ended) = running.join_next() => {
                         // A loop whose target came back just as it ended is begun again.
                         if ended.is_ok_and(|ended| self.forget(&ended)) {

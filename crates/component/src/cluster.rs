@@ -185,6 +185,16 @@ impl Cluster {
     }
 }
 
+/// Waits until owners may have changed, by what [`Cluster::changes`] gave; for ever without a cluster.
+pub async fn owners_changed(changes: &mut Option<watch::Receiver<u64>>) {
+    if let Some(changes) = changes
+        && changes.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
 struct Alone {
     me: Peer,
     /// Kept so that receivers wait instead of failing.

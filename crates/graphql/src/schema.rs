@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use value::{Body, Item, Place, Value};
+use value::Body;
 
 /// How long a root field may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -203,8 +203,8 @@ impl Component {
 
     /// What it tells of itself, as JSON; null if that is nothing.
     async fn debug_info(&self, context: &Context) -> FieldResult<Option<String>> {
-        let told = self.detail(context).await?.and_then(|info| info.debug_info.as_ref());
-        told.map(|told| context.text(object_json(told))).transpose()
+        let told = self.detail(context).await?.and_then(|info| info.debug_json());
+        told.map(|told| context.text(told)).transpose()
     }
 }
 
@@ -243,20 +243,4 @@ mod time {
     pub(super) fn from_input(_: &str) -> Result<Time, Box<str>> {
         Err("times are only read".into())
     }
-}
-
-/// An object as the body of a block.
-fn object_json(value: &Value) -> String {
-    let Value::Object(object) = value else {
-        return "[]".to_owned();
-    };
-    let attribute = |(name, value): (_, &Value)| Item::Attr {
-        name: ToString::to_string(name),
-        value: Ok(Some(value.clone())),
-        place: Place(0),
-    };
-    value::body_json(&Body {
-        label: String::new(),
-        items: object.iter().map(attribute).collect(),
-    })
 }

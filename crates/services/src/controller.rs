@@ -3,7 +3,7 @@
 use axum::body::Body as HttpBody;
 use axum::http::{Request, Response};
 use component::{BoxFuture, Health};
-use value::{Body, Value};
+use value::{Body, Item, Place, Value};
 
 /// The running configuration, as the services see it. The program implements it over the runtime.
 pub trait Controller: Send + Sync + 'static {
@@ -82,5 +82,21 @@ impl ComponentInfo {
             "" => self.local_id.clone(),
             module => format!("{module}/{}", self.local_id),
         }
+    }
+
+    /// What it tells of itself, as the JSON of a block's body.
+    pub fn debug_json(&self) -> Option<String> {
+        let Value::Object(object) = self.debug_info.as_ref()? else {
+            return Some("[]".to_owned());
+        };
+        let attribute = |(name, value): (_, &Value)| Item::Attr {
+            name: ToString::to_string(name),
+            value: Ok(Some(value.clone())),
+            place: Place(0),
+        };
+        Some(value::body_json(&Body {
+            label: String::new(),
+            items: object.iter().map(attribute).collect(),
+        }))
     }
 }

@@ -278,57 +278,37 @@ fn points(data: Option<Data<'_>>, each: &mut dyn FnMut(Point<'_>) -> Option<()>)
         })
     };
     let distribution = |kind: &str, count: u64, sum: f64| Some(format!("{kind}, count {count}, sum {}", number(sum)));
+    // The points of all types have a time and attributes, and nothing else in common.
+    macro_rules! each {
+        ($points:expr, |$point:ident| $value:expr, $text:expr) => {
+            for $point in $points {
+                each(Point {
+                    time: $point.time_unix_nano,
+                    attributes: $point.attributes(),
+                    value: $value,
+                    text: $text,
+                })?;
+            }
+        };
+    }
     match data {
-        Some(Data::Gauge(gauge)) => {
-            for point in gauge.points() {
-                each(Point {
-                    time: point.time_unix_nano,
-                    attributes: point.attributes(),
-                    value: of_number(point.value()),
-                    text: None,
-                })?;
-            }
-        }
-        Some(Data::Sum(sum)) => {
-            for point in sum.points() {
-                each(Point {
-                    time: point.time_unix_nano,
-                    attributes: point.attributes(),
-                    value: of_number(point.value()),
-                    text: None,
-                })?;
-            }
-        }
-        Some(Data::Histogram(histogram)) => {
-            for point in histogram.points() {
-                each(Point {
-                    time: point.time_unix_nano,
-                    attributes: point.attributes(),
-                    value: None,
-                    text: distribution("histogram", point.count, point.sum.unwrap_or_default()),
-                })?;
-            }
-        }
-        Some(Data::ExponentialHistogram(histogram)) => {
-            for point in histogram.points() {
-                each(Point {
-                    time: point.time_unix_nano,
-                    attributes: point.attributes(),
-                    value: None,
-                    text: distribution("exponential histogram", point.count, point.sum.unwrap_or_default()),
-                })?;
-            }
-        }
-        Some(Data::Summary(summary)) => {
-            for point in summary.points() {
-                each(Point {
-                    time: point.time_unix_nano,
-                    attributes: point.attributes(),
-                    value: None,
-                    text: distribution("summary", point.count, point.sum),
-                })?;
-            }
-        }
+        Some(Data::Gauge(gauge)) => each!(gauge.points(), |point| of_number(point.value()), None),
+        Some(Data::Sum(sum)) => each!(sum.points(), |point| of_number(point.value()), None),
+        Some(Data::Histogram(data)) => each!(
+            data.points(),
+            |point| None,
+            distribution("histogram", point.count, point.sum.unwrap_or_default())
+        ),
+        Some(Data::ExponentialHistogram(data)) => each!(
+            data.points(),
+            |point| None,
+            distribution("exponential histogram", point.count, point.sum.unwrap_or_default())
+        ),
+        Some(Data::Summary(data)) => each!(
+            data.points(),
+            |point| None,
+            distribution("summary", point.count, point.sum)
+        ),
         None => {}
     }
     Some(())

@@ -26,6 +26,9 @@ pub struct Options {
     /// An Invar binary to measure instead of building one.
     #[arg(long, value_name = "BINARY")]
     binary: Option<PathBuf>,
+    /// Measure Invar once more while somebody watches all edges by live debugging.
+    #[arg(long)]
+    tap: bool,
     /// Folder for input and state; kept afterwards. A temporary one by default.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -48,6 +51,9 @@ fn size(text: &str) -> Result<u64, String> {
         .map(|n| n * unit)
         .map_err(|error| error.to_string())
 }
+
+/// Name of the run that somebody watches.
+const TAPPED: &str = "invar tapped";
 
 /// What was written for the programs to read.
 struct Input {
@@ -89,8 +95,12 @@ fn measure_all(options: &Options, dir: &Path) -> Result<()> {
         name: "invar".to_owned(),
         binary,
     };
+    let tapped = options.tap.then(|| Peer {
+        name: TAPPED.to_owned(),
+        binary: invar.binary.clone(),
+    });
     let mut baseline = None;
-    for peer in std::iter::once(&invar).chain(&options.peers) {
+    for peer in std::iter::once(&invar).chain(&tapped).chain(&options.peers) {
         let result = measure(peer, dir, &input, Duration::from_secs(options.timeout))?;
         let per_cpu = mib(input.bytes) / result.usage.cpu;
         println!(
@@ -209,6 +219,10 @@ fn measure(peer: &Peer, dir: &Path, input: &Input, timeout: Duration) -> Result<
     let started = Instant::now();
     let mut program = peer.start(&setup)?;
     let pid = program.id();
+    if peer.name == TAPPED {
+        let port = setup.http_port;
+        std::thread::spawn(move || watch(port));
+    }
     let mut last = Usage::default();
     loop {
         std::thread::sleep(Duration::from_millis(100));
@@ -229,6 +243,18 @@ fn measure(peer: &Peer, dir: &Path, input: &Input, timeout: Duration) -> Result<
         if started.elapsed() > timeout {
             bail!("{}: {lines} of {} lines after {timeout:?}", peer.name, input.kept);
         }
+    }
+}
+
+/// Reads what live debugging shows of all edges, until the program ends.
+fn watch(port: u16) {
+    let Ok(mut stream) = wait_for_port(port).and_then(|()| Ok(TcpStream::connect(("127.0.0.1", port))?)) else {
+        return;
+    };
+    let request = "GET /api/v0/invar/tap HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    if stream.write_all(request.as_bytes()).is_ok() {
+        // It is only for the program's CPU time that this is done.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
     }
 }
 

@@ -13,7 +13,6 @@ use promtext::GatherError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::{Mutex, PoisonError};
-use value::{Body, Item, Place, Value};
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -286,27 +285,11 @@ impl<'a> Component<'a> {
             original: "",
             arguments: body(info.arguments.as_ref().map(value::body_json)),
             exports: body(info.exports.as_ref().map(value::body_json)),
-            debug_info: body(info.debug_info.as_ref().map(object_json)),
+            debug_info: body(info.debug_json()),
             created_module_ids: &info.created_module_ids,
             live_debugging_enabled: info.live_debugging_enabled,
         }
     }
-}
-
-/// What a component tells of itself, as the body of a block.
-fn object_json(value: &Value) -> String {
-    let Value::Object(object) = value else {
-        return "[]".to_owned();
-    };
-    let attribute = |(name, value): (_, &Value)| Item::Attr {
-        name: ToString::to_string(name),
-        value: Ok(Some(value.clone())),
-        place: Place(0),
-    };
-    value::body_json(&Body {
-        label: String::new(),
-        items: object.iter().map(attribute).collect(),
-    })
 }
 
 #[derive(Serialize)]

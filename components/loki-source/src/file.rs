@@ -241,6 +241,10 @@ impl File {
                 key: key.clone(),
                 labels,
                 reading: reading.clone(),
+                claim: match clustered {
+                    true => self.sharing.claim(&key),
+                    false => sharing::Claim::default(),
+                },
                 stop: CancellationToken::new(),
                 drain: CancellationToken::new(),
                 offset: Arc::new(AtomicU64::new(0)),

@@ -85,9 +85,11 @@ impl Driver {
         self.look(&mut run);
         loop {
             let woken = self.sleep(&run, &stop).await;
-            if let Some(gap) = run.shared.pulse.beat() {
+            if let Some(gap) = run.shared.pulse.gap() {
                 self.was_absent(&mut run, gap);
             }
+            // After that: nobody sees it run again that does not see that it was absent.
+            run.shared.pulse.beat();
             match woken {
                 Woken::Stop => return,
                 Woken::Command(Command::Join(peers)) => {

@@ -27,18 +27,17 @@ impl Pulse {
         self.limit / 5
     }
 
-    /// The driver runs; for how long it did not, if that is too long.
-    pub(crate) fn beat(&self) -> Option<Duration> {
-        let now = self.start.elapsed();
-        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let gap = now.saturating_sub(Duration::from_millis(self.beat.swap(millis, Ordering::AcqRel)));
-        (gap > self.limit).then_some(gap)
+    /// The driver runs.
+    pub(crate) fn beat(&self) {
+        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.beat.store(millis, Ordering::Release);
     }
 
-    /// Whether the driver has not run for too long.
-    pub(crate) fn is_late(&self) -> bool {
+    /// For how long the driver has not run, if that is too long.
+    pub(crate) fn gap(&self) -> Option<Duration> {
         let beat = Duration::from_millis(self.beat.load(Ordering::Acquire));
-        self.start.elapsed().saturating_sub(beat) > self.limit
+        let gap = self.start.elapsed().saturating_sub(beat);
+        (gap > self.limit).then_some(gap)
     }
 }
 
@@ -51,12 +50,11 @@ mod tests {
         let pulse = Pulse::new(Duration::from_secs(5));
         assert_eq!(pulse.period(), Duration::from_secs(1));
         tokio::time::advance(Duration::from_secs(4)).await;
-        assert!(!pulse.is_late());
-        assert_eq!(pulse.beat(), None);
+        assert_eq!(pulse.gap(), None);
+        pulse.beat();
         tokio::time::advance(Duration::from_secs(6)).await;
-        assert!(pulse.is_late());
-        assert_eq!(pulse.beat(), Some(Duration::from_secs(6)));
-        assert!(!pulse.is_late());
-        assert_eq!(pulse.beat(), None);
+        assert_eq!(pulse.gap(), Some(Duration::from_secs(6)));
+        pulse.beat();
+        assert_eq!(pulse.gap(), None);
     }
 }

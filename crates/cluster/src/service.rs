@@ -97,20 +97,19 @@ impl Shared {
         past.push(seen, now);
     }
 
-    /// Whether this process may have been declared down while it did not run, and does not know it yet.
-    fn is_absent(&self, seen: &Seen) -> bool {
-        seen.members.len() > 1 && self.pulse.is_late()
-    }
-
+    /// Not if it may have been declared down while it did not run, and does not know it yet.
     fn owns(&self, key: u64) -> bool {
+        // The pulse before the view: see the driver.
+        let late = self.pulse.gap().is_some();
         let seen = self.seen.load();
-        seen.owns(key) && !self.is_absent(&seen)
+        seen.owns(key) && !(late && seen.members.len() > 1)
     }
 
     /// Whether this process is the one that is responsible, and not for want of another.
     pub(crate) fn is_owner(&self, key: u64) -> bool {
+        let late = self.pulse.gap().is_some();
         let seen = self.seen.load();
-        seen.is_owner(key) && !self.is_absent(&seen)
+        seen.is_owner(key) && !(late && seen.members.len() > 1)
     }
 
     /// Who had a key before.

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// Longest text of a record that is shown, in bytes; more is cut off.
-const TEXT_LIMIT: usize = 64 << 10;
+const TEXT_LIMIT: usize = 16 << 10;
 
 /// Where a record was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,6 +99,17 @@ impl Record {
         text.map_or(&[], |text| text.as_bytes())
     }
 
+    /// Bytes of its texts.
+    pub(crate) fn size(&self) -> usize {
+        let texts = [&self.line, &self.value, &self.text].into_iter().flatten();
+        let pairs = self.labels.iter().chain(&self.metadata);
+        let jsons = [&self.changed, &self.before].into_iter().flatten();
+        size_of::<Record>()
+            + texts.map(String::len).sum::<usize>()
+            + pairs.map(|(name, value)| name.len() + value.len()).sum::<usize>()
+            + jsons.map(json_size).sum::<usize>()
+    }
+
     /// Takes out what looks like a secret, and what is too long.
     pub(crate) fn conceal(&mut self) {
         for text in [&mut self.line, &mut self.text].into_iter().flatten() {
@@ -129,6 +140,16 @@ fn conceal_pair(name: &str, value: &str) -> String {
         Some(value) => value.to_owned(),
         None => signals::redact(cut(value)),
     }
+}
+
+fn json_size(json: &Json) -> usize {
+    size_of::<Json>()
+        + match json {
+            Json::String(text) => text.len(),
+            Json::Array(items) => items.iter().map(json_size).sum(),
+            Json::Object(members) => members.iter().map(|(name, item)| name.len() + json_size(item)).sum(),
+            Json::Null | Json::Bool(_) | Json::Number(_) => 0,
+        }
 }
 
 fn conceal_json(name: &str, json: &mut Json) {

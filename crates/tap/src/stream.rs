@@ -8,12 +8,14 @@ use host::Clock;
 use serde_json::Value as Json;
 use signals::{Seen, Tap, Watching};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 use value::Value;
 
 /// Records that wait for a reader; more are counted and not shown.
 const BUFFER: usize = 1000;
+/// Bytes of the texts of these, likewise.
+const BUFFER_BYTES: usize = 2 << 20;
 
 /// What a reader gets.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +32,8 @@ pub(crate) struct Shared {
     clock: Arc<dyn Clock>,
     sender: mpsc::Sender<Box<Record>>,
     missed: AtomicU64,
+    /// Bytes that wait.
+    waiting: AtomicUsize,
 }
 
 impl Shared {
@@ -42,14 +46,32 @@ impl Shared {
     }
 
     /// Shows a record, if it is asked for.
-    fn show(&self, mut record: Record) {
+    fn show(&self, record: Record) {
         if !self.query.wants(&record) {
             return;
         }
+        self.send(record);
+    }
+
+    fn send(&self, mut record: Record) {
         record.conceal();
-        if self.sender.try_send(Box::new(record)).is_err() {
+        let size = record.size();
+        // A little too much by those who come at the same moment does no harm.
+        let room = self.waiting.load(Ordering::Relaxed) + size <= BUFFER_BYTES;
+        if room {
+            self.waiting.fetch_add(size, Ordering::Relaxed);
+        }
+        if !room || self.sender.try_send(Box::new(record)).is_err() {
+            if room {
+                self.waiting.fetch_sub(size, Ordering::Relaxed);
+            }
             self.miss(1);
         }
+    }
+
+    /// Whether there is room for another record.
+    fn has_room(&self) -> bool {
+        self.sender.capacity() > 0 && self.waiting.load(Ordering::Relaxed) < BUFFER_BYTES
     }
 
     fn is_picked(&self) -> bool {
@@ -61,7 +83,7 @@ impl Shared {
         if !self.is_picked() {
             return;
         }
-        if self.sender.capacity() == 0 {
+        if !self.has_room() {
             return self.miss(1);
         }
         let json = eval::to_plain_json(event)
@@ -87,10 +109,7 @@ impl Shared {
         }
         record.changed = Some(Json::Object(members));
         // What a stage changed is only a part of the record: a filter for the rest would hide it.
-        record.conceal();
-        if self.sender.try_send(Box::new(record)).is_err() {
-            self.miss(1);
-        }
+        self.send(record);
     }
 }
 
@@ -100,7 +119,7 @@ impl Tap for Shared {
     }
 
     fn passes(&self, from: &str, to: &str, records: Seen<'_>) {
-        if self.sender.capacity() == 0 {
+        if !self.has_room() {
             return self.miss(count(records));
         }
         let place = Place {
@@ -116,10 +135,10 @@ impl Tap for Shared {
         };
         let mut show = |record| {
             self.show(record);
-            self.sender.capacity() > 0
+            self.has_room()
         };
         walk(place, records, &mut pick, &mut show);
-        if looked < total && self.sender.capacity() == 0 {
+        if looked < total && !self.has_room() {
             self.miss(total - looked);
         }
     }
@@ -141,6 +160,7 @@ impl Stream {
             clock,
             sender,
             missed: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
         });
         Stream {
             watching: Some(service.ledger().watch(shared.clone())),
@@ -158,6 +178,8 @@ impl Stream {
     pub async fn next(&mut self) -> Vec<Item> {
         let mut records = Vec::new();
         self.receiver.recv_many(&mut records, BUFFER).await;
+        let size = records.iter().map(|record| record.size()).sum();
+        self.shared().waiting.fetch_sub(size, Ordering::Relaxed);
         let mut items: Vec<Item> = records.into_iter().map(Item::Record).collect();
         let missed = self.shared().missed.swap(0, Ordering::Relaxed);
         if missed > 0 {
@@ -171,8 +193,39 @@ impl Drop for Stream {
     fn drop(&mut self) {
         self.watching = None;
         let stages = self.shared.take().is_some_and(|shared| shared.query.before_after);
-        if stages {
-            self.service.closed();
-        }
+        self.service.closed(stages);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{LiveDebugging, Query};
+    use signals::{Entry, Labels, Ledger, LogStream, Seen, Tap};
+    use std::sync::Arc;
+
+    fn service() -> Arc<LiveDebugging> {
+        LiveDebugging::new(&Ledger::default(), Arc::new(host::SystemClock))
+    }
+
+    #[tokio::test]
+    async fn long_records_take_no_more_memory_than_short_ones() {
+        let mut stream = service().open(Query::default()).unwrap();
+        let entries = (0..900).map(|_| Entry::new(1, vec![b'x'; 1 << 20])).collect();
+        let labels = Labels::empty();
+        let logs = vec![LogStream { labels, entries }];
+        let shared = stream.shared().clone();
+        shared.passes("a", "b", Seen::Logs(&logs));
+        assert!(stream.next().await.len() < 200, "of sixteen KiB each");
+        shared.passes("a", "b", Seen::Logs(&logs));
+        assert!(stream.next().await.len() > 100, "there is room again");
+    }
+
+    #[test]
+    fn readers_are_bounded() {
+        let service = service();
+        let mut open: Vec<_> = std::iter::from_fn(|| service.open(Query::default())).collect();
+        assert_eq!(open.len(), 32);
+        open.pop();
+        assert!(service.open(Query::default()).is_some());
     }
 }

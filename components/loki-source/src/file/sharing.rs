@@ -81,6 +81,11 @@ impl Sharing {
         ours
     }
 
+    /// What the reader of a file asks before it passes lines on.
+    pub(super) fn claim(&self, key: &Key) -> Claim {
+        Claim(self.cluster.clone().map(|cluster| (cluster, hash(key))))
+    }
+
     /// The position at which another member stopped, if this process takes the file over; not if it only begins to read it again.
     pub(super) async fn taken_over(&self, id: &str, key: &Key) -> Option<State> {
         let cluster = self.cluster.as_ref()?;
@@ -140,6 +145,17 @@ impl Sharing {
     pub(super) fn offer(&self, file: &Arc<File>) -> Option<component::Offer> {
         let cluster = self.cluster.as_ref()?;
         Some(cluster.offer(file.shared.cx.id(), Arc::new(Giver(Arc::downgrade(file)))))
+    }
+}
+
+/// Says whether a file is still this process's to read.
+#[derive(Clone, Default)]
+pub(super) struct Claim(Option<(Arc<Cluster>, u64)>);
+
+impl Claim {
+    /// Whether lines that were read may be passed on. A process that was stopped for a while finds out here that others may have gone on with the file.
+    pub(super) fn holds(&self) -> bool {
+        self.0.as_ref().is_none_or(|(cluster, hash)| cluster.owns(*hash))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::args::Reading;
 use super::positions::{Key, Position};
 use super::shared::Shared;
+use super::sharing::Claim;
 use component::{BoxFuture, CancellationToken};
 use signals::{Courier, Entry, Labels, LogBatch, LogStream, Permit};
 use std::io;
@@ -36,6 +37,7 @@ pub(super) struct Handle {
     pub(super) key: Key,
     pub(super) labels: Labels,
     pub(super) reading: Reading,
+    pub(super) claim: Claim,
     /// Stops at once, as far as that loses nothing.
     pub(super) stop: CancellationToken,
     /// Reads to the end of the file, then stops.
@@ -241,6 +243,8 @@ impl Tailer {
                 }
                 self.look_at = Instant::now() + self.interval();
             }
+            // Another member may have passed these lines on; what this one has passed on is committed, and it asks when it begins again.
+            Work::Read(Ok(Some(_)), _) if !self.handle.claim.holds() => self.handle.stop.cancel(),
             Work::Read(Ok(Some(chunk)), permit) => {
                 self.recovered();
                 self.send(chunk, permit).await;

@@ -158,10 +158,13 @@ impl Rig {
         task.await.unwrap().unwrap();
     }
 
-    /// As after `kill -9`: nothing more is written.
-    fn kill(&mut self) {
-        let (_, _, task) = self.running.take().unwrap();
+    /// As after `kill -9`: nothing more is written, also not by a thread that was at it.
+    async fn kill(&mut self) {
+        let (file, _, task) = self.running.take().unwrap();
         task.abort();
+        // It was cancelled.
+        let _ = task.await;
+        until("nobody works for it any more", || Arc::strong_count(&file.shared) == 1).await;
     }
 
     async fn expect(&self, lines: &[&str]) {
@@ -213,7 +216,7 @@ async fn a_position_is_committed_only_when_its_lines_are_delivered() {
     until("the second line is on its way", || rig.budget.used() > 0).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(rig.positions().contains(": \"2\""), "{}", rig.positions());
-    rig.kill();
+    rig.kill().await;
     rig.sink.open.send_replace(true);
     rig.start(rig.args(vec![rig.target("a.log", &[])]));
     rig.expect(&["1", "2"]).await;
@@ -463,7 +466,7 @@ async fn what_is_rotated_before_its_first_position_is_on_disk_is_read_after_a_ki
     rig.host.fs = Arc::new(SlowDisk(host::RealFs));
     rig.start(rig.args(vec![rig.target("a.log", &[])]));
     rig.expect(&["1"]).await;
-    rig.kill();
+    rig.kill().await;
     rig.append("a.log", "2\n");
     fs::rename(rig.path("a.log"), rig.path("a.log.1")).unwrap();
     rig.append("a.log", "3\n");
@@ -484,7 +487,7 @@ async fn with_tail_from_end_nothing_old_is_read_that_has_no_position() {
     let mut rig = Rig::new();
     rig.start(rig.args(Vec::new()));
     until("it runs", || rig.positions().contains("invar_complete_at")).await;
-    rig.kill();
+    rig.kill().await;
     rig.append("b.log.1", "old\n");
     rig.append("b.log", "also\n");
     let mut args = rig.args(vec![rig.target("b.log", &[])]);

@@ -214,12 +214,16 @@ impl<P: Protocol> Worker<P> {
                 continue;
             }
             let racing = tokio::spawn(attempt.instrument(self.endpoint.span().clone()));
-            match self.endpoint.backlog().store(request, body.clone(), Some(racing)).await {
+            // What an earlier attempt has found wrong with the endpoint is the business of the queue's lane from here on: it hears the end of it.
+            let (endpoint, queue) = (self.endpoint.clone(), self.endpoint.backlog_slot());
+            endpoint.troubles().moved(self.number, queue);
+            match endpoint.backlog().store(request, body.clone(), Some(racing)).await {
                 Ok(()) => return Pushed::Stored,
                 Err((error, racing)) => {
-                    self.endpoint
-                        .troubles()
-                        .store_failed(self.endpoint.title(), &error.to_string());
+                    if !endpoint.backlog().is_down() {
+                        endpoint.troubles().moved(queue, self.number);
+                    }
+                    endpoint.troubles().store_failed(endpoint.title(), &error.to_string());
                     let lost = || Outcome {
                         status: None,
                         message: "was not asked to the end".to_owned(),

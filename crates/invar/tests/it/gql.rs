@@ -1,6 +1,6 @@
 //! `invar gql` against a server that answers what a test wants, and against the program.
 
-use crate::support::{invar, texts};
+use crate::support::{Running, invar, texts};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::JoinHandle;
@@ -88,4 +88,29 @@ fn what_is_no_graphql_is_said_to_be_none() {
     let (_, error, code) = texts(&invar(&["gql", "--endpoint", &addr, "--addr", &addr, "a"], ""));
     assert_eq!(code, 1);
     assert!(error.contains("cannot be used with"), "{error}");
+}
+
+#[test]
+fn a_running_program_is_asked() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = dir.path().join("config.alloy");
+    std::fs::write(&config, "loki.echo \"e\" {}\n").expect("the folder is writable");
+    let flags = [
+        "--stability.level=experimental",
+        "--server.http.enable-graphql",
+        "--server.http.enable-graphql-playground",
+    ];
+    let running = Running::start(dir.path(), &config, &flags);
+    let addr = format!("127.0.0.1:{}", running.port());
+    let query = "alloy { isReady } component(id: \"loki.echo.e\") { name arguments }";
+    let (out, error, code) = texts(&invar(&["gql", "--addr", &addr, query], ""));
+    assert_eq!(code, 0, "{error}");
+    let answer: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(answer["alloy"]["isReady"], true);
+    assert_eq!(answer["component"]["name"], "loki.echo");
+    assert_eq!(answer["component"]["arguments"], "[]");
+    let page = running.get("/graphql/playground").expect("an answer");
+    assert!(page.status == 200 && page.body.contains("<textarea"), "{}", page.body);
+    let (_, error, code) = texts(&invar(&["gql", "--addr", &addr, "nothing"], ""));
+    assert!(code == 1 && error.contains("nothing"), "{error}");
 }

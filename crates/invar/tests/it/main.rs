@@ -1,6 +1,7 @@
 //! The program as its users meet it: the real binary, real files, a scripted Loki.
 
 mod canary;
+mod cluster;
 mod commands;
 mod crash;
 mod diagnostics;

@@ -1,6 +1,6 @@
 //! 200 reloads under load that add, change and remove components, modules and listeners, good ones and bad ones.
 
-use crate::support::{PATIENCE, Running, eventually, free_port};
+use crate::support::{PATIENCE, Running, alone, eventually, free_port};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -228,6 +228,7 @@ fn held(running: &Running) -> Held {
 
 #[test]
 fn two_hundred_reloads_under_load() {
+    let _alone = alone();
     let dir = tempfile::tempdir().expect("a temporary folder");
     let sink = LokiSink::start();
     let ground = Ground {

@@ -5,10 +5,24 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for something that should happen soon; generous, since CI machines stall.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tests that keep all cores busy: those in which times matter have the machine to themselves.
+static LOAD: RwLock<()> = RwLock::new(());
+
+/// No other test that loads the machine runs meanwhile.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    LOAD.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Others that load the machine may run, but for those that want to be alone.
+pub fn among_others() -> RwLockReadGuard<'static, ()> {
+    LOAD.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The binary under test.
 pub fn binary() -> &'static str {

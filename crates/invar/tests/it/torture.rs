@@ -1,7 +1,7 @@
 //! `invar torture` in its short form: every class of harm on the built-in configuration, a case from the field, and proof that the
 //! command sees a loss. The long forms are in `cargo xtask torture`.
 
-use crate::support::{binary, invar, texts};
+use crate::support::{among_others, binary, invar, texts};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::process::Command;
 
 /// Runs `invar torture --json` with these arguments; its result and exit code. What does not pass stays on disk and is printed.
 fn torture(arguments: &[&str]) -> (Value, i32) {
+    let _load = among_others();
     let output = Command::new(binary())
         .args(["torture", "--json", "--patience=60s"])
         .args(arguments)

@@ -33,7 +33,8 @@ pub struct Limits {
     pub connections: usize,
     /// How long a client may take for a TLS handshake, and to say its first words.
     pub patience: Duration,
-    /// How long a connection may be idle, and how long the head of a request may take.
+    /// How long a connection may be idle, if their number is limited or it is one of HTTP/1.1; after so long, one of HTTP/2 is asked for a
+    /// sign of life. Also how long the head of a request may take.
     pub idle: Duration,
     /// How long a client may take to make room for a part of an answer.
     pub stall: Duration,
@@ -263,9 +264,14 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut connection = std::pin::pin!(connection);
+    // Where nobody waits for a seat, who answers pings may keep theirs.
+    let idle = match limits.connections {
+        usize::MAX => Duration::MAX,
+        _ => limits.idle,
+    };
     let overdue = tokio::select! {
         ended = connection.as_mut() => return ended.map_err(Into::into),
-        overdue = pace.overdue(limits.stall, limits.idle) => overdue,
+        overdue = pace.overdue(limits.stall, idle) => overdue,
         () = stop.cancelled() => Overdue::Idle,
     };
     if overdue == Overdue::Idle {

@@ -140,8 +140,8 @@ pub(crate) async fn queues(call: Call) -> Response<Body> {
         let state = match flow {
             _ if health.state == HealthState::Unhealthy => "failing",
             _ if empty => "healthy",
-            Some(flow) if flow.left > 0.0 => "catching up",
-            _ => "failing",
+            Some(flow) if flow.left == 0.0 => "failing",
+            _ => "catching up",
         };
         queues.push(json!({
             "component": component,

@@ -63,6 +63,8 @@ fn seat(app: &App) -> Result<OwnedSemaphorePermit, Box<Response<Body>>> {
     })
 }
 
+const TOO_MANY: &str = "too many streams of live debugging are open; close one";
+
 /// `/api/v0/invar/tap`.
 pub(crate) async fn tap(call: Call) -> Response<Body> {
     if !may_look(&call) {
@@ -76,7 +78,9 @@ pub(crate) async fn tap(call: Call) -> Response<Body> {
         Ok(seat) => seat,
         Err(refusal) => return *refusal,
     };
-    let stream = call.app.live.open(query);
+    let Some(stream) = call.app.live.open(query) else {
+        return answer::error(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY);
+    };
     streamed(
         HeaderValue::from_static("application/x-ndjson"),
         records((stream, seat), call.app.stop.clone(), Vec::new, |item, out| {
@@ -148,7 +152,9 @@ pub(crate) async fn debug(call: Call) -> Response<Body> {
         Ok(seat) => seat,
         Err(refusal) => return *refusal,
     };
-    let stream = call.app.live.open(query);
+    let Some(stream) = call.app.live.open(query) else {
+        return answer::error(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY);
+    };
     let start = targets(&call.app, &id).await;
     streamed(
         HeaderValue::from_static(answer::TEXT),

@@ -6,8 +6,10 @@
 mod api;
 mod auth;
 mod connections;
+mod floods;
 mod live;
 mod logging;
 mod metrics;
+mod shapes;
 mod support;
 mod tls;

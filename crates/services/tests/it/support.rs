@@ -20,6 +20,8 @@ pub const NOW: i64 = 1_767_323_045_123_456_789;
 pub struct FakeController {
     pub ready: AtomicBool,
     pub reloads: AtomicUsize,
+    /// How often a component was looked up.
+    pub lookups: AtomicUsize,
     pub reload_error: Mutex<Option<String>>,
     pub components: Mutex<Vec<ComponentInfo>>,
 }
@@ -41,6 +43,7 @@ impl Controller for FakeController {
     }
 
     fn component(&self, id: &str) -> BoxFuture<'_, Option<ComponentInfo>> {
+        self.lookups.fetch_add(1, Ordering::SeqCst);
         let all = self.components.lock().unwrap();
         let global = |info: &ComponentInfo| match info.module_id.as_str() {
             "" => info.local_id.clone(),

@@ -77,6 +77,9 @@ impl<P: Protocol> Intake<P> {
         topology.protocol.admit(batch.payload(), &topology.targets)?;
         let (payload, custody) = batch.into_shared_parts();
         let payload = P::arrange(payload);
+        for endpoint in &topology.endpoints {
+            endpoint.edge().show(&*payload);
+        }
         let (ticket, mut offer) = Ticket::new(payload.clone(), custody);
         let now = Instant::now();
         let filtered = topology.protocol.cut(&payload, &topology.targets, |number, piece| {

@@ -11,6 +11,7 @@ mod conformance;
 mod graph;
 mod memory;
 mod output;
+mod panics;
 mod reference;
 mod reload;
 mod support;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         output::complain("Error: another TLS provider is installed already");
         return ExitCode::FAILURE;
     }
+    panics::conceal();
     let outcome = match &cli.command {
         Command::Run(options) => command::run::run(options),
         Command::Fmt(options) => command::fmt::run(options),

@@ -230,6 +230,11 @@ impl Edge {
         &self.to
     }
 
+    /// Shows records to those who look at this edge: for edges that no [`FanOut`](crate::FanOut) leads to.
+    pub fn show(&self, records: &impl crate::Payload) {
+        self.taps.show(&self.from, &self.to, || records.seen());
+    }
+
     /// Records came onto the edge.
     pub fn enter(&self, amount: Amount) {
         self.entered.add(amount);

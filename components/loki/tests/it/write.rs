@@ -7,3 +7,4 @@ mod faults;
 mod kit;
 mod queue;
 mod security;
+mod watched;

@@ -43,19 +43,29 @@ function Later({ name, route }) {
   const [error, setError] = useState(/** @type {ApiError|undefined} */ (undefined));
   const [, setDone] = useState(0);
   useEffect(() => {
+    const stop = new AbortController();
     /** @type {ReturnType<typeof setTimeout>|undefined} */
     let timer;
     const load = () =>
       /** @type {NonNullable<typeof LATER[string]>} */ (LATER[name])().then(
         (page) => (loaded.set(name, page), setError(undefined), setDone(1)),
         () => {
+          if (stop.signal.aborted) return;
           setError(new ApiError('Invar does not answer. This page tries again.', 0));
-          // A failed import stays failed for its address; the document has to be loaded anew once the server is back.
-          timer = setTimeout(() => fetch(location.href, { cache: 'no-store' }).then((a) => a.ok && location.reload(), load), 2000);
+          timer = setTimeout(again, 2000);
         },
       );
+    // A failed import stays failed for its address; the document has to be loaded anew once the server is back.
+    const again = () =>
+      fetch(location.href, { cache: 'no-store', signal: stop.signal }).then(
+        (answer) => void (answer.ok ? location.reload() : load()),
+        () => void (stop.signal.aborted || load()),
+      );
     load();
-    return () => clearTimeout(timer);
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
   }, [name]);
   const page = loaded.get(name);
   if (page) return html`<${page} key=${`${name} ${route.remote} ${route.id}`} route=${route} />`;

@@ -21,11 +21,11 @@ use signals::Labels;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tailer::{Handle, Tailer};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use value::{Object, Seg};
 
 /// The component.
@@ -200,10 +200,11 @@ impl File {
             elsewhere = wanted.keys().filter(|key| !ours(key)).cloned().collect();
             wanted.retain(|key, _| !elsewhere.contains(key));
         }
+        self.sharing.tidy(|key| wanted.contains_key(key));
         let mut tailers = lock(&self.tailers);
         for (key, handle) in tailers.iter() {
             match wanted.get(key) {
-                Some(_) if handle.reading == reading => {}
+                Some(_) if handle.reading == reading && handle.clustered == clustered => {}
                 // It starts again, as it is to be read now, when it has stopped.
                 Some(_) => handle.stop.cancel(),
                 None if elsewhere.contains(key) => handle.stop.cancel(),
@@ -241,6 +242,7 @@ impl File {
                 key: key.clone(),
                 labels,
                 reading: reading.clone(),
+                clustered,
                 claim: match clustered {
                     true => self.sharing.claim(&key),
                     false => sharing::Claim::default(),
@@ -249,13 +251,14 @@ impl File {
                 drain: CancellationToken::new(),
                 offset: Arc::new(AtomicU64::new(0)),
                 running: Arc::new(AtomicBool::new(false)),
+                task: OnceLock::new(),
             });
             // From the end nothing is wanted of what was written before.
             let written_since = if from_end { None } else { *lock(&self.unsaved_since) };
             let (this, ours) = (self.clone(), handle.clone());
             let ended = key.clone();
             let span = self.shared.cx.span().clone();
-            tasks.spawn(tracing::Instrument::instrument(
+            let task = tasks.spawn(tracing::Instrument::instrument(
                 async move {
                     let given = match clustered {
                         true => this.sharing.taken_over(this.shared.cx.id(), &ended).await,
@@ -270,8 +273,15 @@ impl File {
                 },
                 span,
             ));
+            // The handle is new.
+            let _ = handle.task.set(task.id());
             tailers.insert(key, handle);
         }
+    }
+
+    /// A reader has ended without saying which file it read.
+    fn lost(&self, error: &JoinError) {
+        lock(&self.tailers).retain(|_, handle| handle.task.get() != Some(&error.id()));
     }
 
     /// Forgets positions of files that are gone and that nobody reads.
@@ -410,7 +420,7 @@ impl Component for File {
                         Ok(key) => drop(lock(&self.tailers).remove(&key)),
                         Err(error) => {
                             tracing::error!(err = %error, "a file's reader ended unexpectedly; it is started again");
-                            lock(&self.tailers).retain(|_, handle| handle.running.load(Ordering::Relaxed));
+                            self.lost(&error);
                         }
                     }
                     self.sync(&mut tasks, broken);
@@ -433,8 +443,10 @@ impl Component for File {
             handle.stop.cancel();
         }
         while let Some(ended) = tasks.join_next().await {
-            if let Ok(key) = ended {
-                lock(&self.tailers).remove(&key);
+            match ended {
+                Ok(key) => drop(lock(&self.tailers).remove(&key)),
+                // Others may wait for it.
+                Err(error) => self.lost(&error),
             }
         }
         self.shared.positions.touch();

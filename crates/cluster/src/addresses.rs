@@ -54,7 +54,6 @@ async fn one(entry: &str, port: u16, dns: &dyn Dns) -> Result<Vec<SocketAddr>, S
         .find_map(|(prefix, how)| Some((entry.strip_prefix(prefix)?, *how)));
     let (rest, how) = marked.unwrap_or((entry, How::Any));
     let (name, port) = split(rest, port).ok_or_else(|| format!("{entry:?} is not host[:port]"))?;
-    let with_port = |ips: Vec<IpAddr>| ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
     if how == How::Any
         && let Ok(ip) = name.parse()
     {
@@ -63,7 +62,7 @@ async fn one(entry: &str, port: u16, dns: &dyn Dns) -> Result<Vec<SocketAddr>, S
     let mut errors = Vec::new();
     if how != How::Targets {
         match dns.addresses(name).await {
-            Ok(ips) if !ips.is_empty() => return Ok(with_port(ips)),
+            Ok(ips) if !ips.is_empty() => return Ok(with_port(ips, port)),
             Ok(_) => errors.push("no addresses".to_owned()),
             Err(error) => errors.push(error),
         }
@@ -71,12 +70,16 @@ async fn one(entry: &str, port: u16, dns: &dyn Dns) -> Result<Vec<SocketAddr>, S
     if how != How::Addresses {
         match srv(name, dns).await {
             // The port is the entry's: that of the record may be for something else.
-            Ok(ips) if !ips.is_empty() => return Ok(with_port(ips)),
+            Ok(ips) if !ips.is_empty() => return Ok(with_port(ips, port)),
             Ok(_) => errors.push("no SRV records".to_owned()),
             Err(error) => errors.push(error),
         }
     }
     Err(format!("{entry:?}: {}", errors.join(", ")))
+}
+
+pub(crate) fn with_port(ips: Vec<IpAddr>, port: u16) -> Vec<SocketAddr> {
+    ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()
 }
 
 /// The addresses of the targets of a name's SRV records.

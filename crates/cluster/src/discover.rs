@@ -1,6 +1,6 @@
 //! `--cluster.discover-peers`: providers that know the addresses of peers, in the notation of HashiCorp's go-discover.
 
-use crate::addresses::srv;
+use crate::addresses::{srv, with_port};
 use crate::dns::Dns;
 use component::Error;
 use host::Host;
@@ -8,7 +8,7 @@ use kubernetes::kube::core::ListMeta;
 use kubernetes::{Access, ClientArguments};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// An annotation of a pod with the port to join it on, or the name of that port.
@@ -84,18 +84,13 @@ impl Discover {
         match self {
             Discover::Dns {
                 name,
-                srv: false,
+                srv: records,
                 port: own,
             } => {
-                let ips = dns.addresses(name).await?;
-                Ok(with_port(ips, own.unwrap_or(port)))
-            }
-            Discover::Dns {
-                name,
-                srv: true,
-                port: own,
-            } => {
-                let ips = srv(name, dns).await?;
+                let ips = match records {
+                    true => srv(name, dns).await?,
+                    false => dns.addresses(name).await?,
+                };
                 Ok(with_port(ips, own.unwrap_or(port)))
             }
             Discover::Kubernetes {
@@ -120,10 +115,6 @@ impl Discover {
             }
         }
     }
-}
-
-fn with_port(ips: Vec<IpAddr>, port: u16) -> Vec<SocketAddr> {
-    ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()
 }
 
 fn flag(key: &str, value: &str) -> Result<bool, String> {

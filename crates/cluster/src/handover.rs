@@ -15,7 +15,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long those are asked who are no members any more: one that has just left may still answer.
 const GONE: Duration = Duration::from_millis(300);
 /// How long until somebody who does not know yet that he is not the owner is asked again.
-const AGAIN: Duration = Duration::from_millis(150);
+pub(crate) const AGAIN: Duration = Duration::from_millis(150);
 /// How often a request may fail before it was taken.
 const BROKEN: u32 = 2;
 /// Bytes of the longest request.

@@ -25,7 +25,7 @@
 //!
 //! A process that is killed cannot be asked. Therefore components tell now and then where they have got to ([`component::Cluster::publish`]); it goes to
 //! the member that would be next, which keeps it in memory and goes on from there. A process that did not run for longer than others wait for an
-//! answer, as a virtual machine that was stopped, is responsible for nothing until it has heard from another member.
+//! answer, as one that got `SIGSTOP`, is responsible for nothing until it has heard from another member.
 //!
 //! The paths are those of Alloy's clusters and the requests are not: members of one cluster are of one kind.
 

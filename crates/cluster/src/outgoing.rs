@@ -21,6 +21,8 @@ const QUEUE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After this time without a packet the connection to a member is closed.
 const IDLE: Duration = Duration::from_secs(60);
+/// Connections to members, old and new: packets name addresses, and not all of them need be members'.
+const MAX_LINKS: usize = 2 * gossip::MAX_MEMBERS;
 
 /// Connections and queues by address.
 pub(crate) struct Outgoing {
@@ -115,6 +117,7 @@ impl Outgoing {
         let mut links = self.lock();
         let link = match links.get(&to) {
             Some(link) => link,
+            None if links.len() >= MAX_LINKS => return self.metrics.tx_failed.inc(),
             None => match self.link(&mut links, to) {
                 Ok(link) => link,
                 Err(error) => {

@@ -20,6 +20,8 @@ use component::{BoxFuture, CancellationToken, Cluster, ClusterView, Error, HandO
 use gossip::{Gossip, Node, State};
 use host::Host;
 use promtext::Registry;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +66,8 @@ pub(crate) struct Shared {
     /// Bytes of the packets that wait.
     pub(crate) waiting: AtomicUsize,
     commands: mpsc::UnboundedSender<Command>,
+    /// Who was told lately who is there.
+    exchanged: Mutex<HashMap<SocketAddr, Instant>>,
 }
 
 impl Shared {
@@ -82,9 +86,15 @@ impl Shared {
         self.command(Command::Join(peers));
     }
 
-    /// Tells a member who is there, and asks it.
+    /// Tells a member who is there, and asks it; once for all who want that at about the same time.
     pub(crate) fn exchange(&self, with: SocketAddr) {
-        self.command(Command::Exchange(with));
+        let now = Instant::now();
+        let mut exchanged = self.exchanged.lock().unwrap_or_else(PoisonError::into_inner);
+        exchanged.retain(|_, at| now.duration_since(*at) < handover::AGAIN);
+        if let Entry::Vacant(place) = exchanged.entry(with) {
+            place.insert(now);
+            self.command(Command::Exchange(with));
+        }
     }
 
     fn command(&self, command: Command) {
@@ -172,6 +182,7 @@ impl Service {
             packets,
             waiting: AtomicUsize::new(0),
             commands,
+            exchanged: Mutex::default(),
         };
         let driver = Driver {
             gossip,
@@ -234,11 +245,6 @@ impl Service {
     /// The cluster as components see it.
     pub fn cluster(&self) -> Cluster {
         Cluster::new(Arc::new(View(self.shared.clone())))
-    }
-
-    /// The address that others are told.
-    pub fn advertised(&self) -> SocketAddr {
-        self.shared.address
     }
 }
 

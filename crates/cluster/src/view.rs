@@ -26,7 +26,8 @@ pub(crate) struct Seen {
     pub(crate) ready: bool,
     pub(crate) members: Vec<Member>,
     write: Ring<Arc<str>>,
-    read: Ring<Arc<str>>,
+    /// With those that are about to go, if there are any.
+    read: Option<Ring<Arc<str>>>,
     /// Participants but for this process; made when it is needed.
     others: OnceLock<Ring<Arc<str>>>,
 }
@@ -37,9 +38,10 @@ impl Seen {
             let members = members.iter().filter(|member| may(member.state));
             Ring::new(members.map(|member| member.node.name.clone()))
         };
+        let going = members.iter().any(|member| member.state == State::Terminating);
         Seen {
             write: ring(|state| state == State::Participant),
-            read: ring(|state| state != State::Viewer),
+            read: going.then(|| ring(|state| state != State::Viewer)),
             others: OnceLock::new(),
             me,
             counts,
@@ -58,7 +60,7 @@ impl Seen {
 
     fn ring(&self, op: Op) -> &Ring<Arc<str>> {
         match op {
-            Op::Read => &self.read,
+            Op::Read => self.read.as_ref().unwrap_or(&self.write),
             Op::ReadWrite => &self.write,
         }
     }
@@ -145,6 +147,7 @@ pub(crate) struct Past(VecDeque<(Instant, Arc<Seen>)>);
 impl Past {
     /// What was seen until now is over.
     pub(crate) fn push(&mut self, seen: Arc<Seen>, now: Instant) {
+        self.0.retain(|(until, _)| now.duration_since(*until) < REMEMBERED);
         self.0.truncate(PAST - 1);
         self.0.push_front((now, seen));
     }
@@ -157,8 +160,8 @@ impl Past {
             .filter(|(until, _)| now.duration_since(*until) < REMEMBERED);
         let write = recent.clone().map(|(_, seen)| (&**seen, seen.write.owner(key)));
         // Those that are about to go, also if they were that when this process came.
-        let read = recent.map(|(_, seen)| (&**seen, seen.read.owner(key)));
-        let present_read = std::iter::once((present, present.read.owner(key)));
+        let read = recent.map(|(_, seen)| (&**seen, seen.ring(Op::Read).owner(key)));
+        let present_read = std::iter::once((present, present.ring(Op::Read).owner(key)));
         let mut found: Vec<Previous> = Vec::new();
         for (seen, name) in present_read.chain(write).chain(read) {
             let Some(name) = name.filter(|name| **name != present.me) else {
@@ -284,5 +287,7 @@ mod tests {
         a.present = false;
         assert_eq!(past.owners(others, &alone, now), [a]);
         assert!(past.owners(others, &alone, now + REMEMBERED).is_empty());
+        past.push(alone, now + REMEMBERED);
+        assert_eq!(past.0.len(), 1, "what is older is dropped");
     }
 }

@@ -4,6 +4,15 @@ use futures_util::future::BoxFuture;
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::watch;
+use value::Block;
+
+/// The block `clustering` of components that share work.
+#[derive(Block, Clone, Debug, Default, PartialEq)]
+pub struct ClusteringArgs {
+    /// Whether each member of the cluster takes a part.
+    #[arg]
+    pub enabled: bool,
+}
 
 /// What a member does in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -37,7 +37,9 @@ mod wires;
 
 pub use auth::{Auth, AuthHandler, ClientAuth, ServerAuth};
 pub use caveat::{Caveat, Effect};
-pub use cluster::{Cluster, ClusterView, HandOver, Offer, Op, Peer, PeerState, Published, owners_changed};
+pub use cluster::{
+    Cluster, ClusterView, ClusteringArgs, HandOver, Offer, Op, Peer, PeerState, Published, owners_changed,
+};
 pub use context::{Context, ContextParts, Inspector, Services};
 pub use error::{BuildError, Error, Result, first};
 pub use exporters::{EXPORTER_ADDRESS, Exported, Exporter, Exporters, HostName, ProcessMetrics};

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 #[path = "it/profile.rs"]
-#[allow(dead_code, reason = "the other tests look at more of it")]
 mod profile;
 
 use diagnostics::Profiles;
@@ -44,4 +43,11 @@ fn a_heap_profile_is_there_if_it_was_switched_on() {
     assert_eq!(profile.kinds, [("inuse_space".to_owned(), "bytes".to_owned())]);
     let total: u64 = profile.samples.iter().map(|(_, values)| values[0]).sum();
     assert!(total >= 60 << 20, "{total} of {} bytes", held.len() << 20);
+    // Functions have no names in it: whoever looks at it finds them in these files.
+    let program = std::env::current_exe().unwrap().display().to_string();
+    let found = profile.mappings.iter().any(|(file, _)| *file == program);
+    assert!(found, "{:?} without {program}", profile.mappings);
+    assert!(profile.texts.iter().any(|text| text == "space"), "{:?}", profile.texts);
+    // It is of one moment: it has neither a period nor a duration.
+    assert_eq!((profile.period, profile.duration), (0, 0));
 }

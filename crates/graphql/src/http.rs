@@ -1,5 +1,6 @@
-//! GraphQL over HTTP: GET with parameters, POST with JSON, OPTIONS. Statuses are those of Alloy's server: 422 for a document that is wrong,
-//! 400 for a request that holds none, 200 for everything that was executed, with errors or without.
+//! GraphQL over HTTP: GET with parameters, POST with JSON, OPTIONS. 200 for everything that was executed, with errors or without; 422 for a
+//! document that is wrong or holds no operation; 400 for a request that cannot be read; 405, 408 and 413 for another method, a body that comes
+//! too slowly, and one that is too large. Whether Alloy's server uses the same statuses was not checked: clients look at `errors`.
 
 use crate::Graph;
 use crate::schema::{Context, Schema};

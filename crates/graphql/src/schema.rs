@@ -2,7 +2,9 @@
 
 use crate::Graph;
 use component::Health as State;
-use juniper::{EmptyMutation, EmptySubscription, FieldResult, ID, RootNode};
+use juniper::{
+    DefaultScalarValue, EmptyMutation, EmptySubscription, Executor, FieldResult, ID, LookAheadSelection, RootNode,
+};
 use services::{ComponentInfo, Controller};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,7 +86,7 @@ impl Context {
     }
 
     fn component(&self, info: ComponentInfo) -> FieldResult<Component> {
-        self.spend(COMPONENT_COST)?;
+        self.spend(COMPONENT_COST + info.health.message.len())?;
         Ok(Component {
             id: info.global_id(),
             info,
@@ -93,11 +95,19 @@ impl Context {
     }
 }
 
+/// What a field of a component counts for, apart from its text.
+const FIELD_COST: usize = 128;
+
+/// Fields below a selection, at all levels.
+fn fields(of: &LookAheadSelection<'_, DefaultScalarValue>) -> usize {
+    of.children().iter().map(|one| 1 + fields(one)).sum()
+}
+
 /// What can be asked.
 pub(crate) struct Query;
 
 #[juniper::graphql_object]
-#[graphql(context = Context)]
+#[graphql(context = Context, scalar = DefaultScalarValue)]
 impl Query {
     /// The program.
     fn alloy(context: &Context) -> Alloy {
@@ -113,14 +123,16 @@ impl Query {
     }
 
     /// All components of the configuration and of the remote configuration; those in modules are not among them.
-    async fn components(context: &Context) -> FieldResult<Vec<Component>> {
+    async fn components(context: &Context, executor: &Executor<'_, '_, Context>) -> FieldResult<Vec<Component>> {
         let graph = &context.graph;
+        let fields = fields(&executor.look_ahead());
         let own = context.soon(graph.controller.components("")).await?;
         let mut infos = own.map_err(|_| "no configuration runs yet")?;
         if let Some(remote) = &graph.remote {
             // There is none before the first one was loaded.
             infos.extend(context.soon(remote.components(REMOTE)).await?.unwrap_or_default());
         }
+        context.spend(infos.len().saturating_mul(fields).saturating_mul(FIELD_COST))?;
         infos.into_iter().map(|info| context.component(info)).collect()
     }
 

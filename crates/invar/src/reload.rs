@@ -8,10 +8,14 @@ use component::{BoxFuture, Health};
 use host::Host;
 use runtime::sources::SourceFile;
 use runtime::{Controller, sources};
+use selftrace::{Span, Tracer};
 use services::metrics::ConfigMetrics;
 use services::{ComponentInfo, NotFound};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Name of the span of a load, as Alloy has it.
+const EVALUATE: &str = "GraphEvaluate";
 
 /// Loads one configuration path, again and again.
 pub struct Reloader(Arc<Inner>);
@@ -21,6 +25,7 @@ struct Inner {
     controller: Controller,
     host: Host,
     metrics: ConfigMetrics,
+    tracer: Tracer,
     /// What was loaded last.
     sources: Mutex<Vec<SourceFile>>,
     view: View,
@@ -28,12 +33,13 @@ struct Inner {
 
 impl Reloader {
     /// A loader of `path` into `app`.
-    pub fn new(path: &Path, app: &App, metrics: ConfigMetrics) -> Self {
+    pub fn new(path: &Path, app: &App, metrics: ConfigMetrics, tracer: Tracer) -> Self {
         Reloader(Arc::new(Inner {
             path: path.to_path_buf(),
             controller: app.controller.clone(),
             host: app.process.host.clone(),
             metrics,
+            tracer,
             sources: Mutex::default(),
             view: View::new(&app.controller, app),
         }))
@@ -50,16 +56,17 @@ impl Reloader {
 
     /// Reads and loads. The error is the report for people; what ran before runs on.
     pub async fn load(&self, color: bool) -> Result<(), String> {
-        self.0.load(color).await
+        self.0.load(color, self.0.tracer.span(EVALUATE)).await
     }
 }
 
 impl Inner {
-    async fn load(&self, color: bool) -> Result<(), String> {
+    async fn load(&self, color: bool, mut span: Span) -> Result<(), String> {
         let files = match sources::read(&*self.host.fs, &self.path) {
             Ok(files) => files,
             Err(error) => {
                 self.metrics.unreadable();
+                span.fail("the configuration cannot be read");
                 return Err(error.to_string());
             }
         };
@@ -75,6 +82,7 @@ impl Inner {
             }
             Err(error) => {
                 self.metrics.refused(texts);
+                span.fail("the configuration was refused");
                 Err(self.controller.conceal(error).report(color))
             }
         }
@@ -108,6 +116,8 @@ impl services::Controller for Reloader {
 
     fn reload(&self) -> BoxFuture<'static, Result<(), String>> {
         let inner = self.0.clone();
-        Box::pin(async move { inner.load(false).await })
+        // Below the span of the request that this is called in, which ends before what is done on a task of its own.
+        let span = inner.tracer.span(EVALUATE);
+        Box::pin(async move { inner.load(false, span).await })
     }
 }

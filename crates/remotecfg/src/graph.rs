@@ -4,7 +4,7 @@ use component::{Health, HealthState};
 use futures_util::future::BoxFuture;
 use runtime::Controller;
 use runtime::sources::SourceFile;
-use value::{Body, Item};
+use value::Body;
 
 /// The file that a remote configuration is in, as messages name it.
 const FILE: &str = "remote.alloy";
@@ -46,7 +46,8 @@ fn is_ill(health: &Health) -> bool {
     match health.state {
         HealthState::Healthy | HealthState::Unknown => false,
         HealthState::Unhealthy => true,
-        HealthState::Exited => !health.message.ends_with("cleanly"),
+        // The words of the runtime, before those of the component.
+        HealthState::Exited => health.message.contains(" with error: "),
     }
 }
 
@@ -89,22 +90,4 @@ impl Graph for Controller {
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(Controller::stop(self))
     }
-}
-
-/// Whether nothing that is given them could tell the two apart.
-pub(crate) fn same_body(a: &Body, b: &Body) -> bool {
-    a.label == b.label
-        && a.items.len() == b.items.len()
-        && a.items.iter().zip(&b.items).all(|pair| match pair {
-            (Item::Attr { name: a, value: x, .. }, Item::Attr { name: b, value: y, .. }) => {
-                a == b
-                    && match (x, y) {
-                        (Ok(Some(x)), Ok(Some(y))) => x.same(y),
-                        (Ok(None), Ok(None)) => true,
-                        _ => false,
-                    }
-            }
-            (Item::Block { name: a, body: x, .. }, Item::Block { name: b, body: y, .. }) => a == b && same_body(x, y),
-            _ => false,
-        })
 }

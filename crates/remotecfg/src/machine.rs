@@ -61,6 +61,8 @@ pub(crate) struct Machine {
     loaded: Option<Loaded>,
     trial: Option<OnTrial>,
     last_load: Option<i64>,
+    /// The id in the seed file; it lasts as long as the process, also where the file cannot be written.
+    uid: Option<String>,
 }
 
 impl Machine {
@@ -74,6 +76,7 @@ impl Machine {
             loaded: None,
             trial: None,
             last_load: None,
+            uid: None,
         }
     }
 
@@ -160,16 +163,21 @@ impl Machine {
         self.show();
     }
 
-    async fn id(&self, args: &RemotecfgArgs) -> String {
+    async fn id(&mut self, args: &RemotecfgArgs) -> String {
         if !args.id.is_empty() {
             return args.id.clone();
+        }
+        if let Some(uid) = &self.uid {
+            return uid.clone();
         }
         let shared = self.shared.clone();
         let seed = move || {
             let options = &shared.options;
             seed::read_or_create(&options.host, &options.storage, &options.version)
         };
-        tokio::task::spawn_blocking(seed).await.unwrap_or_default()
+        let uid = tokio::task::spawn_blocking(seed).await.unwrap_or_default();
+        self.uid = Some(uid.clone());
+        uid
     }
 
     async fn unload(&mut self) {
@@ -244,6 +252,9 @@ impl Machine {
             Ok(answer) => {
                 if session.trouble.take().is_some() {
                     tracing::info!(service = "remotecfg", "the server answers again");
+                    if let (ConfigState::Applied, Some(metrics)) = (session.status.state, &self.metrics) {
+                        metrics.good();
+                    }
                 }
                 self.answered(answer).await;
             }
@@ -296,6 +307,7 @@ impl Machine {
         session.received = Some(text.clone());
         if let Some(loaded) = self.loaded.as_mut().filter(|loaded| loaded.text == text) {
             loaded.name = answer.hash;
+            session.brief = String::new();
             match &mut self.trial {
                 // Another block with the same configuration: whoever it is from now gets to know how it ends.
                 Some(on) => {
@@ -309,6 +321,9 @@ impl Machine {
                 None => {
                     let cache = session.cache.clone();
                     session.status = state(ConfigState::Applied);
+                    if let Some(metrics) = &self.metrics {
+                        metrics.good();
+                    }
                     cache.write(&text).await;
                 }
             }

@@ -5,7 +5,6 @@ use promtext::{Counter, Gauge, GaugeVec, Histogram, RegisterError, Registry};
 /// Upper bounds of durations, in seconds.
 const BOUNDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-#[derive(Clone)]
 pub(crate) struct Metrics {
     hash: GaugeVec,
     pub(crate) attempts: Counter,
@@ -46,9 +45,14 @@ impl Metrics {
     /// The configuration of a hash runs since `now`, nanoseconds since the Unix epoch.
     pub(crate) fn loaded(&self, hash: &str, now: i64) {
         self.runs(Some(hash));
-        self.successful.set(1.0);
+        self.good();
         // A float holds microseconds of our time exactly enough.
         self.success_time.set(now as f64 / 1e9);
+    }
+
+    /// What the server has runs.
+    pub(crate) fn good(&self) {
+        self.successful.set(1.0);
     }
 
     /// Nothing could be fetched or loaded.

@@ -211,6 +211,7 @@ impl Bench {
 fn kept(folder: &tempfile::TempDir) -> Vec<String> {
     let files = std::fs::read_dir(folder.path().join("remotecfg"));
     let files = files.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_none());
     files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
@@ -286,6 +287,28 @@ async fn what_is_refused_leaves_what_runs_and_is_not_tried_again() {
     // It runs already.
     assert_eq!((bench.graph.loads().len(), bench.state()), (1, State::Applied));
     assert_eq!(bench.server.calls(), ["config 5", "config 3 applied"]);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_that_ends_well_does_not_say_that_what_was_refused_was_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    // Longer than two polls, so that the second one brings something else.
+    let bench = Bench::start(&folder, 150, "one");
+    bench.pass(5).await;
+    assert_eq!(bench.state(), State::Applying);
+    bench.server.says("bad b");
+    bench.pass(90).await;
+    assert_eq!(bench.state(), State::Failed);
+    bench.pass(150).await;
+    assert_eq!((kept(&folder), bench.state()), (vec!["one".to_owned()], State::Failed));
+    assert!(bench.metric("remotecfg_hash{hash=\"3f7996ff\"} 1"));
+    // The server takes it back: what runs is what it wants.
+    bench.server.says("one");
+    bench.pass(60).await;
+    assert_eq!(bench.state(), State::Applied);
+    assert_eq!(bench.service.status().message, "");
+    assert!(bench.metric("remotecfg_last_load_successful 1"));
     bench.stop().await;
 }
 

@@ -1,6 +1,6 @@
 //! The grace period of a new configuration: whether its components are well.
 
-use crate::graph::{Ill, same_body};
+use crate::graph::Ill;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -79,7 +79,7 @@ impl Trial {
     pub(crate) fn look(&mut self, ill: &[Ill]) -> Verdict {
         let counts = |node: &&Ill| {
             let before = self.ill_before.get(&node.id);
-            !before.is_some_and(|arguments| same_body(arguments, &node.arguments))
+            !before.is_some_and(|arguments| arguments.same(&node.arguments))
         };
         let ill: Vec<&Ill> = ill.iter().filter(counts).collect();
         let seen = ill.iter().map(|node| {

@@ -17,6 +17,7 @@ const HIDDEN: &str = "(secret)";
 const WORDS: &[&str] = &[
     "password",
     "passwd",
+    "pwd",
     "passphrase",
     "secret",
     "token",
@@ -153,16 +154,7 @@ impl Redactor<'_> {
     fn component(&mut self, block: &Block) {
         let name = block.full_name();
         match name.as_str() {
-            "declare" | "template" => return self.module(&block.body),
-            "foreach" => {
-                for stmt in &block.body.stmts {
-                    match stmt {
-                        Stmt::Attribute(attribute) => self.attribute(attribute, None),
-                        Stmt::Block(inner) => self.component(inner),
-                    }
-                }
-                return;
-            }
+            "declare" | "template" | "foreach" => return self.module(&block.body),
             "argument" | "export" => {
                 let secret = is_secret(block.label_text());
                 for attribute in block.body.attributes() {

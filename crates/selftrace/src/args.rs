@@ -14,7 +14,7 @@ pub struct TracingArgs {
     /// Consumers of the traces; without any, none are made.
     #[arg(default)]
     pub write_to: Vec<OtelConsumer>,
-    /// Whether requests to others carry the header `traceparent`.
+    /// Accepted for compatibility: no request to others carries the header `traceparent` yet.
     #[arg(default)]
     pub send_traceparent: bool,
     /// Who decides, instead of `sampling_fraction`.
@@ -54,7 +54,12 @@ impl TracingArgs {
     /// What becomes of spans.
     pub fn caveats(&self) -> Vec<Caveat> {
         let text = "never waits for write_to: its spans are dropped and counted while the queue is full";
-        vec![Caveat::best_effort(text).at("", "write_to")]
+        let mut found = vec![Caveat::best_effort(text).at("", "write_to")];
+        if self.send_traceparent {
+            let text = "no request to others carries the header traceparent yet";
+            found.push(Caveat::note(text).at("", "send_traceparent"));
+        }
+        found
     }
 }
 

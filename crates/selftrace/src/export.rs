@@ -219,7 +219,6 @@ fn write(out: &mut Writer, Finished { context, told }: &Finished) {
         let value = match value {
             Attribute::Text(text) => AnyValue::String(text.as_bytes()),
             Attribute::Int(number) => AnyValue::Int(*number),
-            Attribute::Float(number) => AnyValue::Double(*number),
             Attribute::Bool(truth) => AnyValue::Bool(*truth),
         };
         out.attribute(number::SPAN_ATTRIBUTES, name.as_bytes(), value);

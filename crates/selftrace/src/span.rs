@@ -20,8 +20,6 @@ pub enum Attribute {
     Text(String),
     /// A number.
     Int(i64),
-    /// A number with a fraction.
-    Float(f64),
     /// A truth value.
     Bool(bool),
 }
@@ -41,9 +39,6 @@ from! {
     String => |text| Attribute::Text(text),
     i64 => |number| Attribute::Int(number),
     u16 => |number| Attribute::Int(number.into()),
-    u32 => |number| Attribute::Int(number.into()),
-    usize => |number| Attribute::Int(i64::try_from(number).unwrap_or(i64::MAX)),
-    f64 => |number| Attribute::Float(number),
     bool => |truth| Attribute::Bool(truth),
 }
 

@@ -54,6 +54,9 @@ struct Policy {
     remote: Option<Remote>,
 }
 
+/// Characters of a path that are told.
+const MAX_PATH: usize = 1024;
+
 impl Tracer {
     /// A tracer that makes nothing until a block says so.
     ///
@@ -87,6 +90,8 @@ impl Tracer {
         }
         let parent = SpanContext::from_headers(headers);
         let method = RequestSpan::method(method);
+        // Clients choose it, and whether it is kept.
+        let path: String = path.chars().take(MAX_PATH).collect();
         let mut span = self.begin(parent.as_ref(), true, Kind::Server, format!("{method} {path}").into());
         if let Some(told) = span.told() {
             // Until it is known which route it takes.

@@ -19,11 +19,11 @@ mod service;
 pub use inside::Inside;
 pub use listen::Limits;
 pub use options::{AuthArgs, BasicArgs, FilterArgs, HttpArgs, TlsArgs};
-pub use service::{Handler, Parts, Peer, Peers, Remote};
+pub use service::{Handler, Parts, Remote};
 
 use crate::controller::{ComponentInfo, Controller};
 use arc_swap::ArcSwap;
-use component::{CancellationToken, Change, Error, Health};
+use component::{CancellationToken, Change, Cluster, Error, Health};
 use host::Clock;
 use net::server::ServerConfig;
 use promtext::Registry;
@@ -44,8 +44,6 @@ pub struct HttpOptions {
     pub ui_prefix: String,
     /// A folder from which the pages are served while they are edited.
     pub ui_dir: Option<ui::Dir>,
-    /// Name of this process among its peers.
-    pub node_name: String,
     /// What clients may take.
     pub limits: Limits,
 }
@@ -64,6 +62,8 @@ pub struct HttpState {
     pub clock: Arc<dyn Clock>,
     /// Shows records as they pass.
     pub live: Arc<LiveDebugging>,
+    /// The cluster, or this process alone.
+    pub cluster: Cluster,
     /// Most bytes of a queue on disk; 0 for no queue.
     pub queue_limit: u64,
     /// What else answers.
@@ -99,14 +99,13 @@ pub(crate) struct App {
     pub(crate) policy: Arc<ArcSwap<Policy>>,
     /// `""` or `/path`, without a slash at the end.
     pub(crate) ui_prefix: String,
-    pub(crate) node_name: String,
-    pub(crate) address: SocketAddr,
     /// When it began to answer, in nanoseconds since the Unix epoch.
     pub(crate) started: i64,
     pub(crate) ui_dir: Option<ui::Dir>,
     pub(crate) health: health::HealthHistory,
     pub(crate) rates: rates::Rates,
     pub(crate) live: Arc<LiveDebugging>,
+    pub(crate) cluster: Cluster,
     /// Streams that may be open at once.
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) queue_limit: u64,
@@ -199,6 +198,7 @@ impl Http {
             health: health::HealthHistory::default(),
             rates: rates::Rates::default(),
             live: state.live,
+            cluster: state.cluster,
             streams: Arc::new(Semaphore::new(live::MAX_STREAMS)),
             queue_limit: state.queue_limit,
             parts: state.parts,
@@ -207,8 +207,6 @@ impl Http {
             policy: self.policy,
             ui_prefix: normal_prefix(&self.options.ui_prefix),
             ui_dir: self.options.ui_dir,
-            node_name: self.options.node_name,
-            address: self.address,
         });
         self.inside.set(&app);
         tracing::info!(service = "http", addr = %self.address, "now listening for http traffic");

@@ -12,6 +12,7 @@ mod record;
 
 pub use forward::NotForwarded;
 pub use layer::LogLayer;
+pub(crate) use layer::global_id;
 pub use options::{Destination, Format, Level, LoggingArgs};
 
 use component::{Change, LogsReceiver};
@@ -20,7 +21,7 @@ use host::Clock;
 use record::{Record, Severity};
 use signals::{Budget, Ledger};
 use std::io::Write;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
@@ -40,8 +41,8 @@ struct Shared {
     sink: Mutex<Sink>,
     forwarder: Forwarder,
     /// Those who want every line, whatever the configuration says.
-    taps: Mutex<Vec<(u64, Listener)>>,
-    tapped: AtomicU64,
+    taps: Mutex<Vec<Listener>>,
+    tapped: AtomicBool,
 }
 
 /// Told of every line, with its line break.
@@ -49,13 +50,13 @@ type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// While it lives, somebody gets every line of the log; see [`Logging::tap`].
 #[must_use = "it ends at once otherwise"]
-pub struct LogTap(Arc<Shared>, u64);
+pub struct LogTap(Arc<Shared>, Listener);
 
 impl Drop for LogTap {
     fn drop(&mut self) {
         let mut taps = lock(&self.0.taps);
-        taps.retain(|(number, _)| *number != self.1);
-        self.0.tapped.store(taps.len() as u64, Ordering::Release);
+        taps.retain(|other| !Arc::ptr_eq(other, &self.1));
+        self.0.tapped.store(!taps.is_empty(), Ordering::Release);
         drop(taps);
         tracing::callsite::rebuild_interest_cache();
     }
@@ -94,7 +95,7 @@ impl Logging {
             }),
             forwarder: Forwarder::new(ledger.clone(), budget.clone()),
             taps: Mutex::default(),
-            tapped: AtomicU64::new(0),
+            tapped: AtomicBool::new(false),
         }))
     }
 
@@ -137,14 +138,12 @@ impl Logging {
 
     /// Gives every line to `listener`, also those below the level of the configuration, for as long as what comes back lives.
     pub fn tap(&self, listener: Arc<dyn Fn(&str) + Send + Sync>) -> LogTap {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut taps = lock(&self.0.taps);
-        taps.push((number, listener));
-        self.0.tapped.store(taps.len() as u64, Ordering::Release);
+        taps.push(listener.clone());
+        self.0.tapped.store(true, Ordering::Release);
         drop(taps);
         tracing::callsite::rebuild_interest_cache();
-        LogTap(self.0.clone(), number)
+        LogTap(self.0.clone(), listener)
     }
 
     fn configure(&self, least: Severity, format: Format) {
@@ -179,7 +178,7 @@ impl Shared {
     }
 
     fn is_enabled(&self, severity: Severity) -> bool {
-        self.is_printed(severity) || self.tapped.load(Ordering::Acquire) > 0
+        self.is_printed(severity) || self.tapped.load(Ordering::Acquire)
     }
 
     /// Whether the configuration wants such lines.
@@ -188,13 +187,13 @@ impl Shared {
     }
 
     fn tell(&self, record: &Record) {
-        if self.tapped.load(Ordering::Acquire) == 0 {
+        if !self.tapped.load(Ordering::Acquire) {
             return;
         }
         let mut line = String::with_capacity(256);
         format::logfmt(&mut line, record);
         let taps = lock(&self.taps).clone();
-        for (_, listener) in taps {
+        for listener in taps {
             listener(&line);
         }
     }

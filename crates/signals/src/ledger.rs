@@ -151,13 +151,18 @@ impl EdgeSnapshot {
 
     /// Records that have a fate, the lost ones included.
     pub fn settled(&self) -> Amount {
-        let mut settled = self.delivered + self.returned + self.lost;
+        self.delivered + self.returned + self.given_up()
+    }
+
+    /// Records that did not arrive and will not, the lost ones included.
+    pub fn given_up(&self) -> Amount {
+        let mut sum = self.lost;
         for fate in Fate::ALL {
             for amount in self.named(fate).values() {
-                settled += *amount;
+                sum += *amount;
             }
         }
-        settled
+        sum
     }
 
     /// Amounts by rule or reason.

@@ -98,6 +98,11 @@ pub struct Metrics {
 pub type MetricBatch = Batch<Metrics>;
 
 impl Metrics {
+    /// Number of samples, histograms and exemplars.
+    pub(crate) fn records(&self) -> u64 {
+        (self.samples.len() + self.histograms.len() + self.exemplars.len()) as u64
+    }
+
     /// Whether there is nothing in it, neither records nor families.
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty() && self.histograms.is_empty() && self.exemplars.is_empty() && self.families.is_empty()
@@ -113,7 +118,7 @@ impl Payload for Metrics {
         let histograms: u64 = self.histograms.iter().map(HistogramSample::size).sum();
         let exemplars: u64 = self.exemplars.iter().map(Exemplar::size).sum();
         Amount {
-            items: (self.samples.len() + self.histograms.len() + self.exemplars.len()) as u64,
+            items: self.records(),
             bytes: SAMPLE_BYTES * self.samples.len() as u64 + histograms + exemplars,
         }
     }

@@ -19,6 +19,17 @@ pub enum Seen<'a> {
     Otlp(&'a Otlp),
 }
 
+impl Seen<'_> {
+    /// Number of records.
+    pub fn records(self) -> u64 {
+        match self {
+            Seen::Logs(logs) => logs.iter().map(|stream| stream.entries.len() as u64).sum(),
+            Seen::Metrics(metrics) => metrics.records(),
+            Seen::Otlp(otlp) => otlp.records,
+        }
+    }
+}
+
 /// Somebody who looks at edges of the graph.
 ///
 /// It is called where records pass, so it copies what it wants and returns: it never waits.

@@ -23,9 +23,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use value::{Block, Value};
 
-/// Streams that may be open at once.
-const MAX_READERS: usize = 32;
-
 /// Arguments of the `livedebugging` block.
 #[derive(Block, Clone, Debug, Default, PartialEq)]
 pub struct Arguments {
@@ -39,8 +36,6 @@ pub struct LiveDebugging {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     enabled: Arc<AtomicBool>,
-    /// Streams that are open.
-    readers: AtomicUsize,
     /// Streams that want stages; so many are open.
     open: AtomicUsize,
     stages: Mutex<Vec<Weak<stream::Shared>>>,
@@ -53,7 +48,6 @@ impl LiveDebugging {
             ledger: ledger.clone(),
             clock,
             enabled: Arc::default(),
-            readers: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             stages: Mutex::default(),
         })
@@ -70,27 +64,18 @@ impl LiveDebugging {
         self.enabled.load(Ordering::SeqCst)
     }
 
-    /// Starts to look. What comes back yields records until it is dropped; nothing comes back if so many look already that the memory of their
-    /// buffers would matter.
-    pub fn open(self: &Arc<Self>, query: Query) -> Option<Stream> {
-        if self.readers.fetch_add(1, Ordering::SeqCst) >= MAX_READERS {
-            self.readers.fetch_sub(1, Ordering::SeqCst);
-            return None;
-        }
+    /// Starts to look. What comes back yields records until it is dropped.
+    pub fn open(self: &Arc<Self>, query: Query) -> Stream {
         let wants_stages = query.before_after;
         let stream = Stream::new(self, query, self.clock.clone());
         if wants_stages {
             self.lock().push(Arc::downgrade(stream.shared()));
             self.open.fetch_add(1, Ordering::SeqCst);
         }
-        Some(stream)
+        stream
     }
 
-    pub(crate) fn closed(&self, stages: bool) {
-        self.readers.fetch_sub(1, Ordering::SeqCst);
-        if !stages {
-            return;
-        }
+    pub(crate) fn closed(&self) {
         self.lock().retain(|stream| stream.strong_count() > 0);
         self.open.fetch_sub(1, Ordering::SeqCst);
     }

@@ -22,15 +22,6 @@ impl Place<'_> {
     }
 }
 
-/// Number of records of a batch.
-pub(crate) fn count(records: Seen<'_>) -> usize {
-    match records {
-        Seen::Logs(logs) => logs.iter().map(|stream| stream.entries.len()).sum(),
-        Seen::Metrics(metrics) => metrics.samples.len() + metrics.histograms.len() + metrics.exemplars.len(),
-        Seen::Otlp(otlp) => usize::try_from(otlp.records).unwrap_or(usize::MAX),
-    }
-}
-
 /// Makes records of a batch. `pick` says of each in turn whether it is wanted, before it is made; `show` takes it and says whether there
 /// is room for more.
 pub(crate) fn walk(

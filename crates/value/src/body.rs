@@ -19,6 +19,26 @@ pub struct Body {
     pub items: Vec<Item>,
 }
 
+impl Body {
+    /// Whether nothing that is given them could tell the two apart. What could not be evaluated is the same as nothing.
+    pub fn same(&self, other: &Body) -> bool {
+        self.label == other.label
+            && self.items.len() == other.items.len()
+            && self.items.iter().zip(&other.items).all(|pair| match pair {
+                (Item::Attr { name: a, value: x, .. }, Item::Attr { name: b, value: y, .. }) => {
+                    a == b
+                        && match (x, y) {
+                            (Ok(Some(x)), Ok(Some(y))) => x.same(y),
+                            (Ok(None), Ok(None)) => true,
+                            _ => false,
+                        }
+                }
+                (Item::Block { name: a, body: x, .. }, Item::Block { name: b, body: y, .. }) => a == b && x.same(y),
+                _ => false,
+            })
+    }
+}
+
 /// An attribute or a block.
 #[derive(Clone, Debug)]
 pub enum Item {

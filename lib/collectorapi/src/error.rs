@@ -84,6 +84,8 @@ pub struct CallError {
 
 /// Longest part of an answer that is no error of Connect and is repeated, in characters.
 const MOST_REPEATED: usize = 200;
+/// Longest text of an error that is kept, in characters.
+const MOST_MESSAGE: usize = 4096;
 
 impl CallError {
     /// An error.
@@ -105,7 +107,8 @@ impl CallError {
         let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
         let text = |name: &str| json.as_ref()?.get(name)?.as_str().map(str::to_owned);
         if let Some(code) = text("code") {
-            return CallError::new(Code::named(&code), text("message").unwrap_or_default());
+            let cut = |text: String| text.chars().take(MOST_MESSAGE).collect::<String>();
+            return CallError::new(Code::named(&cut(code)), cut(text("message").unwrap_or_default()));
         }
         let words = String::from_utf8_lossy(body);
         let line: Vec<&str> = words.split_whitespace().collect();

@@ -23,9 +23,6 @@ pub enum Call {
 }
 
 impl Call {
-    /// All of them.
-    pub const ALL: [Call; 3] = [Call::Register, Call::GetConfig, Call::Unregister];
-
     /// The path of its URL, below that of the service.
     pub fn path(self) -> &'static str {
         match self {

@@ -24,6 +24,17 @@ pub async fn same_origin(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// Whether an authority, a host with or without a port, is a name or an address of this machine. A name that leads here, and is not one of
+/// its own, is not.
+pub fn is_here(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    };
+    let address = host.parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +64,30 @@ mod tests {
             let request = request.body(Body::empty()).expect("a request");
             let answer = router.clone().oneshot(request).await.expect("an answer");
             assert_eq!(answer.status(), expect, "{origin:?} {host:?}");
+        }
+    }
+
+    #[test]
+    fn only_names_and_addresses_of_this_machine_are_here() {
+        for here in [
+            "127.0.0.1",
+            "127.0.0.2:80",
+            "localhost:1",
+            "LocalHost",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(is_here(here), "{here}");
+        }
+        for elsewhere in [
+            "127.evil.example",
+            "127.0.0.1.evil.example:1",
+            "10.0.0.1",
+            "",
+            "[::2]",
+            "localhost.evil.example",
+        ] {
+            assert!(!is_here(elsewhere), "{elsewhere}");
         }
     }
 }

@@ -40,7 +40,7 @@ async function read(module, open, signal) {
 }
 
 /** The lists; what was shown stays until the module that was opened is read. @param {string} module @param {Set<string>} open */
-export function useLists(module, open) {
+function useLists(module, open) {
   const key = `graph ${module} ${[...open].sort().join(' ')}`;
   const { data, error } = usePoll(key, (signal) => read(module, open, signal), 3000);
   const last = useRef(/** @type {Lists|undefined} */ (undefined));
@@ -60,7 +60,7 @@ function useShown() {
 }
 
 /** What the stream told last. @param {string} module */
-export function useFlows(module) {
+function useFlows(module) {
   const shown = useShown();
   const [flows, setFlows] = useState(/** @type {Flow[]} */ ([]));
   const [live, setLive] = useState(false);
@@ -84,7 +84,7 @@ export function useFlows(module) {
 }
 
 /** Edges of the ledger, and how fast each counts. */
-export function useLedger() {
+function useLedger() {
   const { data } = usePoll(urls.ledger(), async (signal) => ({ at: performance.now(), ledger: /** @type {Ledger} */ (await getJson(urls.ledger(), signal)) }), 4000);
   const last = useRef(/** @type {typeof data} */ (undefined));
   return useMemo(() => {
@@ -107,6 +107,6 @@ export function useGraph(module, open) {
   const { edges, perSecond } = useLedger();
   const level = useMemo(() => (lists ? build(lists.list, lists.opened, edges) : undefined), [lists, edges]);
   const key = useMemo(() => (level ? structure(level) : ''), [level]);
-  const rated = useMemo(() => (level ? withLedger(onEdges(level, flows, module), level, perSecond) : new Map()), [level, flows, perSecond, module]);
+  const rated = useMemo(() => (level ? withLedger(onEdges(level, flows), level, perSecond) : new Map()), [level, flows, perSecond]);
   return { level, key, rates: rated, live, error };
 }

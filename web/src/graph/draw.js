@@ -43,7 +43,7 @@ function EdgeView({ of: { edge, points, label }, look }) {
   const flowing = flow && flow.rate > 0;
   // Ten times as much is one step thicker.
   const width = flowing ? Math.min(5, 1.6 + Math.max(0, Math.log10(flow.rate)) * 0.6) : 1.2;
-  const text = flowing && !look.far ? `${rateText(flow.rate).replace('/s', '')} ${flow.unit}/s` : '';
+  const text = flowing && !look.far ? `${rateText(flow.rate)} ${flow.unit}/s` : '';
   return html`<g class=${`edge edge-${edge.kind}${flowing ? ' is-flowing' : ''}${dim ? ' is-dim' : ''}`} data-from=${edge.from} data-to=${edge.to}>
     <path class="line" d=${path} style=${{ strokeWidth: width }} marker-end=${`url(#arrow-${flowing ? 'flow' : edge.kind})`} />
     ${flowing && html`<path class="move" d=${path} style=${{ strokeWidth: width }} />`}

@@ -12,26 +12,23 @@ const UNITS = /** @type {Record<string, string>} */ ({
   prometheus_metric: 'samples',
   otel_metric: 'metrics',
   otel_trace: 'spans',
-  target: 'targets',
 });
 
 /** @param {string} type of the stream */
-export const unit = (type) => UNITS[type] ?? 'records';
+const unit = (type) => UNITS[type] ?? 'records';
 
 /**
  * Sums what the stream told on the edges that are drawn.
  * @param {import('./model.js').Level} level
  * @param {Flow[]} flows
- * @param {string} module ids of the stream may be those inside of it
  * @returns {Map<string, Rate>}
  */
-export function onEdges(level, flows, module = '') {
+export function onEdges(level, flows) {
   /** @type {Map<string, Rate>} */
   const found = new Map();
-  const inside = (/** @type {string} */ id) => (module && !id.startsWith(`${module}/`) ? `${module}/${id}` : id);
   for (const { componentID, targetComponentIDs, type, rate } of flows) {
     for (const target of targetComponentIDs) {
-      walk(level, inside(componentID), inside(target), (_, from, to) => {
+      walk(level, componentID, target, (_, from, to) => {
         const key = edgeKey(from, to);
         const old = found.get(key);
         found.set(key, { rate: (old?.rate ?? 0) + rate, unit: old && old.unit !== unit(type) ? 'records' : unit(type) });

@@ -35,6 +35,8 @@ export function useGestures(box, change, all) {
     const move = (/** @type {PointerEvent} */ e) => {
       const old = held.get(e.pointerId);
       if (!old) return;
+      // It was let go where nobody told of it.
+      if (!e.buttons) return void held.delete(e.pointerId);
       const now = at(e);
       moved += Math.abs(now.x - old.x) + Math.abs(now.y - old.y);
       if (moved > STILL && !element.hasPointerCapture(e.pointerId)) element.setPointerCapture(e.pointerId);

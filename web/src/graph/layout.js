@@ -10,8 +10,8 @@ import { splitId } from '../lib/components.js';
 /** @typedef {{ edge: GraphEdge, points: Point[], label: Point }} PlacedEdge */
 /** @typedef {{ level: Level, width: number, height: number, nodes: PlacedNode[], edges: PlacedEdge[] }} Placed */
 
-export const NODE_HEIGHT = 46;
-export const MODULE_HEAD = 34;
+const NODE_HEIGHT = 46;
+const MODULE_HEAD = 34;
 const PAD = 18;
 const GAP = 28;
 /** Joined parts larger than this are laid out by the quick way. */
@@ -55,7 +55,7 @@ export function place(level) {
   const rows = boxes.length ? shelve(alone, Math.max(wide, 900), 12) : pack(alone, 12);
   const top = boxes.length ? Math.max(...boxes.map((box) => box.y + box.height)) + GAP : 0;
   for (const box of boxes) move(box, box.x, box.y);
-  for (const node of alone) node.y += alone.length ? top : 0;
+  for (const node of alone) node.y += top;
   return {
     level,
     nodes,

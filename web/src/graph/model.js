@@ -15,8 +15,8 @@ import { owner } from '../lib/ledger.js';
 /** @typedef {{ from: string, to: string }} Pair */
 
 export const edgeKey = (/** @type {string} */ from, /** @type {string} */ to) => `${from}\n${to}`;
-export const PORT_IN = '#in';
-export const PORT_OUT = '#out';
+const PORT_IN = '#in';
+const PORT_OUT = '#out';
 
 /**
  * @param {Component[]} list
@@ -27,12 +27,21 @@ export const PORT_OUT = '#out';
  */
 export function build(list, opened, seen = [], of = '') {
   const level = nest(list, opened, of);
+  /** Keys of the edges and ids of the ports that a level has. @type {Map<Level, Set<string>>} */
+  const known = new Map();
   for (const { from, to } of seen) {
     walk(level, from, owner(to), (at, a, b) => {
+      const has = known.get(at) ?? new Set(at.edges.map((e) => edgeKey(e.from, e.to)));
+      known.set(at, has);
       for (const end of [a, b]) {
-        if (end.includes('#') && !at.nodes.some((n) => n.id === end)) at.nodes.push({ id: end, component: null, inner: null });
+        if (!end.includes('#') || has.has(end)) continue;
+        has.add(end);
+        at.nodes.push({ id: end, component: null, inner: null });
       }
-      if (!at.edges.some((e) => e.from === a && e.to === b)) at.edges.push({ from: a, to: b, kind: 'data' });
+      const key = edgeKey(a, b);
+      if (has.has(key)) return;
+      has.add(key);
+      at.edges.push({ from: a, to: b, kind: 'data' });
     });
   }
   return level;
@@ -67,22 +76,37 @@ function nest(list, opened, of) {
   return { owner: of, nodes, edges: [...edges.values()] };
 }
 
+/** @typedef {{ ids: Map<string, GraphNode>, modules: Map<string, GraphNode> }} Index nodes by id, and by the modules that they made */
+/** @type {WeakMap<Level, Index>} */
+const indexes = new WeakMap();
+
+/** @param {Level} level @returns {Index} */
+function indexOf(level) {
+  const old = indexes.get(level);
+  if (old) return old;
+  const index = { ids: new Map(level.nodes.map((n) => [n.id, n])), modules: new Map() };
+  for (const n of level.nodes) for (const module of n.component?.createdModuleIDs ?? []) index.modules.set(module, n);
+  indexes.set(level, index);
+  return index;
+}
+
 /** The node of a level that is a component, or holds it. @param {Level} level @param {string} id */
 function locate(level, id) {
-  return (
-    level.nodes.find((n) => n.id === id) ??
-    level.nodes.find((n) => n.component?.createdModuleIDs?.some((module) => id.startsWith(`${module}/`)))
-  );
+  const { ids, modules } = indexOf(level);
+  let found = ids.get(id);
+  for (let end = id.indexOf('/'); !found && end >= 0; end = id.indexOf('/', end + 1)) found = modules.get(id.slice(0, end));
+  return found;
 }
 
 /**
- * Which drawn edges the way from one component to another takes, through every open module on it.
+ * Which drawn edges the way from one component to another takes, through every open module on it. None leads to nowhere.
  * @param {Level} level
  * @param {string} from
  * @param {string} to
  * @param {(level: Level, from: string, to: string) => void} visit
  */
 export function walk(level, from, to, visit) {
+  if (!to) return;
   const a = locate(level, from);
   const b = locate(level, to);
   if (a && a === b) {

@@ -3,8 +3,8 @@
 /** @typedef {{ x: number, y: number, k: number }} View a point p of the drawing is seen at p * k + (x, y) */
 /** @typedef {{ width: number, height: number }} Size */
 
-export const LEAST = 0.04;
-export const MOST = 2.5;
+const LEAST = 0.04;
+const MOST = 2.5;
 
 const within = (/** @type {number} */ k) => Math.min(MOST, Math.max(LEAST, k));
 

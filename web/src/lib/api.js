@@ -92,6 +92,8 @@ export async function ask(url, signal) {
     if (signal?.aborted) throw error;
     throw new ApiError('Invar does not answer.', 0);
   }
+  // What stands in front of it says so.
+  if (answer.status === 502 || answer.status === 504) throw new ApiError('Invar does not answer.', 0);
   if (!answer.ok) throw new ApiError(words(answer.status, await answer.text().catch(() => '')), answer.status);
   return answer;
 }

@@ -19,7 +19,7 @@ export const members = (v) => (v.type === 'object' && Array.isArray(v.value) ? v
 export const isScalar = (v) => v.type !== 'array' && v.type !== 'object';
 
 /** Whether nothing was said: null, an empty text, list or object. @param {Value} v */
-export function isUnset(v) {
+function isUnset(v) {
   if (v.type === 'null' || v.value === null) return true;
   if (v.type === 'string') return v.value === '';
   return Array.isArray(v.value) && v.value.length === 0;

@@ -6,11 +6,11 @@
 /** Worst first, as lists are sorted. @type {HealthState[]} */
 export const STATES = ['unhealthy', 'exited', 'unknown', 'healthy'];
 
-/** The id in the whole configuration. @param {{ moduleID: string, localID: string }} c */
-export const idOf = (c) => (c.moduleID ? `${c.moduleID}/${c.localID}` : c.localID);
-
 /** The id of what stands in the same module. @param {string} moduleID @param {string} localID */
 export const inModule = (moduleID, localID) => (moduleID ? `${moduleID}/${localID}` : localID);
+
+/** The id in the whole configuration. @param {{ moduleID: string, localID: string }} c */
+export const idOf = (c) => inModule(c.moduleID, c.localID);
 
 /** @param {string} id @returns {{ moduleID: string, localID: string }} */
 export function splitId(id) {
@@ -73,7 +73,8 @@ const ORDERS = {
 
 /** Sorted; equal ones by id. @param {Component[]} list @param {Order} order */
 export function sorted(list, { by, down }) {
-  const compare = ORDERS[by];
+  // The order comes from the address, where anything may stand.
+  const compare = Object.hasOwn(ORDERS, by) ? ORDERS[by] : ORDERS.health;
   const sign = down ? -1 : 1;
   const keyed = list.map((c) => ({ c, id: natural(idOf(c)) }));
   keyed.sort((a, b) => sign * (compare(a.c, b.c) || compareText(a.id, b.id)));

@@ -24,8 +24,8 @@ export function size(bytes) {
 
 /** Records a second, short enough for an edge of the graph. @param {number} n */
 export function rate(n) {
-  if (n <= 0) return '0/s';
-  return `${n < 0.01 ? '<0.01' : compact(n)}/s`;
+  if (n <= 0) return '0';
+  return n < 0.01 ? '<0.01' : compact(n);
 }
 
 const SPANS = /** @type {const} */ ([
@@ -73,7 +73,7 @@ export function ago(rfc3339, now = Date.now()) {
   if (Number.isNaN(at)) return '';
   const seconds = Math.max(0, Math.floor((now - at) / 1000));
   if (seconds < 1) return 'now';
-  return `${span(seconds).split(' ').slice(0, 2).join(' ')} ago`;
+  return `${span(seconds).replace(/^(\d+ \w+) .*/, '$1')} ago`;
 }
 
 /** "1 component", "2 components" @param {number} n @param {string} one @param {string} [many] */

@@ -38,9 +38,11 @@ export function edgesOf(edges, id) {
   return { into, out };
 }
 
-/** Records that will not arrive, of one edge. @param {Edge} e */
-export const gone = (e) =>
-  total(e.filtered).items + total(e.rejected).items + total(e.expired).items + total(e.dead_lettered).items + e.lost.items;
+/** What was refused for good, by reason, also what is kept as dead letters. @param {Edge} e @returns {Amounts} */
+export const refused = (e) => ({
+  ...e.rejected,
+  ...Object.fromEntries(Object.entries(e.dead_lettered ?? {}).map(([reason, amount]) => [`${reason} (kept as dead letters)`, amount])),
+});
 
 /**
  * Records a second between two readings of the ledger, by `from` and `to`. A counter that went back began anew.

@@ -1,8 +1,8 @@
 // Components of the configuration and of all modules in it: the first list at once, those of modules as they come.
 import { getJson, urls } from './api.js';
 import { modulesOf } from './components.js';
-import { useEffect, useRef, useState } from './html.js';
-import { usePoll } from './poll.js';
+import { useEffect, useMemo, useRef, useState } from './html.js';
+import { useJson } from './poll.js';
 
 /** @typedef {import('./types.js').Component} Component */
 
@@ -40,32 +40,28 @@ export async function readModules(ids, read) {
   return { found, left: queue.length };
 }
 
-/**
- * @param {{ module?: string, remote?: boolean, deep?: boolean }} of
- */
-export function useComponents({ module = '', remote = false, deep = true }) {
-  const url = module ? urls.module(module, remote) : urls.components(remote);
-  const top = usePoll(url, (signal) => getJson(url, signal));
-  const list = /** @type {Component[]|undefined} */ (top.data);
-  const [inner, setInner] = useState({ url, found: /** @type {Component[]} */ ([]), left: 0 });
+/** @type {{ found: Component[], left: number }} */
+const NONE = { found: [], left: 0 };
+
+/** Of one module, or of all; what it is asked for stays the same as long as it is used. @param {{ module?: string, remote?: boolean }} of */
+export function useComponents({ module = '', remote = false }) {
+  const { data, error } = useJson(module ? urls.module(module, remote) : urls.components(remote));
+  const top = /** @type {Component[]|undefined} */ (data);
+  const [inner, setInner] = useState(NONE);
+  const stop = useMemo(() => new AbortController(), []);
   const running = useRef(false);
-  const wanted = useRef(url);
-  wanted.current = url;
-  useEffect(() => () => void (wanted.current = ''), []);
+  useEffect(() => () => stop.abort(), []);
 
   useEffect(() => {
-    const ids = list && deep ? modulesOf(list) : [];
-    if (!ids.length) {
-      setInner((old) => (old.found.length || old.url !== url ? { url, found: [], left: 0 } : old));
-      return;
-    }
-    if (running.current) return;
+    const ids = modulesOf(top ?? []);
+    if (!ids.length) setInner(NONE);
+    if (!ids.length || running.current) return;
     running.current = true;
-    readModules(ids, (id) => getJson(urls.module(id, remote)))
-      .then((read) => wanted.current === url && setInner({ url, ...read }))
+    readModules(ids, (id) => getJson(urls.module(id, remote), stop.signal))
+      .then((read) => stop.signal.aborted || setInner(read))
       .finally(() => (running.current = false));
-  }, [list, deep, url]);
+  }, [top]);
 
-  const found = inner.url === url && deep ? inner.found : [];
-  return { ...top, list: list && (found.length ? list.concat(found) : list), left: inner.left };
+  const list = useMemo(() => (inner.found.length ? top?.concat(inner.found) : top), [top, inner]);
+  return { list, left: inner.left, error };
 }

@@ -1,11 +1,11 @@
 // Asks for something now and again, and keeps what it knew while there is no answer.
-import { ApiError } from './api.js';
-import { useCallback, useEffect, useRef, useState } from './html.js';
+import { ApiError, getJson } from './api.js';
+import { useEffect, useRef, useState } from './html.js';
 import { heard, refreshing } from './store.js';
 
 /**
  * @template T
- * @typedef {{ data: T|undefined, error: ApiError|undefined, refresh: () => void }} Polled
+ * @typedef {{ data: T|undefined, error: ApiError|undefined }} Polled
  */
 
 /**
@@ -30,7 +30,6 @@ export function usePoll(key, load, every = 5000) {
   const [state, setState] = useState(/** @type {{ key: string, data?: T, error?: ApiError }} */ ({ key }));
   const loader = useRef(load);
   loader.current = load;
-  const again = useRef(() => {});
 
   useEffect(() => {
     const stop = new AbortController();
@@ -63,7 +62,6 @@ export function usePoll(key, load, every = 5000) {
     };
     const wake = () => idle() || run();
 
-    again.current = run;
     run();
     document.addEventListener('visibilitychange', wake);
     const unwatch = refreshing.watch(wake);
@@ -75,7 +73,9 @@ export function usePoll(key, load, every = 5000) {
     };
   }, [key, every]);
 
-  const refresh = useCallback(() => again.current(), []);
   const current = state.key === key ? state : { key };
-  return { data: current.data, error: current.error, refresh };
+  return { data: current.data, error: current.error };
 }
+
+/** @template T @param {string} url @param {number} [every] milliseconds @returns {Polled<T>} */
+export const useJson = (url, every) => usePoll(url, (signal) => getJson(url, signal), every);

@@ -12,11 +12,14 @@ export const encodeId = (id) => id.split('/').map(encodeURIComponent).join('/');
 /** The address of a page: `href('component', 'loki.write.out')`. @param {string} page @param {string} [id] */
 export const href = (page, id = '') => `${prefix}/${page}${id ? `/${encodeId(id)}` : ''}`;
 
+/** The address of what is in the remote configuration, whose ids begin with `remotecfg/`. @param {string} page @param {string} id */
+const remoteHref = (page, id) => href(`remotecfg/${page}`, id.replace(/^remotecfg\//, ''));
+
 /** @param {string} id @param {boolean} [remote] the component is of the remote configuration */
-export const componentHref = (id, remote = false) => href(remote ? 'remotecfg/component' : 'component', id);
+export const componentHref = (id, remote = false) => (remote ? remoteHref('component', id) : href('component', id));
 
 /** @param {string} id @param {boolean} [remote] */
-export const moduleHref = (id, remote = false) => href(remote ? 'remotecfg/module' : 'module', id);
+export const moduleHref = (id, remote = false) => (remote ? remoteHref('module', id) : href('module', id));
 
 const WITH_ID = new Set(['component', 'module']);
 const MAYBE_ID = new Set(['graph', 'debug']);
@@ -50,24 +53,26 @@ export function parse(path, before = prefix) {
 const CHANGED = 'invar:route';
 
 /** Goes to a page without loading the document again. @param {string} to */
-export function navigate(to) {
+function navigate(to) {
   if (to === location.pathname + location.search) return;
   history.pushState(null, '', to);
   dispatchEvent(new Event(CHANGED));
 }
 
+/** Calls when the address changes, until what it returns is called. @param {() => void} changed */
+function onAddress(changed) {
+  addEventListener(CHANGED, changed);
+  addEventListener('popstate', changed);
+  return () => {
+    removeEventListener(CHANGED, changed);
+    removeEventListener('popstate', changed);
+  };
+}
+
 /** The page that is shown. @returns {Route} */
 export function useRoute() {
   const [path, setPath] = useState(location.pathname);
-  useEffect(() => {
-    const changed = () => setPath(location.pathname);
-    addEventListener(CHANGED, changed);
-    addEventListener('popstate', changed);
-    return () => {
-      removeEventListener(CHANGED, changed);
-      removeEventListener('popstate', changed);
-    };
-  }, []);
+  useEffect(() => onAddress(() => setPath(location.pathname)), []);
   return parse(path);
 }
 
@@ -94,15 +99,7 @@ export function interceptLinks() {
 export function useQuery(name, initial = '') {
   const read = () => new URLSearchParams(location.search).get(name) ?? initial;
   const [value, setValue] = useState(read);
-  useEffect(() => {
-    const changed = () => setValue(read());
-    addEventListener(CHANGED, changed);
-    addEventListener('popstate', changed);
-    return () => {
-      removeEventListener(CHANGED, changed);
-      removeEventListener('popstate', changed);
-    };
-  }, [name]);
+  useEffect(() => onAddress(() => setValue(read())), [name]);
   /** @param {string} next */
   const set = (next) => {
     const query = new URLSearchParams(location.search);

@@ -7,7 +7,7 @@
 export const KEPT = 1000;
 
 /** Everything of a record that the filter looks at. @param {TapRecord} r */
-export const searchable = (r) =>
+const searchable = (r) =>
   [r.from, r.to, r.stage, r.moment, content(r), ...Object.entries(r.labels ?? {}).map(([k, v]) => `${k}=${v}`)]
     .filter((part) => part !== undefined && part !== '')
     .join(' ')
@@ -94,7 +94,8 @@ export function changes({ changed = {}, before = {}, moment }) {
   return { texts, sets };
 }
 
-const SIGNS = { added: '+', removed: '−', changed: '~', same: '' };
+/** Signs of what a stage did to a value. */
+export const SIGNS = { added: '+', removed: '−', changed: '~', same: '' };
 
 /** What a record says, on one line. @param {TapRecord} r */
 export function content(r) {

@@ -64,16 +64,17 @@
 /** @typedef {{ since: string|null, complete: boolean, answers: Answer[] }} Why */
 
 /** @typedef {{ state: HealthState, message: string, at: string }} HealthChange */
-/** @typedef {{ id: string, place: string, healthHistory: HealthChange[], busySeconds: number, stages?: string[] }} Detail */
+/** @typedef {{ id: string, place: string, healthHistory: HealthChange[], busySeconds: number }} Detail */
 
 /**
  * @typedef {object} Queue
  * @property {string} component
  * @property {string} destination
- * @property {"healthy"|"catching up"|"failing"|"held"} state
+ * @property {"healthy"|"catching up"|"failing"} state
  * @property {string} message
  * @property {number} depthRecords
  * @property {number} depthBytes
+ * @property {number} diskBytes compressed, and of all destinations of the component
  * @property {number|null} limitBytes
  * @property {number|null} oldestSeconds
  * @property {number|null} inBytesPerSecond null until it was seen twice

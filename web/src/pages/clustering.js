@@ -1,8 +1,8 @@
 // Members of the cluster, as this one sees them.
-import { getJson, urls } from '../lib/api.js';
+import { urls } from '../lib/api.js';
 import { plural } from '../lib/format.js';
 import { html } from '../lib/html.js';
-import { usePoll } from '../lib/poll.js';
+import { useJson } from '../lib/poll.js';
 import { StateBadge } from '../parts/health.js';
 import { Heading } from '../parts/heading.js';
 import { Empty, Loading, Problem } from '../parts/note.js';
@@ -17,7 +17,7 @@ const MEANS = {
 };
 
 export function ClusteringPage() {
-  const { data, error } = usePoll(urls.peers(), (signal) => getJson(urls.peers(), signal), 3000);
+  const { data, error } = useJson(urls.peers(), 3000);
   const peers = /** @type {Peer[]|undefined} */ (data);
   const working = (peers ?? []).filter((p) => p.state === 'participant').length;
   return html`

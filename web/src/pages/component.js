@@ -1,10 +1,10 @@
 // One component: health, arguments, exports, debug info, what it is joined to, and its part of the ledger.
-import { getJson, urls } from '../lib/api.js';
+import { urls } from '../lib/api.js';
 import { inModule, stateOf } from '../lib/components.js';
 import { plural, span } from '../lib/format.js';
 import { html } from '../lib/html.js';
 import { edgesOf } from '../lib/ledger.js';
-import { usePoll } from '../lib/poll.js';
+import { useJson } from '../lib/poll.js';
 import { componentHref, href, moduleHref } from '../lib/router.js';
 import { BodyView } from '../parts/body-view.js';
 import { HealthBadge } from '../parts/health.js';
@@ -19,12 +19,11 @@ import { Time } from '../parts/time.js';
 
 /** @param {{ route: import('../lib/router.js').Route }} props */
 export function ComponentPage({ route: { id, remote } }) {
-  const url = urls.component(id, remote);
-  const { data, error } = usePoll(url, (signal) => getJson(url, signal));
+  const { data, error } = useJson(urls.component(id, remote));
   const component = /** @type {Component|undefined} */ (data);
-  const global = remote ? `remotecfg/${id}` : id;
-  const detail = /** @type {Detail|undefined} */ (usePoll(urls.detail(global), (signal) => getJson(urls.detail(global), signal)).data);
-  const ledger = /** @type {Ledger|undefined} */ (usePoll(urls.ledger(), (signal) => getJson(urls.ledger(), signal)).data);
+  const global = remote && !id.startsWith('remotecfg/') ? `remotecfg/${id}` : id;
+  const detail = /** @type {Detail|undefined} */ (useJson(urls.detail(global)).data);
+  const ledger = /** @type {Ledger|undefined} */ (useJson(urls.ledger()).data);
 
   return html`
     <nav class="crumbs" aria-label="Where this is"><${Crumbs} id=${id} remote=${remote} /></nav>
@@ -33,7 +32,7 @@ export function ComponentPage({ route: { id, remote } }) {
         <a class="button" href=${href('debug', global)}>Live debugging</a>
         ${remote ? null : html`<a class="button" href=${`${href('graph', component?.moduleID ?? '')}?focus=${encodeURIComponent(id)}`}>In the graph</a>`}
         <a class="button" href=${`${href('why')}?component=${encodeURIComponent(global)}`}>Where its data went</a>
-        ${(component?.createdModuleIDs ?? []).map((module) => html`<a class="button" key=${module} href=${moduleHref(module, remote)}>Module ${module === id ? 'contents' : module}</a>`)}
+        ${(component?.createdModuleIDs ?? []).map((module) => html`<a class="button" key=${module} href=${moduleHref(module, remote)}>Module ${module === global ? 'contents' : module}</a>`)}
       </div>
     </${Heading}>
     <${Problem} error=${error} what="The component" kept=${component !== undefined} />
@@ -67,7 +66,6 @@ function Content({ of: c, id, global, remote, detail, ledger }) {
           ['Kind', html`<code>${c.name}</code>`],
           ['Place', detail?.place ? html`<code>${detail.place}</code>` : null],
           ['CPU time', detail ? span(detail.busySeconds) : null],
-          ['Stages', detail?.stages?.length ? html`<ol class="stages">${detail.stages.map((s, i) => html`<li key=${i}><code>${s}</code></li>`)}</ol>` : null],
         ]} />
         ${detail && detail.healthHistory.length > 1 ? html`<${History} of=${detail.healthHistory} />` : null}
       </${Section}>

@@ -1,15 +1,15 @@
 // Live debugging: records as they pass, newest last.
-import { getJson, urls } from '../lib/api.js';
+import { urls } from '../lib/api.js';
 import { clock, count, plural } from '../lib/format.js';
 import { html, useEffect, useMemo, useRef, useState } from '../lib/html.js';
 import { componentHref, useQuery } from '../lib/router.js';
 import { follow } from '../lib/stream.js';
-import { usePoll } from '../lib/poll.js';
 import { content, filtered, Kept, KEPT } from '../lib/tap.js';
 import { Heading } from '../parts/heading.js';
 import { Empty, Problem } from '../parts/note.js';
 import { Rows } from '../parts/rows.js';
 import { TapDetail } from '../parts/tap-detail.js';
+import { Names, Typed } from '../parts/typed.js';
 
 /** @typedef {import('../lib/tap.js').Row} Row */
 /** @typedef {import('../lib/api.js').ApiError} ApiError */
@@ -85,13 +85,9 @@ export function DebugPage({ route: { id } }) {
     <${Heading} title=${id ? `Live debugging of ${id}` : 'Live debugging'} aside=${html`<span class=${`chip live-${state}`}><span class="dot" aria-hidden="true"></span>${state}</span>`}
     >${id ? html`<span class="links"><a href=${componentHref(id)}>component</a></span>` : null}</${Heading}>
     <form class="tools" aria-label="What is shown" onSubmit=${(/** @type {Event} */ e) => e.preventDefault()}>
-      <label class="field grow"><span>Components or edges</span>
-        <input value=${pattern} list="tap-ids" spellcheck=${false} autocomplete="off" placeholder="loki.* or loki.source.*->loki.process.*" onChange=${(/** @type {any} */ e) => setPattern(e.currentTarget.value.trim())} />
-      </label>
-      <datalist id="tap-ids"><${Ids} /></datalist>
-      <label class="field"><span>Where</span>
-        <input value=${where} spellcheck=${false} autocomplete="off" placeholder="expression, at the server" onChange=${(/** @type {any} */ e) => setWhere(e.currentTarget.value.trim())} />
-      </label>
+      <${Typed} name="Components or edges" value=${pattern} set=${setPattern} placeholder="loki.* or loki.source.*->loki.process.*" list="tap-ids" grow />
+      <datalist id="tap-ids"><${Names} /></datalist>
+      <${Typed} name="Where" value=${where} set=${setWhere} placeholder="expression, at the server" />
       <label class="field"><span>Sample</span>
         <select value=${sample} onChange=${(/** @type {any} */ e) => setSample(e.currentTarget.value)}>
           ${SAMPLES.map((s) => html`<option key=${s} value=${String(s)}>${s === 1 ? 'all' : `1 in ${Math.round(1 / s)}`}</option>`)}
@@ -142,11 +138,6 @@ function columns(looked, pick) {
 
 /** @param {Record<string, string>|undefined} labels */
 const brief = (labels) => Object.entries(labels ?? {}).map(([k, v]) => `${k}=${v}`).join(' ');
-
-function Ids() {
-  const { data } = usePoll(urls.components(), (signal) => getJson(urls.components(), signal), 60_000);
-  return /** @type {import('../lib/types.js').Component[]} */ (data ?? []).slice(0, 500).map((c) => html`<option key=${c.localID} value=${c.localID}></option>`);
-}
 
 /** Tells those who listen how it goes, not more often than one can bear. @param {{ live: string, n: number }} props */
 function Announce({ live, n }) {

@@ -148,6 +148,8 @@ const summary = (components, placed) => `${plural(components.size, 'component')}
 function Search({ components, focus, set }) {
   const [text, setText] = useState(focus);
   useEffect(() => setText(focus), [focus]);
+  // The graph is drawn anew with every step of the pointer; what is the same is not compared again.
+  const options = useMemo(() => [...components.keys()].slice(0, 1000).map((id) => html`<option key=${id} value=${id}></option>`), [components]);
   const find = (/** @type {string} */ what) => {
     const asked = what.trim().toLowerCase();
     const ids = [...components.keys()];
@@ -160,14 +162,14 @@ function Search({ components, focus, set }) {
         setText(e.currentTarget.value);
         if (!e.currentTarget.value || components.has(e.currentTarget.value)) set(e.currentTarget.value);
       }} />
-    <datalist id="graph-ids">${[...components.keys()].slice(0, 1000).map((id) => html`<option key=${id} value=${id}></option>`)}</datalist>
+    <datalist id="graph-ids">${options}</datalist>
     ${focus && !components.has(focus) ? html`<span class="soft small">${splitId(focus).localID} is not in this graph</span>` : null}
   </form>`;
 }
 
 /** @param {{ components: Map<string, Component> }} props */
 function Legend({ components }) {
-  const counts = tally([...components.values()]);
+  const counts = useMemo(() => tally([...components.values()]), [components]);
   return html`<ul class="legend" aria-label="Legend">
     ${STATES.filter((s) => counts[s]).map((s) => html`<li key=${s}><${HealthShape} state=${stateOf(s)} /> ${s} ${counts[s]}</li>`)}
     <li><svg width="26" height="8" aria-hidden="true"><path class="legend-data" d="M1 4h24" /></svg> data</li>

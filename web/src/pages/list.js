@@ -15,6 +15,6 @@ export function ListPage({ route: { id, remote } }) {
       ? html`<span class="links"><a href=${componentHref(id, remote)}>component ${splitId(id).localID}</a>${remote ? null : html`<a href=${href('graph', id)}>graph</a>`}</span>`
       : null} />
     <${Problem} error=${error} what="The list" kept=${list !== undefined} />
-    ${list ? html`<${ComponentList} list=${list} left=${left} remote=${remote} within=${id} />` : error ? null : html`<${Loading} what="components" />`}
+    ${list ? html`<${ComponentList} list=${list} left=${left} remote=${remote} within=${remote ? `remotecfg/${id}` : id} />` : error ? null : html`<${Loading} what="components" />`}
   `;
 }

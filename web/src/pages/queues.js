@@ -1,8 +1,8 @@
 // Queues on disk: how much waits for each destination, and how long that can go on.
-import { getJson, urls } from '../lib/api.js';
+import { urls } from '../lib/api.js';
 import { count, plural, size, span } from '../lib/format.js';
 import { html } from '../lib/html.js';
-import { usePoll } from '../lib/poll.js';
+import { useJson } from '../lib/poll.js';
 import { componentHref } from '../lib/router.js';
 import { StateBadge } from '../parts/health.js';
 import { Heading } from '../parts/heading.js';
@@ -10,7 +10,7 @@ import { Empty, Loading, Problem } from '../parts/note.js';
 
 /** @typedef {import('../lib/types.js').Queue} Queue */
 
-const AS = { healthy: 'healthy', 'catching up': 'unknown', failing: 'unhealthy', held: 'unknown' };
+const AS = { healthy: 'healthy', 'catching up': 'unknown', failing: 'unhealthy' };
 
 /** Loss within this time stands out. */
 const SOON = 3600;
@@ -22,7 +22,7 @@ export const byUrgency = (queues) =>
   );
 
 export function QueuesPage() {
-  const { data, error } = usePoll(urls.queues(), (signal) => getJson(urls.queues(), signal), 3000);
+  const { data, error } = useJson(urls.queues(), 3000);
   const queues = /** @type {{ queues: Queue[] }|undefined} */ (data)?.queues;
   return html`
     <${Heading} title="Queues"><p class="soft">What could not be sent at once waits on disk, for each destination alone. Nothing is lost until a queue is full.</p></${Heading}>
@@ -48,7 +48,7 @@ function Table({ queues }) {
 
 /** @param {{ q: Queue }} props */
 function Row({ q }) {
-  const full = q.limitBytes ? Math.min(1, q.depthBytes / q.limitBytes) : 0;
+  const full = q.limitBytes ? Math.min(1, q.diskBytes / q.limitBytes) : 0;
   const soon = q.secondsToLoss !== null && q.secondsToLoss < SOON;
   return html`<tr>
     <td><${StateBadge} state=${q.state} as=${AS[q.state] ?? 'unknown'} /></td>

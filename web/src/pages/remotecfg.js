@@ -1,9 +1,9 @@
 // The remote configuration: where it comes from, whether it runs, and what is in it.
-import { getJson, urls } from '../lib/api.js';
+import { urls } from '../lib/api.js';
 import { span } from '../lib/format.js';
 import { html } from '../lib/html.js';
 import { useComponents } from '../lib/modules.js';
-import { usePoll } from '../lib/poll.js';
+import { useJson } from '../lib/poll.js';
 import { ComponentList } from '../parts/component-list.js';
 import { StateBadge } from '../parts/health.js';
 import { Heading } from '../parts/heading.js';
@@ -16,7 +16,7 @@ import { Time } from '../parts/time.js';
 const AS = { applied: 'healthy', applying: 'unknown', failed: 'unhealthy', unset: 'unknown' };
 
 export function RemoteConfigPage() {
-  const { data, error } = usePoll(urls.remotecfg(), (signal) => getJson(urls.remotecfg(), signal));
+  const { data, error } = useJson(urls.remotecfg());
   const state = /** @type {RemoteConfig|undefined} */ (data);
   return html`
     <${Heading} title="Remote configuration" aside=${state?.configured ? html`<${StateBadge} state=${state.status} as=${AS[state.status] ?? 'unknown'} />` : null} />
@@ -44,7 +44,7 @@ function Content({ of: s }) {
     </${Section}>
     <${Section} id="components" title="Its components">
       <${Problem} error=${error} what="The list" kept=${list !== undefined} />
-      ${list ? html`<div class="bounded"><${ComponentList} list=${list} left=${left} remote /></div>` : null}
+      ${list ? html`<div class="bounded"><${ComponentList} list=${list} left=${left} within="remotecfg" remote /></div>` : null}
     </${Section}>
     <${Section} id="source" title="What runs">
       ${s.source ? html`<pre class="code" tabindex="0">${s.source}</pre>` : html`<${Empty}>Nothing of it runs.</${Empty}>`}

@@ -1,15 +1,15 @@
 // "Where did my data go": what did not arrive, by rule, with examples; then the whole ledger.
-import { getJson, urls } from '../lib/api.js';
-import { idOf } from '../lib/components.js';
+import { urls } from '../lib/api.js';
 import { count, plural, size } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
-import { usePoll } from '../lib/poll.js';
+import { useJson } from '../lib/poll.js';
 import { componentHref, useQuery } from '../lib/router.js';
 import { Heading } from '../parts/heading.js';
 import { Labels } from '../parts/labels.js';
 import { LedgerTable } from '../parts/ledger-table.js';
 import { Empty, Loading, Problem, Section } from '../parts/note.js';
 import { Time } from '../parts/time.js';
+import { Names, Typed } from '../parts/typed.js';
 
 /** @typedef {import('../lib/types.js').Why} Why */
 /** @typedef {import('../lib/types.js').Answer} Answer */
@@ -35,9 +35,8 @@ export function WhyPage() {
   const [component, setComponent] = useQuery('component');
   const [label, setLabel] = useQuery('label');
   const labels = labelsOf(label);
-  const url = urls.why({ since, component, labels: labels ?? [] });
-  const why = usePoll(url, (signal) => getJson(url, signal));
-  const ledger = usePoll(urls.ledger(), (signal) => getJson(urls.ledger(), signal));
+  const why = useJson(urls.why({ since, component, labels: labels ?? [] }));
+  const ledger = useJson(urls.ledger());
   const answer = /** @type {Why|undefined} */ (why.data);
   const edges = /** @type {Ledger|undefined} */ (ledger.data);
 
@@ -55,7 +54,7 @@ export function WhyPage() {
       <${Typed} name="Labels" value=${label} set=${setLabel} placeholder="job=api, level=debug" wrong=${labels === null ? 'Labels look like job=api, level=debug' : ''} />
     </form>
     <${Problem} error=${why.error} what="The answer" kept=${answer !== undefined} />
-    ${answer ? html`<${Answers} of=${answer} asked=${Boolean(component || label)} />` : why.error ? null : html`<${Loading} what="the ledger" />`}
+    ${answer ? html`<${Answers} of=${answer} asked=${Boolean(component || label)} labelled=${Boolean(labels?.length)} />` : why.error ? null : html`<${Loading} what="the ledger" />`}
     <${Section} id="ledger" title="Ledger" aside=${html`<span class="soft">since the start: entered = delivered + filtered + rejected + expired + returned + in flight</span>`}>
       <${Problem} error=${ledger.error} what="The ledger" kept=${edges !== undefined} />
       ${edges ? html`<${BudgetBar} of=${edges.budget} />` : null}
@@ -64,26 +63,12 @@ export function WhyPage() {
   `;
 }
 
-/** Asks when a person has stopped typing at it. @param {{ name: string, value: string, set: (v: string) => void, placeholder: string, list?: string, wrong?: string }} props */
-function Typed({ name, value, set, placeholder, list, wrong = '' }) {
-  return html`<label class="field"><span>${name}</span>
-    <input value=${value} placeholder=${placeholder} list=${list} spellcheck=${false} autocomplete="off" aria-invalid=${wrong ? 'true' : undefined}
-      onChange=${(/** @type {any} */ e) => set(e.currentTarget.value.trim())} />
-    ${wrong ? html`<span class="is-unhealthy text small" role="alert">${wrong}</span>` : null}
-  </label>`;
-}
-
-function Names() {
-  const { data } = usePoll(urls.components(), (signal) => getJson(urls.components(), signal), 60_000);
-  return /** @type {import('../lib/types.js').Component[]} */ (data ?? []).slice(0, 500).map((c) => html`<option key=${idOf(c)} value=${idOf(c)}></option>`);
-}
-
-/** @param {{ of: Why, asked: boolean }} props */
-function Answers({ of, asked }) {
+/** @param {{ of: Why, asked: boolean, labelled: boolean }} props */
+function Answers({ of, asked, labelled }) {
   const items = of.answers.reduce((sum, a) => sum + a.items, 0);
   return html`
     ${of.complete ? null : html`<p class="note">What is known begins later than asked for: the program started, or the component was made, after that time.</p>`}
-    <p role="status" class="sum">${items ? html`<strong>${plural(items, 'record')}</strong> did not arrive, for ${plural(of.answers.length, 'reason')}.` : asked ? 'Nothing like that is missing.' : 'Nothing is missing: every record was delivered or is on its way.'}</p>
+    <p role="status" class="sum">${items ? html`<strong>${plural(items, 'record')}</strong> did not arrive, for ${plural(of.answers.length, 'reason')}.${labelled ? ' Counts are of the rules that such records met, whatever their labels.' : ''}` : asked ? 'Nothing like that is missing.' : 'Nothing is missing: every record was delivered or is on its way.'}</p>
     <ol class="answers">${of.answers.map((a) => html`<li key=${`${a.component} ${a.fate} ${a.reason}`}><${AnswerView} of=${a} /></li>`)}</ol>
   `;
 }

@@ -1,5 +1,5 @@
 // A body of the API as text of the configuration language: aligned, coloured, long values folded.
-import { bodyText, elements, isScalar, keyText, members, oneLine, scalarText, weight, withoutUnset } from '../lib/body.js';
+import { bodyText, elements, isScalar, keyText, members, oneLine, weight, withoutUnset } from '../lib/body.js';
 import { plural } from '../lib/format.js';
 import { html, useState } from '../lib/html.js';
 import { Empty } from './note.js';
@@ -59,7 +59,6 @@ function Parts({ body }) {
 function ValueView({ value }) {
   const line = oneLine(value);
   if (line !== null) return html`<span class=${isScalar(value) ? kind(value) : 't-plain'}>${line}</span>`;
-  if (isScalar(value)) return html`<span class=${kind(value)}>${scalarText(value)}</span>`;
   const list = value.type === 'array';
   const length = list ? elements(value).length : members(value).length;
   const [open, close] = list ? '[]' : '{}';

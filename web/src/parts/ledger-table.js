@@ -1,15 +1,20 @@
 // What entered each edge and what became of it.
-import { compact, count, size } from '../lib/format.js';
-import { html } from '../lib/html.js';
-import { destination, owner, total } from '../lib/ledger.js';
+import { compact, count, plural, size } from '../lib/format.js';
+import { html, useState } from '../lib/html.js';
+import { destination, owner, refused, total } from '../lib/ledger.js';
 import { componentHref } from '../lib/router.js';
 
 /** @typedef {import('../lib/types.js').Edge} Edge */
 /** @typedef {import('../lib/types.js').Amount} Amount */
 /** @typedef {import('../lib/types.js').Amounts} Amounts */
 
+/** Edges that are shown before a person asks for more, and how many each time adds. */
+const FIRST = 200;
+const MORE = 1000;
+
 /** @param {{ edges: Edge[], label: string }} props */
 export function LedgerTable({ edges, label }) {
+  const [most, setMost] = useState(FIRST);
   return html`<div class="scroll" role="region" aria-label=${label} tabindex="0">
     <table class="ledger">
       <thead>
@@ -21,11 +26,11 @@ export function LedgerTable({ edges, label }) {
         </tr>
       </thead>
       <tbody>
-        ${edges.map(
+        ${edges.slice(0, most).map(
           (e) => html`<tr key=${`${e.from} ${e.to}`}>
             <td><${End} end=${e.from} /></td><td><${End} end=${e.to} /></td>
             <${Cell} of=${e.entered} /><${Cell} of=${e.delivered} />
-            <${Reasons} of=${e.filtered} /><${Reasons} of=${{ ...e.rejected, ...e.dead_lettered }} bad /><${Reasons} of=${e.expired} bad />
+            <${Reasons} of=${e.filtered} /><${Reasons} of=${refused(e)} bad /><${Reasons} of=${e.expired} bad />
             <${Cell} of=${e.returned} /><${Cell} of=${e.in_flight} />
             <td>${e.balanced
               ? html`<span class="is-healthy text">✓ balanced</span>`
@@ -34,6 +39,7 @@ export function LedgerTable({ edges, label }) {
         )}
       </tbody>
     </table>
+    ${edges.length > most ? html`<button type="button" class="quiet" onClick=${() => setMost(most + MORE)}>${plural(edges.length - most, 'more edge')}</button>` : null}
   </div>`;
 }
 

@@ -23,19 +23,8 @@ const entry = (route) => (route.remote ? 'remotecfg' : route.page === 'component
 /** @param {{ route: import('../lib/router.js').Route, children?: import('../lib/html.js').Children }} props */
 export function Shell({ route, children }) {
   const main = useRef(/** @type {HTMLElement|null} */ (null));
-  const shown = useRef(`${route.page} ${route.id}`);
-  const current = `${route.page} ${route.id}`;
-
-  // A new page begins at its heading, for those who listen as for those who look.
-  useEffect(() => {
-    if (shown.current === current) return;
-    shown.current = current;
-    scrollTo(0, 0);
-    const heading = /** @type {HTMLElement|null} */ (main.current?.querySelector('h1') ?? null);
-    heading?.focus({ preventScroll: true });
-  }, [current]);
   // On a narrow screen the entries are scrolled sideways.
-  useEffect(() => document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [current]);
+  useEffect(() => document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [route.page, route.id]);
 
   const skip = (/** @type {Event} */ event) => {
     event.preventDefault();

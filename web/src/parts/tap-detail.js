@@ -2,13 +2,12 @@
 import { clock } from '../lib/format.js';
 import { html, useEffect } from '../lib/html.js';
 import { componentHref } from '../lib/router.js';
-import { changes, content, difference, pairsOf } from '../lib/tap.js';
+import { changes, content, difference, pairsOf, SIGNS } from '../lib/tap.js';
 import { Facts } from './note.js';
 
 /** @typedef {import('../lib/tap.js').Row} Row */
 /** @typedef {ReturnType<typeof difference>} Pairs */
 
-const SIGNS = { same: ' ', added: '+', removed: '−', changed: '~' };
 const TITLES = /** @type {Record<string, string>} */ ({ line: 'Line', labels: 'Labels', structured_metadata: 'Structured metadata', extracted: 'Extracted values', timestamp: 'Timestamp' });
 
 /** @param {{ row: Row, close: () => void }} props */

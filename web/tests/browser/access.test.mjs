@@ -1,30 +1,14 @@
 // What a checker of accessibility finds, on every page, light and dark.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { launch, open } from './browser.mjs';
-import { lines, pipeline, Program, sink, until } from './program.mjs';
+import { open } from './browser.mjs';
+import { begin, browser, program } from './world.mjs';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Program} */
-let program;
-/** @type {Awaited<ReturnType<typeof sink>>} */
-let loki;
 const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
-before(async () => {
-  loki = await sink();
-  program = await Program.start((p) => pipeline(loki.url, p.dir), { files: { token: 'canary-1234', 'app.log': lines(40) } });
-  browser = await launch();
-  await until(async () => (await (await fetch(`${program.origin}/api/v0/invar/ledger`)).text()).includes('loki.write.out#'), 'lines arrive');
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-  loki?.stop();
-});
+begin({ n: 40, arrived: true });
 
 /** A page, and what is there once it shows what it is for. */
 const PAGES = /** @type {[string, string][]} */ ([

@@ -1,26 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, open } from './browser.mjs';
-import { lines, pipeline, Program, sink, until } from './program.mjs';
+import { test } from 'node:test';
+import { open } from './browser.mjs';
+import { begin, browser, program } from './world.mjs';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Program} */
-let program;
-/** @type {Awaited<ReturnType<typeof sink>>} */
-let loki;
-
-before(async () => {
-  loki = await sink();
-  program = await Program.start((p) => pipeline(loki.url, p.dir), { files: { token: 'canary-1234', 'app.log': lines(8) } });
-  browser = await launch();
-  await until(async () => (await (await fetch(`${program.origin}/api/v0/invar/ledger`)).text()).includes('loki.write.out#'), 'lines arrive');
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-  loki?.stop();
-});
+begin({ arrived: true });
 
 test('a component shows what it was given, what it is joined to and its part of the ledger', async () => {
   const { page, context, problems } = await open(browser, program.origin);

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, open } from './browser.mjs';
-import { lines, pipeline, Program, sink } from './program.mjs';
-
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Program} */
-let program;
-/** @type {Awaited<ReturnType<typeof sink>>} */
-let loki;
+import { test } from 'node:test';
+import { open } from './browser.mjs';
+import { lines } from './program.mjs';
+import { begin, browser, program } from './world.mjs';
 
 // A second destination that nobody serves: its queue grows.
 const AWAY = `
@@ -19,16 +13,7 @@ loki.source.file "away" {
 }
 loki.write "away" { endpoint { url = "http://127.0.0.1:9/loki/api/v1/push" } }`;
 
-before(async () => {
-  loki = await sink();
-  program = await Program.start((p) => pipeline(loki.url, p.dir, AWAY.replace('DIR', p.dir)), { files: { token: 'canary-1234', 'app.log': lines(40), 'away.log': lines(100) } });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-  loki?.stop();
-});
+begin({ n: 40, more: AWAY, files: { 'away.log': lines(100) } });
 
 test('where data went: rule, place, examples, and the ledger', async () => {
   const { page, context, problems } = await open(browser, program.origin);

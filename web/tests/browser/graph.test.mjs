@@ -1,27 +1,12 @@
 import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { launch, open } from './browser.mjs';
-import { lines, pipeline, Program, sink } from './program.mjs';
+import { test } from 'node:test';
+import { open } from './browser.mjs';
+import { lines, pipeline } from './program.mjs';
+import { begin, browser, loki, program } from './world.mjs';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Program} */
-let program;
-/** @type {Awaited<ReturnType<typeof sink>>} */
-let loki;
-
-before(async () => {
-  loki = await sink();
-  program = await Program.start((p) => pipeline(loki.url, p.dir), { files: { token: 'canary-1234', 'app.log': lines(8) } });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-  loki?.stop();
-});
+begin();
 
 const ids = (/** @type {import('playwright-core').Page} */ page) => page.locator('.node').evaluateAll((nodes) => nodes.map((n) => /** @type {HTMLElement} */ (n).dataset.id).sort());
 /** Lines are written as long as the page is looked at. */

@@ -1,25 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, open } from './browser.mjs';
-import { lines, pipeline, Program, sink } from './program.mjs';
+import { test } from 'node:test';
+import { open } from './browser.mjs';
+import { begin, browser, program } from './world.mjs';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Program} */
-let program;
-/** @type {Awaited<ReturnType<typeof sink>>} */
-let loki;
-
-before(async () => {
-  loki = await sink();
-  program = await Program.start((p) => pipeline(loki.url, p.dir), { files: { token: 'canary-1234', 'app.log': lines(8) } });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-  loki?.stop();
-});
+begin();
 
 test('the list shows every component, also of modules, and finds them', async () => {
   const { page, context, problems } = await open(browser, program.origin);
@@ -74,6 +58,7 @@ test('pages are reached by keys, and begin at their heading', async () => {
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name }).press('Enter');
     await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
     await page.waitForFunction((title) => document.title.startsWith(title), name);
+    await page.waitForFunction((title) => document.activeElement?.tagName === 'H1' && document.activeElement.textContent === title, name);
   }
   await page.goBack();
   await page.getByRole('heading', { level: 1, name: 'Clustering' }).waitFor();

@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { launch, open } from './browser.mjs';
-import { lines, pipeline, Program, sink } from './program.mjs';
+import { after, test } from 'node:test';
+import { open } from './browser.mjs';
+import { lines, pipeline } from './program.mjs';
+import { begin, browser, loki, program } from './world.mjs';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Program} */
-let program;
-/** @type {Awaited<ReturnType<typeof sink>>} */
-let loki;
-/** @type {ReturnType<typeof setInterval>} */
-let writer;
+const LIVE = 'livedebugging { enabled = true }';
 
-before(async () => {
-  loki = await sink();
-  program = await Program.start((p) => pipeline(loki.url, p.dir, 'livedebugging { enabled = true }'), { files: { token: 'canary-1234', 'app.log': lines(8) } });
-  browser = await launch();
-  let n = 100;
-  writer = setInterval(() => appendFile(join(program.dir, 'app.log'), lines(8, (n += 8))), 100);
-});
-after(async () => {
-  clearInterval(writer);
-  await browser?.close();
-  await program?.stop();
-  loki?.stop();
-});
+let n = 100;
+// It begins once there is a program. Its end is said first, so that it stops first.
+const writer = setInterval(() => program && appendFile(join(program.dir, 'app.log'), lines(8, (n += 8))), 100);
+after(() => clearInterval(writer));
+begin({ more: LIVE });
 
 test('records are shown as they pass, filtered, paused and cleared', async () => {
   const { page, context, problems } = await open(browser, program.origin);
@@ -71,7 +57,7 @@ test('a stream goes on after a reload', async () => {
   const { page, context, problems } = await open(browser, program.origin);
   await page.goto(`${program.base}/debug/loki.process.app`);
   await page.locator('.tap-rows .line').first().waitFor();
-  await program.configure(pipeline(loki.url, program.dir, 'livedebugging { enabled = true }\nlocal.file "more" { filename = "/dev/null" }'));
+  await program.configure(pipeline(loki.url, program.dir, `${LIVE}\nlocal.file "more" { filename = "/dev/null" }`));
   await program.reload();
   await page.getByRole('button', { name: 'Clear' }).click();
   await page.locator('.tap-rows .line').first().waitFor();

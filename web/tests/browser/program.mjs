@@ -110,12 +110,25 @@ export async function sink() {
   return { url: `http://127.0.0.1:${port}/loki/api/v1/push`, stop: () => (server.closeAllConnections(), server.close()) };
 }
 
-/** Files to a stage that drops, and on to a sink; one module; one secret. @param {string} url @param {string} dir @param {string} [more] */
-export const pipeline = (url, dir, more = '') => `
+/** A secret in a file, and what sends with it. @param {string} dir @param {string} name @param {string} url @param {string} [more] */
+export const writer = (dir, name, url, more = '') => `
 local.file "token" {
 	filename  = "${dir}/token"
 	is_secret = true
 }
+
+loki.write "${name}" {
+	endpoint {
+		url          = "${url}"
+		bearer_token = local.file.token.content
+		batch_wait   = "100ms"
+	}
+	${more}
+}
+`;
+
+/** Files to a stage that drops, and on to a sink; one module; one secret. @param {string} url @param {string} dir @param {string} [more] */
+export const pipeline = (url, dir, more = '') => `
 loki.source.file "app" {
 	targets    = [{__path__ = "${dir}/app.log", job = "shop"}]
 	forward_to = [loki.process.app.receiver]
@@ -140,13 +153,7 @@ declare "tidy" {
 	export "receiver" { value = loki.process.inner.receiver }
 }
 tidy "one" { to = [loki.write.out.receiver] }
-loki.write "out" {
-	endpoint {
-		url          = "${url}"
-		bearer_token = local.file.token.content
-		batch_wait   = "100ms"
-	}
-}
+${writer(dir, 'out', url)}
 ${more}`;
 
 /** Lines as the pipeline takes them: every fourth is dropped. @param {number} n @param {number} [from] */

@@ -3,18 +3,13 @@ import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { launch, open } from './browser.mjs';
-import { Program, sink } from './program.mjs';
+import { Program, sink, writer } from './program.mjs';
 
 const images = process.env.IMAGES ?? fileURLToPath(new URL('../../../docs/images', import.meta.url));
 
 /** @param {string} url @param {Program} program */
 const config = (url, { dir, port }) => `
 livedebugging { enabled = true }
-
-local.file "token" {
-	filename  = "${dir}/token"
-	is_secret = true
-}
 
 local.file "region" { filename = "${dir}/region" }
 
@@ -52,16 +47,7 @@ declare "scrub" {
 }
 
 scrub "personal" { to = [loki.write.central.receiver] }
-
-loki.write "central" {
-	endpoint {
-		url          = "${url}"
-		bearer_token = local.file.token.content
-		batch_wait   = "200ms"
-	}
-	external_labels = {cluster = "eu-1"}
-}
-
+${writer(dir, 'central', url, 'external_labels = {cluster = "eu-1"}')}
 loki.write "audit" { endpoint { url = "http://127.0.0.1:9/loki/api/v1/push" } }
 
 prometheus.exporter.unix "host" { }
@@ -124,7 +110,7 @@ const loki = await sink();
 const program = await Program.start((p) => config(loki.url, p), { files: { token: 'shown to nobody', 'api.log': '', region: 'north' } });
 // One that is not well: its file is gone.
 await rm(join(program.dir, 'region'));
-const writer = setInterval(() => appendFile(join(program.dir, 'api.log'), Array.from({ length: 12 }, line).join('')), 50);
+const writing = setInterval(() => appendFile(join(program.dir, 'api.log'), Array.from({ length: 12 }, line).join('')), 50);
 const browser = await launch();
 try {
   for (const scheme of /** @type {const} */ (['light', 'dark'])) {
@@ -168,7 +154,7 @@ try {
     console.log(scheme, problems);
   }
 } finally {
-  clearInterval(writer);
+  clearInterval(writing);
   await browser.close();
   await program.stop();
   loki.stop();

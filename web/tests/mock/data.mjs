@@ -83,6 +83,13 @@ export const modules = /** @type {Record<string, Component[]>} */ ({
     component('prometheus.relabel.drop', { module: 'cleanup.metrics', to: ['prometheus.relabel.shorten'] }),
     component('prometheus.relabel.shorten', { module: 'cleanup.metrics', modules: undefined }),
   ]),
+  // The remote configuration, and a module in it.
+  remotecfg: back([
+    component('loki.source.file.far', { module: 'remotecfg', to: ['tidy.far'] }),
+    component('tidy.far', { module: 'remotecfg', to: ['loki.write.remote'], modules: ['remotecfg/tidy.far'] }),
+    component('loki.write.remote', { module: 'remotecfg' }),
+  ]),
+  'remotecfg/tidy.far': [component('loki.process.inner', { module: 'remotecfg/tidy.far' })],
 });
 
 /** Many that are cheap. @param {number} n */
@@ -165,9 +172,9 @@ export const why = () => ({
 
 export const queues = () => ({
   queues: [
-    { component: 'loki.write.central', destination: 'https://logs.example/loki/api/v1/push', state: 'healthy', message: '', depthRecords: 0, depthBytes: 0, limitBytes: 1 << 30, oldestSeconds: null, inBytesPerSecond: 183_000, outBytesPerSecond: 183_000, secondsToLoss: null },
-    { component: 'loki.write.audit', destination: 'http://audit.example:3100/loki/api/v1/push', state: 'failing', message: 'cannot be reached: connection refused', depthRecords: 812_331, depthBytes: 702_000_000, limitBytes: 1 << 30, oldestSeconds: 8_131, inBytesPerSecond: 186_000, outBytesPerSecond: 0, secondsToLoss: 1_990 },
-    { component: 'prometheus.remote_write.mimir', destination: 'https://mimir.example/api/v1/push', state: 'held', message: 'answered 401: credentials are refused; sent again when they change', depthRecords: 2_210_000, depthBytes: 88_000_000, limitBytes: 4 * (1 << 30), oldestSeconds: 311, inBytesPerSecond: 240_000, outBytesPerSecond: 0, secondsToLoss: 17_530 },
+    { component: 'loki.write.central', destination: 'https://logs.example/loki/api/v1/push', state: 'healthy', message: '', depthRecords: 0, depthBytes: 0, diskBytes: 0, limitBytes: 1 << 30, oldestSeconds: null, inBytesPerSecond: 183_000, outBytesPerSecond: 183_000, secondsToLoss: null },
+    { component: 'loki.write.audit', destination: 'http://audit.example:3100/loki/api/v1/push', state: 'failing', message: 'cannot be reached: connection refused', depthRecords: 812_331, depthBytes: 702_000_000, diskBytes: 198_000_000, limitBytes: 1 << 30, oldestSeconds: 8_131, inBytesPerSecond: 186_000, outBytesPerSecond: 0, secondsToLoss: 1_990 },
+    { component: 'prometheus.remote_write.mimir', destination: 'https://mimir.example/api/v1/push', state: 'failing', message: 'answered 401: credentials are refused; sent again when they change', depthRecords: 2_210_000, depthBytes: 88_000_000, diskBytes: 41_000_000, limitBytes: 4 * (1 << 30), oldestSeconds: 311, inBytesPerSecond: 240_000, outBytesPerSecond: 0, secondsToLoss: 17_530 },
   ],
 });
 
@@ -182,7 +189,6 @@ export const detail = (id) => ({
     { state: 'healthy', message: 'started component', at: at(30) },
   ],
   busySeconds: 4.281,
-  stages: id.includes('process') ? ['stage.json#0', 'stage.labels#0', 'stage.drop#0'] : [],
 });
 
 export const peers = [
@@ -210,7 +216,6 @@ export const flows = () => {
     flow('prometheus.scrape.host', ['cleanup.metrics'], 'prometheus_metric', about(900)),
     flow('cleanup.metrics', ['prometheus.remote_write.mimir'], 'prometheus_metric', about(6800)),
     flow('otelcol.receiver.otlp.in', ['otelcol.processor.batch.all'], 'otel_trace', about(60)),
-    flow('discovery.relabel.pods', ['loki.source.kubernetes.pods'], 'target', 0.4),
   ];
 };
 

@@ -48,13 +48,17 @@ export function serve({ prefix = '', many = 0, wide = 0 } = {}) {
       return content ? to.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'text/plain', 'cache-control': 'no-cache' }).end(content) : to.writeHead(404).end();
     }
     if (page.startsWith('/api/v0/web/')) {
-      const rest = page.slice('/api/v0/web/'.length).replace(/^remotecfg\//, '');
-      const module = /^modules\/(.+)\/components$/.exec(rest)?.[1];
+      const wanted = page.slice('/api/v0/web/'.length);
+      const rest = wanted.replace(/^remotecfg\//, '');
+      // Ids of the remote configuration begin with its name, which may be left out here.
+      const whole = (/** @type {string} */ id) => (rest === wanted || id.startsWith('remotecfg/') ? id : `remotecfg/${id}`);
+      const named = /^modules\/(.+)\/components$/.exec(rest)?.[1];
+      const module = named && whole(named);
       if (rest === 'peers') return json(to, data.peers);
-      if (rest === 'components') return json(to, list);
+      if (rest === 'components') return json(to, rest === wanted ? list : data.modules.remotecfg);
       if (module) return data.modules[module] ? json(to, data.modules[module]) : to.writeHead(404).end('module not found\n');
       if (/^graph(\/|$)/.test(rest)) return stream(to, 2000, () => `${JSON.stringify(data.flows())}|;|`);
-      const id = rest.replace(/^components\//, '');
+      const id = whole(rest.replace(/^components\//, ''));
       const found = [...list, ...Object.values(data.modules).flat()].find((c) => (c.moduleID ? `${c.moduleID}/${c.localID}` : c.localID) === id);
       return found ? json(to, data.full(structuredClone(found))) : to.writeHead(404).end(`component "${id}" does not exist\n`);
     }

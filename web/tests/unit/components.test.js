@@ -25,6 +25,7 @@ test('worst first, then by id as people count', () => {
   assert.deepEqual(ids(sorted(list, { by: 'health', down: false })).slice(0, 3), ['loki.write.audit', 'prometheus.operator.servicemonitors.all', 'otelcol.exporter.otlp.tempo']);
   assert.deepEqual(ids(sorted(many(12), { by: 'id', down: false })).slice(-3), ['local.file.f9', 'local.file.f10', 'local.file.f11']);
   assert.deepEqual(ids(sorted(many(12), { by: 'id', down: true }))[0], 'local.file.f11');
+  for (const by of ['name', 'constructor']) assert.equal(ids(sorted(list, { by: /** @type {any} */ (by), down: false }))[0], 'loki.write.audit', 'an order that nobody knows');
 });
 
 test('counts', () => {

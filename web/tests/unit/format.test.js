@@ -6,10 +6,10 @@ test('numbers', () => {
   assert.equal(count(1234567), '1,234,567');
   assert.equal(compact(1234567), '1.23M');
   assert.equal(compact(8750), '8.75k');
-  assert.equal(rate(0), '0/s');
-  assert.equal(rate(0.001), '<0.01/s');
-  assert.equal(rate(0.4), '0.4/s');
-  assert.equal(rate(9000), '9k/s');
+  assert.equal(rate(0), '0');
+  assert.equal(rate(0.001), '<0.01');
+  assert.equal(rate(0.4), '0.4');
+  assert.equal(rate(9000), '9k');
   assert.equal(plural(1, 'record'), '1 record');
   assert.equal(plural(1200, 'record'), '1,200 records');
 });
@@ -29,5 +29,6 @@ test('how long ago', () => {
   assert.equal(ago('2026-01-01T00:10:00Z', now), 'now');
   assert.equal(ago('2026-01-01T00:10:05Z', now), 'now', 'a clock that is ahead');
   assert.equal(ago('2026-01-01T00:07:30.123456789Z', now), '2 min ago');
+  assert.equal(ago('2024-01-01T00:00:00Z', now), 'over a year ago');
   assert.equal(ago('nonsense', now), '');
 });

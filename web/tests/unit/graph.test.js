@@ -50,10 +50,19 @@ test('rates are summed where a module is closed, and found inside where it is op
   assert.equal(more.get(inside)?.rate, 7);
 });
 
-test('ids of a stream of a module may be local', () => {
-  const level = build(/** @type {any} */ (modules['cleanup.metrics']), new Map());
-  const flow = { componentID: 'prometheus.relabel.drop', targetComponentIDs: ['prometheus.relabel.shorten'], type: 'prometheus_metric', rate: 2 };
-  assert.equal(onEdges(level, [flow], 'cleanup.metrics').get(edgeKey('cleanup.metrics/prometheus.relabel.drop', 'cleanup.metrics/prometheus.relabel.shorten'))?.rate, 2);
+test('what goes nowhere draws nothing', () => {
+  const level = build(list, opened, [{ from: 'cleanup.metrics/prometheus.relabel.drop', to: '' }]);
+  assert.equal(structure(level), structure(build(list, opened)));
+});
+
+test('a component is found in the module that holds it, and in no other', () => {
+  const level = build([component('a.x', { modules: ['a.x/1', 'a.x/2'] }), component('a.x/1', { modules: ['b/c'] }), component('d.y')], new Map(), [
+    { from: 'd.y', to: 'a.x/2/deep.er/z.z' },
+    { from: 'b/c/e.e', to: 'd.y' },
+    { from: 'a.x/3/e.e', to: 'd.y' },
+    { from: 'b/cc/e.e', to: 'd.y' },
+  ]);
+  assert.deepEqual(level.edges.map((e) => `${e.from} ${e.to}`), ['d.y a.x', 'a.x/1 d.y']);
 });
 
 test('no two nodes lie on each other, and all lie inside', () => {

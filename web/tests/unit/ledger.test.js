@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { destination, edgesOf, gone, owner, rates, total } from '../../src/lib/ledger.js';
+import { destination, edgesOf, owner, rates, refused, total } from '../../src/lib/ledger.js';
 import { labelsOf } from '../../src/pages/why.js';
 import { byUrgency } from '../../src/pages/queues.js';
 import { ledger, queues } from '../mock/data.mjs';
@@ -23,7 +23,8 @@ test('sums', () => {
   assert.deepEqual(total(undefined), { items: 0, bytes: 0 });
   assert.equal(owner('loki.write.x#http://a#b'), 'loki.write.x');
   assert.equal(destination('loki.write.x#http://a#b'), 'http://a#b');
-  assert.ok(gone(/** @type {any} */ (edges[0])) > 0);
+  const edge = /** @type {any} */ ({ rejected: { late: { items: 1, bytes: 1 } }, dead_lettered: { late: { items: 2, bytes: 2 } } });
+  assert.deepEqual(Object.entries(refused(edge)).map(([reason, { items }]) => [reason, items]), [['late', 1], ['late (kept as dead letters)', 2]]);
 });
 
 test('rates are differences, also over a restart', () => {

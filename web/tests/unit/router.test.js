@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { componentHref, encodeId, href, parse } from '../../src/lib/router.js';
+import { componentHref, encodeId, href, moduleHref, parse } from '../../src/lib/router.js';
 
 test('paths are pages', () => {
   const page = (/** @type {string} */ path, before = '') => {
@@ -45,4 +45,11 @@ test('addresses lead back to what they were made of', () => {
     assert.equal(parse(href('debug', id), '').id, id);
   }
   assert.equal(encodeId('a/b c'), 'a/b%20c');
+});
+
+test('ids of the remote configuration begin with its name, and addresses say it once', () => {
+  assert.equal(componentHref('remotecfg/a.b', true), '/remotecfg/component/a.b');
+  assert.equal(componentHref('a.b', true), '/remotecfg/component/a.b');
+  assert.equal(moduleHref('remotecfg/m.x/n.y', true), '/remotecfg/module/m.x/n.y');
+  assert.equal(componentHref('remotecfg/a.b'), '/component/remotecfg/a.b');
 });

@@ -1,7 +1,7 @@
 //! Arguments.
 
-use component::Target;
 use component::prelude::*;
+use component::{ClusteringArgs, Target};
 use std::path::PathBuf;
 use tail::{Encoding, Format};
 use value::{Choice, GoDuration};
@@ -43,15 +43,7 @@ pub struct Arguments {
     /// Share files that several members of a cluster can reach, below the same paths: each is read by one of them, and who takes a file
     /// over goes on where the other stopped.
     #[arg(block, default)]
-    pub clustering: Clustering,
-}
-
-/// Sharing work in a cluster.
-#[derive(Block, Clone, Debug, Default, PartialEq)]
-pub struct Clustering {
-    /// Whether each member of the cluster takes a part.
-    #[arg]
-    pub enabled: bool,
+    pub clustering: ClusteringArgs,
 }
 
 /// What to do about a position that cannot be read.

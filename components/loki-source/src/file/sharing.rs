@@ -1,6 +1,7 @@
 //! Files that several members of a cluster can reach: who reads which, and how positions pass from one to the next.
 
 use super::positions::{Key, Position, Positions, state_from_json, state_to_json};
+use super::tailer::Handle;
 use super::{File, lock};
 use component::{BoxFuture, Cluster, HandOver, Published};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ use tokio::time::Instant;
 
 /// For so long a file that was given away is left to whoever asked for it, though this process is responsible for it by what it knows.
 const GIVEN: Duration = Duration::from_secs(10);
+/// For so long this process answers with its position of a file that it reads no more; a position that is older is worth less than whatever
+/// the one who asks has got.
+const KNOWN: Duration = Duration::from_secs(60);
 /// How often it is looked whether somebody reads what was given away.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
 /// How often it is looked whether a reader has ended.
@@ -46,6 +50,8 @@ pub(super) struct Sharing {
     given: Mutex<BTreeMap<Key, Instant>>,
     /// What this process reads and has asked for: its own position is the newest.
     held: Mutex<BTreeSet<Key>>,
+    /// What it read until lately, and when it stopped.
+    left: Mutex<BTreeMap<Key, Instant>>,
     /// What others were told of positions.
     told: Mutex<Positions>,
 }
@@ -75,10 +81,31 @@ impl Sharing {
             }
             None => owned,
         };
-        if !ours {
-            lock(&self.held).remove(key);
+        drop(given);
+        if !ours && lock(&self.held).remove(key) {
+            self.leave(key);
         }
         ours
+    }
+
+    /// This process reads a file no more.
+    fn leave(&self, key: &Key) {
+        lock(&self.left).insert(key.clone(), Instant::now());
+    }
+
+    /// Whether this process's position of a file may be the newest.
+    fn knows(&self, key: &Key) -> bool {
+        let lately = |at: &Instant| at.elapsed() < KNOWN;
+        lock(&self.held).contains(key) || lock(&self.left).get(key).is_some_and(lately)
+    }
+
+    /// Forgets what does not matter any more.
+    pub(super) fn tidy(&self, wanted: impl Fn(&Key) -> bool) {
+        for key in lock(&self.held).extract_if(.., |key| !wanted(key)) {
+            self.leave(&key);
+        }
+        lock(&self.left).retain(|_, at| at.elapsed() < KNOWN);
+        lock(&self.given).retain(|_, at| at.elapsed() < GIVEN);
     }
 
     /// What the reader of a file asks before it passes lines on.
@@ -115,8 +142,13 @@ impl Sharing {
     pub(super) fn tell(&self, id: &str, positions: &Positions, again: bool) {
         let Some(cluster) = &self.cluster else { return };
         let mut told = lock(&self.told);
-        if again {
+        let alone = cluster.peers().len() < 2;
+        if again || alone {
             told.clear();
+        }
+        if alone {
+            // Whoever comes is told everything.
+            return;
         }
         let held = lock(&self.held);
         let mut news = Vec::new();
@@ -168,13 +200,21 @@ impl HandOver for Giver {
             let Name { path, labels } = name.ok()?;
             let key = Key { path, labels };
             let file = file.upgrade()?;
-            lock(&file.sharing.given).insert(key.clone(), Instant::now());
-            if let Some(handle) = lock(&file.tailers).get(&key) {
-                handle.stop.cancel();
+            let reader = lock(&file.tailers).get(&key).cloned();
+            // A position of long ago must not beat that of the one who asks, who may have read the file since then.
+            if reader.is_none() && !file.sharing.knows(&key) {
+                return None;
             }
-            // It delivers what it has read, and notes its position, before it ends.
-            while lock(&file.tailers).contains_key(&key) {
-                tokio::time::sleep(PAUSE).await;
+            lock(&file.sharing.given).insert(key.clone(), Instant::now());
+            if let Some(reader) = reader {
+                reader.stop.cancel();
+                // Whoever asks may have to ask again.
+                file.sharing.leave(&key);
+                // It delivers what it has read, and notes its position, before it ends; one that is started after it is not waited for.
+                let there = |now: &Arc<Handle>| Arc::ptr_eq(now, &reader);
+                while lock(&file.tailers).get(&key).is_some_and(there) {
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
             match file.shared.positions.of(&key)? {
                 Position::State(state) => state_to_json(&state),

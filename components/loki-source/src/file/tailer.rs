@@ -8,8 +8,8 @@ use component::{BoxFuture, CancellationToken};
 use signals::{Courier, Entry, Labels, LogBatch, LogStream, Permit};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tail::{Backoff, Chunk, Follower, Options, State};
 use tokio::sync::Notify;
@@ -37,6 +37,8 @@ pub(super) struct Handle {
     pub(super) key: Key,
     pub(super) labels: Labels,
     pub(super) reading: Reading,
+    /// Whether it is read as a member of a cluster.
+    pub(super) clustered: bool,
     pub(super) claim: Claim,
     /// Stops at once, as far as that loses nothing.
     pub(super) stop: CancellationToken,
@@ -44,6 +46,8 @@ pub(super) struct Handle {
     pub(super) drain: CancellationToken,
     pub(super) offset: Arc<AtomicU64>,
     pub(super) running: Arc<AtomicBool>,
+    /// The task that reads it.
+    pub(super) task: OnceLock<tokio::task::Id>,
 }
 
 /// A tailer at work.

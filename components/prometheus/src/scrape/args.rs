@@ -3,7 +3,8 @@
 use super::collect::SampleRules;
 use super::labels::LabelRules;
 use super::target::{Defaults, ScrapeTarget};
-use component::{Error, MetricsReceiver, Target};
+
+use component::{ClusteringArgs, Error, MetricsReceiver, Target};
 use net::HttpClientConfig;
 use prommodel::schema_of_factor;
 use promscrape::{Format, Options};
@@ -121,14 +122,6 @@ pub struct Arguments {
     /// Credentials, encryption, proxies.
     #[arg(flatten)]
     pub http: HttpClientConfig,
-}
-
-/// Sharing work in a cluster.
-#[derive(Block, Clone, Debug, Default, PartialEq)]
-pub struct ClusteringArgs {
-    /// Whether each collector of the cluster takes a part.
-    #[arg]
-    pub enabled: bool,
 }
 
 /// A format as it is named, with its media type and whether it can say how names are to be written.

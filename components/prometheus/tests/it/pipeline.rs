@@ -1,7 +1,7 @@
 //! Scrape, relabel, write: through all of them, over HTTP on both sides.
 
 use crate::receiver::RemoteWriteServer;
-use crate::rig::World;
+use crate::rig::{Running, World};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -29,6 +29,15 @@ async fn target(bodies: fn(u32) -> Option<String>) -> String {
     addr.to_string()
 }
 
+/// What sends to a server at once.
+fn writer(world: &World, server: &RemoteWriteServer) -> Running {
+    let config = format!(
+        "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10ms\"\n}}\n}}",
+        server.url
+    );
+    world.start("prometheus.remote_write", &config, &[])
+}
+
 fn scrape(addr: &str) -> String {
     format!(
         "targets = [{{\"__address__\" = {addr:?}, \"zone\" = \"a\"}}]\njob_name = \"test\"\nscrape_interval = \"100ms\"\nscrape_timeout = \"100ms\""
@@ -45,14 +54,7 @@ async fn what_is_exposed_arrives_and_what_is_gone_is_marked() {
         _ => None,
     })
     .await;
-    let write = world.start(
-        "prometheus.remote_write",
-        &format!(
-            "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10ms\"\n}}\n}}",
-            server.url
-        ),
-        &[],
-    );
+    let write = writer(&world, &server);
     let relabel = world.start(
         "prometheus.relabel",
         "rule {\nsource_labels = [\"__name__\"]\nregex = \"noise|scrape_.*\"\naction = \"drop\"\n}\nrule {\ntarget_label = \"env\"\nreplacement = \"test\"\n}",
@@ -112,14 +114,7 @@ async fn a_target_that_is_removed_takes_its_series_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let (world, server) = (World::new(dir.path()), RemoteWriteServer::start().await);
     let addr = target(|_| Some("a 1\n".to_owned())).await;
-    let write = world.start(
-        "prometheus.remote_write",
-        &format!(
-            "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10ms\"\n}}\n}}",
-            server.url
-        ),
-        &[],
-    );
+    let write = writer(&world, &server);
     let scraper = world.start("prometheus.scrape", &scrape(&addr), &[write.receiver()]);
     server.wait(6).await;
     let empty = "targets = []\njob_name = \"test\"\nscrape_interval = \"100ms\"\nscrape_timeout = \"100ms\"";
@@ -147,14 +142,7 @@ async fn a_reload_goes_on_with_the_series() {
     let dir = tempfile::tempdir().unwrap();
     let (world, server) = (World::new(dir.path()), RemoteWriteServer::start().await);
     let addr = target(|_| Some("a 1\n".to_owned())).await;
-    let write = world.start(
-        "prometheus.remote_write",
-        &format!(
-            "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10ms\"\n}}\n}}",
-            server.url
-        ),
-        &[],
-    );
+    let write = writer(&world, &server);
     let scraper = world.start("prometheus.scrape", &scrape(&addr), &[write.receiver()]);
     server.wait(6).await;
     let faster = scrape(&addr).replace("100ms", "50ms");
@@ -206,14 +194,7 @@ async fn a_target_that_another_member_scrapes_goes_without_a_word() {
     let member = testkit::cluster::ScriptedCluster::new(true);
     world.cluster = Some(Arc::new(component::Cluster::new(member.clone())));
     let addr = target(|_| Some("a 1\n".to_owned())).await;
-    let write = world.start(
-        "prometheus.remote_write",
-        &format!(
-            "endpoint {{\nurl = {:?}\nqueue_config {{\nbatch_send_deadline = \"10ms\"\n}}\n}}",
-            server.url
-        ),
-        &[],
-    );
+    let write = writer(&world, &server);
     let clustered = format!("{}\nclustering {{\nenabled = true\n}}", scrape(&addr));
     let scraper = world.start("prometheus.scrape", &clustered, &[write.receiver()]);
     server.wait(6).await;

@@ -130,6 +130,22 @@ async fn an_answer_does_not_grow_without_bound() {
     assert!(answer.text.len() < 100 << 20);
 }
 
+#[tokio::test]
+async fn many_fields_of_many_components_are_too_much() {
+    let all = (0..5000).map(|n| component("", &format!("local.file.f{n}"))).collect();
+    let (graphql, _) = graphql(all, None);
+    let some = "id name health { message lastUpdated }";
+    let answer = ask(&graphql, &format!("{{ components {{ {some} }} }}")).await;
+    assert_eq!(answer.json()["data"]["components"].as_array().map(Vec::len), Some(5000));
+    let many: Vec<String> = (0..900).map(|n| format!("a{n}: name")).collect();
+    let answer = ask(&graphql, &format!("{{ components {{ {} }} }}", many.join(" "))).await;
+    assert!(
+        answer.error().starts_with("the answer is too large"),
+        "{:.200}",
+        answer.text
+    );
+}
+
 /// A controller that has loaded nothing.
 struct Nothing;
 

@@ -26,7 +26,6 @@ async fn both_are_below_the_prefix_and_behind_authentication() {
         listen: "127.0.0.1:0".to_owned(),
         ui_prefix: "/ui".to_owned(),
         ui_dir: None,
-        node_name: String::new(),
         limits: Limits::default(),
     })
     .unwrap();
@@ -44,6 +43,7 @@ async fn both_are_below_the_prefix_and_behind_authentication() {
         ledger,
         budget: Budget::new(1 << 20),
         clock,
+        cluster: component::Cluster::alone("", ""),
         queue_limit: 0,
         parts: Parts {
             graphql: Some(GraphQl::new(controller, None, Build::default())),

@@ -1,6 +1,6 @@
 //! Asking one Invar again and again, over connections that stay open.
 
-use super::{LIMIT, base, credentials};
+use super::{ANSWER_LIMIT, LIMIT, base, credentials};
 use crate::cli::Server;
 use host::RealFs;
 use net::{Answer, Client, HeaderMap, HeaderName, HeaderValue, HttpClientConfig, Method, Opened, Request, Url};
@@ -91,9 +91,15 @@ impl Session {
             )),
             status => {
                 let mut body = Vec::new();
-                while let Ok(Some(chunk)) = answer.chunk().await {
-                    body.extend_from_slice(&chunk);
-                }
+                let read = async {
+                    while let Ok(Some(chunk)) = answer.chunk().await
+                        && body.len() < ANSWER_LIMIT
+                    {
+                        body.extend_from_slice(&chunk);
+                    }
+                };
+                // What there is of it is shown.
+                let _ = tokio::time::timeout(PATIENCE, read).await;
                 let why = String::from_utf8_lossy(&body);
                 Err(format!("{} answers {status}: {}", self.addr, why.trim_end()))
             }

@@ -163,11 +163,14 @@ impl Server {
         }
         let answer = match served {
             None => ConfigAnswer::default(),
-            Some(Served { hash, .. }) if hash == request.hash => ConfigAnswer {
-                hash,
-                not_modified: true,
-                content: String::new(),
-            },
+            Some(Served { file, hash, .. }) if hash == request.hash => {
+                self.book.sent(&id, file, &hash);
+                ConfigAnswer {
+                    hash,
+                    not_modified: true,
+                    content: String::new(),
+                }
+            }
             Some(Served { file, hash, content }) => {
                 let bytes = content.len();
                 self.say(&format!("sent id={id:?} file={file:?} hash={hash} bytes={bytes}"));
@@ -256,8 +259,7 @@ async fn list_json(State(server): State<Arc<Server>>) -> Response {
 /// What a collector runs, for programs on this machine: it may hold secrets.
 async fn effective(State(server): State<Arc<Server>>, Path(id): Path<String>, request: Request) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
-    if !name.is_some_and(|name| name == "localhost" || name == "[::1]" || name.starts_with("127.")) {
+    if !host.is_some_and(sameorigin::is_here) {
         return (StatusCode::FORBIDDEN, "only for programs on this machine\n").into_response();
     }
     match server.book.effective(&id) {

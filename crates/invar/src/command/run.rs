@@ -3,7 +3,7 @@
 mod member;
 
 use super::{Failure, Outcome};
-use crate::app::{App, AppOptions, Process, hostname};
+use crate::app::{App, AppOptions, Process};
 use crate::catalogue::Targets;
 use crate::cli::Run;
 use crate::graph::RemoteGraph;
@@ -13,7 +13,7 @@ use crate::{output, version};
 use component::{CancellationToken, QueuePolicy, Stability};
 use diagnostics::Profiles;
 use graphql::{GraphQl, Playground};
-use member::{Member, Members};
+use member::Member;
 use remotecfg::{RemoteConfig, RemoteOptions};
 use runtime::registry::Allowed;
 use selftrace::{Tracer, TracerParts};
@@ -81,7 +81,6 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         listen: options.listen.clone(),
         ui_prefix: options.ui_prefix.clone(),
         ui_dir,
-        node_name: options.cluster.node_name.clone().unwrap_or_else(hostname),
         limits: Default::default(),
     })?;
     let member = Member::new(&options.cluster, http.address(), &process.host, &process.metrics).await?;
@@ -141,7 +140,7 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
             tracing: Some(tracer.policy()),
         },
     );
-    let reloader = Arc::new(Reloader::new(&options.config, &app, config_metrics));
+    let reloader = Arc::new(Reloader::new(&options.config, &app, config_metrics, tracer.clone()));
     let loaded = tokio::select! {
         loaded = reloader.load(output::color()) => loaded,
         () = signals.end() => {
@@ -186,10 +185,10 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
         budget: app.process.budget.clone(),
         clock: app.process.host.clock.clone(),
         live,
+        cluster: member.cluster.clone(),
         queue_limit: options.queue_limit,
         parts: Parts {
             cluster: member.handler(),
-            peers: Some(Arc::new(Members(member.cluster.clone()))),
             graphql: queries,
             playground: options
                 .graphql_playground
@@ -205,8 +204,9 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
     let remote = tokio::spawn(remote.run(Arc::new(guest), remote_stop.clone()));
     let server = tokio::spawn(http.serve(state, stop.clone()));
     let forwarder = tokio::spawn(logging.clone().run(stop.clone()));
+    let traces_stop = stop.child_token();
     let traces = tokio::spawn({
-        let stop = stop.clone();
+        let stop = traces_stop.clone();
         async move { tracer.run(stop).await }
     });
     // The server answers by now, and the configuration is there to take its share.
@@ -222,12 +222,14 @@ async fn serve(options: &Run, process: Process, logging: &Logging) -> Outcome {
     tracing::info!("Invar is stopping");
     settled.abort();
     // Others take over what this process gives up, as long as it can be asked where it stopped.
-    member.leave().await;
+    // So do spans, as long as the components behind `write_to` take them.
+    traces_stop.cancel();
+    let _ = tokio::join!(member.leave(), traces);
     remote_stop.cancel();
     // What one of the two failed with was logged.
     let _ = tokio::join!(app.controller.stop(), remote);
     stop.cancel();
-    let _ = tokio::join!(server, forwarder, traces);
+    let _ = tokio::join!(server, forwarder);
     if let Some(membership) = membership {
         let _ = membership.await;
     }

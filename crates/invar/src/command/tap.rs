@@ -1,6 +1,7 @@
 //! `invar tap`
 
 use super::Outcome;
+use super::try_::screen::escape;
 use crate::cli::{Tap, TapFormat};
 use crate::client::Session;
 use crate::output;
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 /// Pause before a server that went away is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How a line begins that says how many records were not shown.
+const MISSED: &[u8] = b"{\"missed\":";
 
 /// A line of the stream.
 #[derive(Deserialize)]
@@ -58,11 +62,16 @@ async fn follow(options: &Tap) -> Outcome {
     ];
     let mut shown = 0;
     let mut before = false;
+    let mut told = String::new();
     loop {
         let mut stream = match session.open("/api/v0/invar/tap", &query).await {
             Ok(stream) => stream,
             // It was there before, so it may come back.
-            Err(_) if before => {
+            Err(message) if before => {
+                if told != message {
+                    output::complain(&message);
+                    told = message;
+                }
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -71,7 +80,8 @@ async fn follow(options: &Tap) -> Outcome {
         if !before {
             output::complain(&format!(
                 "tapping {:?} at {}; end with Ctrl-C",
-                options.pattern, options.server.addr
+                options.pattern,
+                session.addr()
             ));
         }
         before = true;
@@ -80,10 +90,11 @@ async fn follow(options: &Tap) -> Outcome {
             pending.extend_from_slice(&chunk);
             while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = pending.drain(..=end).collect();
-                if !show(options, &line)? {
+                if !show(options, session.addr(), &line)? {
                     return Ok(());
                 }
-                shown += 1;
+                // What was missed is no record.
+                shown += u64::from(!line.starts_with(MISSED));
                 if options.limit.is_some_and(|limit| shown >= limit) {
                     return Ok(());
                 }
@@ -95,13 +106,13 @@ async fn follow(options: &Tap) -> Outcome {
 }
 
 /// Prints a line; whether anybody still reads.
-fn show(options: &Tap, line: &[u8]) -> Result<bool, String> {
+fn show(options: &Tap, addr: &str, line: &[u8]) -> Result<bool, String> {
     let json = options.server.json || options.format == TapFormat::Json;
     let text = if json {
         line.to_vec()
     } else {
-        let line: Line = serde_json::from_slice(line)
-            .map_err(|error| format!("the answer of {} is not understood: {error}", options.server.addr))?;
+        let line: Line =
+            serde_json::from_slice(line).map_err(|error| format!("the answer of {addr} is not understood: {error}"))?;
         match line.record {
             Some(record) => text(&record).into_bytes(),
             None => {
@@ -154,8 +165,8 @@ fn text(record: &Record) -> String {
         let _ = write!(out, " [{}]", pairs(&record.metadata));
     }
     for part in [&record.line, &record.value, &record.text].into_iter().flatten() {
-        // A line of output is a record.
-        let _ = write!(out, "  {}", part.replace('\n', "\\n"));
+        // A line of output is a record, and no record is a command for the terminal.
+        let _ = write!(out, "  {}", escape(part.as_bytes(), usize::MAX));
     }
     out.push('\n');
     out

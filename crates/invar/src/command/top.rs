@@ -8,7 +8,7 @@ mod state;
 mod table;
 #[cfg(test)]
 mod testing;
-mod words;
+pub(super) mod words;
 
 use super::Outcome;
 use crate::cli::Top;

@@ -6,7 +6,7 @@ mod discover;
 mod endpoints;
 mod header;
 mod notices;
-mod screen;
+pub(super) mod screen;
 mod start;
 mod stores;
 

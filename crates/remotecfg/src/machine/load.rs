@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 /// How often a configuration is tried with which the program ends.
 const MOST_TRIES: u32 = 3;
+/// No session has this number: nobody asks how a trial ends.
+const NOBODY: u64 = 0;
 
 impl Machine {
     /// Loads a configuration that is new.
@@ -23,9 +25,9 @@ impl Machine {
         // What was good before needs no trial.
         let is_known = kept.as_deref() == Some(&*text) || before_trial.is_some_and(|previous| previous.text == text);
         let is_tried = !is_known && !grace.is_zero();
-        if is_tried && kept.is_some() && cache.begin_trial(&text).await > MOST_TRIES {
+        if is_tried && cache.begin_trial(&text).await > MOST_TRIES {
             let message = format!("the program ended {MOST_TRIES} times while it tried this configuration");
-            self.fail(number, message.clone(), message);
+            self.refuse(number, message.clone(), message);
             self.load_kept().await;
             return;
         }
@@ -37,7 +39,7 @@ impl Machine {
                 "the remote configuration was refused, what ran before runs on"
             );
             cache.end_trial().await;
-            self.fail(number, refused.report, refused.brief);
+            self.refuse(number, refused.report, refused.brief);
             self.load_kept().await;
             return;
         }
@@ -51,10 +53,10 @@ impl Machine {
             Some(on) => (on.previous, on.trial.following()),
             None => (before, Trial::new(grace, ill_before)),
         };
-        let kept = kept.map(|text| self.loaded(text.into(), String::new()));
+        let previous = previous.or_else(|| kept.map(|text| self.loaded(text.into(), String::new())));
         self.trial = Some(OnTrial {
             trial,
-            previous: previous.or(kept),
+            previous,
             cache,
             session: number,
             failed: false,
@@ -93,6 +95,14 @@ impl Machine {
         );
         on.cache.write(&loaded.text).await;
         on.cache.end_trial().await;
+    }
+
+    /// What the server sent is not loaded. How the trial of what runs ends is not what the server asks about any more.
+    fn refuse(&mut self, session: u64, report: String, brief: String) {
+        if let Some(on) = &mut self.trial {
+            on.session = NOBODY;
+        }
+        self.fail(session, report, brief);
     }
 
     /// What was loaded last is not.
@@ -163,6 +173,9 @@ impl Machine {
             let told = std::mem::replace(&mut on.failed, true);
             on.trial.again();
             if !told {
+                // It is known to be ill, and not to be the end of the program.
+                let cache = on.cache.clone();
+                cache.end_trial().await;
                 self.tell_of_failure(
                     session,
                     format!("{what}; there is no configuration before this one, so that it runs on"),

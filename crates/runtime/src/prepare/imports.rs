@@ -10,7 +10,7 @@ use crate::scope::{Import, Scope, Slot};
 use component::{BuildError, Change, Content, Fetched, ImportContext, ImportKind, ImportSource};
 use std::sync::Arc;
 use syntax::Diagnostics;
-use value::{Body, Item, Value};
+use value::{Body, Value};
 
 impl Draft<'_> {
     pub(super) fn import(&mut self, at: &At<'_>, kind: &ImportKind) -> (Option<Slot>, bool) {
@@ -21,7 +21,7 @@ impl Draft<'_> {
         let mut source = old.map(|(import, _)| (import.source.clone(), import.arguments.clone()));
         if at.verdict != Verdict::Keep || source.is_none() || self.is_dirty(&at.global) {
             let evaluated = self.evaluate(at);
-            let same = |arguments: &Body| same_body(arguments, &evaluated.body);
+            let same = |arguments: &Body| arguments.same(&evaluated.body);
             let known = source.take().filter(|(_, arguments)| same(arguments));
             let known = known.or_else(|| {
                 let opened = self.task.opened.get(&at.global)?;
@@ -238,24 +238,4 @@ impl Draft<'_> {
 /// Whether both are one import; what it is behind the pointer does not count.
 pub(crate) fn same_source(a: &Arc<dyn ImportSource>, b: &Arc<dyn ImportSource>) -> bool {
     std::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b))
-}
-
-fn same_body(a: &Body, b: &Body) -> bool {
-    a.items.len() == b.items.len()
-        && a.items.iter().zip(&b.items).all(|pair| match pair {
-            (
-                Item::Attr {
-                    name: a,
-                    value: Ok(Some(x)),
-                    ..
-                },
-                Item::Attr {
-                    name: b,
-                    value: Ok(Some(y)),
-                    ..
-                },
-            ) => a == b && x.same(y),
-            (Item::Block { name: a, body: x, .. }, Item::Block { name: b, body: y, .. }) => a == b && same_body(x, y),
-            _ => false,
-        })
 }

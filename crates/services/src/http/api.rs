@@ -193,20 +193,12 @@ async fn one(call: Call, id: String) -> Response<HttpBody> {
 
 /// `{prefix}/api/v0/web/peers`: the cluster, or this process alone.
 pub(crate) async fn peers(call: Call) -> Response<HttpBody> {
-    let peers = match &call.app.parts.peers {
-        Some(peers) => peers.peers(),
-        None => vec![super::Peer {
-            name: call.app.node_name.clone(),
-            addr: call.app.address.to_string(),
-            is_self: true,
-            state: "participant",
-        }],
-    };
+    let peers = call.app.cluster.peers();
     let shown = peers.iter().map(|peer| Peer {
         name: &peer.name,
         addr: &peer.addr,
         is_self: peer.is_self,
-        state: peer.state,
+        state: peer.state.as_str(),
     });
     web(&call, &shown.collect::<Vec<_>>())
 }

@@ -3,16 +3,18 @@
 use super::answer;
 use super::api::{JSON, json};
 use super::health::Change;
+use super::ledger::Count;
 use super::routes::Call;
+use crate::logging::global_id;
 use crate::metrics::Proc;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use component::HealthState;
+use component::{Health, HealthState};
 use promtext::{Family, Point};
 use serde::Serialize;
 use serde_json::json;
-use signals::{Amount, EdgeSnapshot, Fate};
-use std::collections::BTreeMap;
+use signals::Amount;
+use std::collections::{BTreeMap, HashMap};
 
 /// Between a sink and a destination, in the id of the second half of its edges.
 const DESTINATION: char = '#';
@@ -46,7 +48,7 @@ pub(crate) async fn top(call: Call) -> Response<Body> {
     let edges = call.app.ledger.snapshot();
     let mut flows: BTreeMap<&str, Flow> = BTreeMap::new();
     for edge in &edges {
-        let dropped = dropped(edge);
+        let dropped = edge.given_up();
         match edge.to.split_once(DESTINATION) {
             Some((sink, _)) => {
                 let flow = flows.entry(sink).or_default();
@@ -72,9 +74,9 @@ pub(crate) async fn top(call: Call) -> Response<Body> {
             "health": health.state.as_str(),
             "message": health.message,
             "busySeconds": call.app.ledger.meter(id).busy().as_secs_f64(),
-            "in": count(flow.input),
-            "out": count(flow.out),
-            "dropped": count(flow.dropped),
+            "in": Count::from(flow.input),
+            "out": Count::from(flow.out),
+            "dropped": Count::from(flow.dropped),
         })
     });
     let now = call.app.clock.now();
@@ -99,43 +101,34 @@ struct Flow {
     dropped: Amount,
 }
 
-fn dropped(edge: &EdgeSnapshot) -> Amount {
-    let mut sum = edge.lost;
-    for fate in Fate::ALL {
-        for amount in edge.named(fate).values() {
-            sum += *amount;
-        }
-    }
-    sum
-}
-
-fn count(amount: Amount) -> serde_json::Value {
-    json!({"items": amount.items, "bytes": amount.bytes})
-}
-
 /// `/api/v0/invar/queues`.
 pub(crate) async fn queues(call: Call) -> Response<Body> {
     let families = call.app.metrics.gather().families;
+    let family = |name: &str| by_destination(families.iter().find(|family| *family.name == *name));
+    let (items, bytes) = (family("invar_queue_items"), family("invar_queue_bytes"));
+    let (oldest, disk) = (family("invar_queue_oldest_seconds"), family("invar_queue_disk_bytes"));
     let healths = call.app.healths().await;
+    let healths: HashMap<&str, &Health> = healths.iter().map(|(id, _, health)| (id.as_str(), health)).collect();
     let mut queues = Vec::new();
     for edge in call.app.ledger.snapshot() {
         let Some((component, destination)) = edge.to.split_once(DESTINATION) else {
             continue;
         };
-        let Some((_, _, health)) = healths.iter().find(|(id, ..)| id == component) else {
+        let Some(health) = healths.get(component) else {
             // Counters outlive what they count.
             continue;
         };
-        let of = |name: &str| {
-            let found = waiting(&families, name).find(|(c, d, _)| c == component && d == destination);
-            found.map_or(0.0, |(_, _, value)| value)
-        };
-        let (depth_records, depth_bytes) = (of("invar_queue_items"), of("invar_queue_bytes"));
+        let key = (component.to_owned(), destination.to_owned());
+        let of = |values: &Values| values.get(&key).copied().unwrap_or_default();
+        let (depth_records, depth_bytes) = (of(&items), of(&bytes));
         let flow = call.app.rates.of(&edge.to);
         let grows = flow.map_or(0.0, |flow| flow.entered - flow.left);
-        let disk = waiting(&families, "invar_queue_disk_bytes").find(|(c, _, _)| c == component);
         let limit = call.app.queue_limit;
-        let used = disk.map_or(depth_bytes, |(_, _, bytes)| bytes);
+        // One queue on disk for all destinations of a sink.
+        let used = disk
+            .get(&(component.to_owned(), String::new()))
+            .copied()
+            .unwrap_or(depth_bytes);
         let empty = depth_records == 0.0;
         let state = match flow {
             _ if health.state == HealthState::Unhealthy => "failing",
@@ -152,7 +145,7 @@ pub(crate) async fn queues(call: Call) -> Response<Body> {
             "depthBytes": depth_bytes,
             "diskBytes": used,
             "limitBytes": limit,
-            "oldestSeconds": (!empty).then(|| of("invar_queue_oldest_seconds")),
+            "oldestSeconds": (!empty).then(|| of(&oldest)),
             "inBytesPerSecond": flow.map(|flow| flow.entered),
             "outBytesPerSecond": flow.map(|flow| flow.left),
             "secondsToLoss": seconds_to_loss(empty, grows, used, limit),
@@ -167,29 +160,25 @@ fn seconds_to_loss(empty: bool, grows: f64, used: f64, limit: u64) -> Option<f64
     (!empty && grows > 0.0 && limit > 0).then(|| ((limit as f64 - used) / grows).max(0.0))
 }
 
-/// The series of a family by component and endpoint.
-fn waiting<'f>(families: &'f [Family], name: &str) -> impl Iterator<Item = (String, String, f64)> + use<'f> {
-    let family = families.iter().find(|family| *family.name == *name);
-    family
-        .into_iter()
-        .flat_map(|family| &family.series)
-        .filter_map(|series| {
-            let label = |name: &str| {
-                let found = series.labels.iter().find(|(label, _)| **label == *name);
-                found.map(|(_, value)| value.to_string()).unwrap_or_default()
-            };
-            let path = label("component_path");
-            let module = path.trim_matches('/');
-            let local = label("component_id");
-            let id = match module {
-                "" => local,
-                module => format!("{module}/{local}"),
-            };
-            match series.point {
-                Point::Number(number) => Some((id, label("endpoint"), number)),
-                _ => None,
+/// Values of a family by component and endpoint.
+type Values = HashMap<(String, String), f64>;
+
+fn by_destination(family: Option<&Family>) -> Values {
+    let series = family.into_iter().flat_map(|family| &family.series);
+    let numbers = series.filter_map(|series| {
+        let label = |name: &str| {
+            let found = series.labels.iter().find(|(label, _)| **label == *name);
+            found.map_or("", |(_, value)| value)
+        };
+        match series.point {
+            Point::Number(number) => {
+                let id = global_id(label("component_path"), label("component_id"));
+                Some(((id, label("endpoint").to_owned()), number))
             }
-        })
+            _ => None,
+        }
+    });
+    numbers.collect()
 }
 
 /// `/api/v0/invar/remotecfg`.

@@ -246,7 +246,7 @@ struct Edge {
 }
 
 #[derive(Serialize)]
-struct Count {
+pub(super) struct Count {
     items: u64,
     bytes: u64,
 }

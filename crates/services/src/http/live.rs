@@ -2,11 +2,13 @@
 
 use super::routes::Call;
 use super::{App, answer};
+use crate::controller::ComponentInfo;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use component::CancellationToken;
 use futures_util::stream;
+use sameorigin::is_here;
 use serde::Serialize;
 use signals::{Seen, Tap, Watching};
 use std::collections::BTreeMap;
@@ -17,9 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// What separates parts of the streams that Alloy has too.
 const SEPARATOR: &str = "|;|";
-/// How often what came together is sent.
-const FLUSH: Duration = Duration::from_secs(1);
-/// Streams that may be open at once: each sees every record that it asks for, and so has its price for the pipelines.
+/// Streams that may be open at once: each sees every record that it asks for, which has its price for the pipelines, and has a buffer.
 pub(super) const MAX_STREAMS: usize = 128;
 
 /// Whether somebody may see what passes: everyone if the configuration says so, and who is on this machine. A page of another site that a
@@ -35,21 +35,13 @@ fn may_look(call: &Call) -> bool {
 
 /// Whether the headers name this machine. HTTP/2 has no `Host` here, and no browser speaks it without encryption.
 fn is_addressed_here(headers: &HeaderMap) -> bool {
-    let names_here = |authority: &str| {
-        let host = match authority.strip_prefix('[') {
-            Some(rest) => rest.split(']').next().unwrap_or_default(),
-            None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
-        };
-        let address = host.parse::<std::net::IpAddr>();
-        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.to_canonical().is_loopback())
-    };
     let text = |name| {
         headers
             .get(name)
             .map(|value: &HeaderValue| value.to_str().unwrap_or_default())
     };
     let origin = text(ORIGIN).and_then(|origin| origin.split_once("://"));
-    text(HOST).is_none_or(names_here) && (text(ORIGIN).is_none() || origin.is_some_and(|(_, host)| names_here(host)))
+    text(HOST).is_none_or(is_here) && (text(ORIGIN).is_none() || origin.is_some_and(|(_, host)| is_here(host)))
 }
 
 const DISABLED: &str = "the live debugging service is disabled for those who are not on the same machine. Check the documentation to \
@@ -62,8 +54,6 @@ fn seat(app: &App) -> Result<OwnedSemaphorePermit, Box<Response<Body>>> {
         Box::new(answer::error(StatusCode::SERVICE_UNAVAILABLE, message))
     })
 }
-
-const TOO_MANY: &str = "too many streams of live debugging are open; close one";
 
 /// `/api/v0/invar/tap`.
 pub(crate) async fn tap(call: Call) -> Response<Body> {
@@ -78,9 +68,7 @@ pub(crate) async fn tap(call: Call) -> Response<Body> {
         Ok(seat) => seat,
         Err(refusal) => return *refusal,
     };
-    let Some(stream) = call.app.live.open(query) else {
-        return answer::error(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY);
-    };
+    let stream = call.app.live.open(query);
     streamed(
         HeaderValue::from_static("application/x-ndjson"),
         records((stream, seat), call.app.stop.clone(), Vec::new, |item, out| {
@@ -126,9 +114,9 @@ pub(crate) async fn debug(call: Call) -> Response<Body> {
     if !may_look(&call) {
         return answer::error(StatusCode::INTERNAL_SERVER_ERROR, DISABLED);
     }
-    if call.app.component(&id).await.is_none() {
+    let Some(info) = call.app.component(&id).await else {
         return answer::error(StatusCode::NOT_FOUND, format!("component {id:?} not found"));
-    }
+    };
     let mut query = Query {
         pattern: Pattern::new(&id),
         before_after: true,
@@ -152,10 +140,8 @@ pub(crate) async fn debug(call: Call) -> Response<Body> {
         Ok(seat) => seat,
         Err(refusal) => return *refusal,
     };
-    let Some(stream) = call.app.live.open(query) else {
-        return answer::error(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY);
-    };
-    let start = targets(&call.app, &id).await;
+    let stream = call.app.live.open(query);
+    let start = targets(&info);
     streamed(
         HeaderValue::from_static(answer::TEXT),
         records(
@@ -177,10 +163,7 @@ pub(crate) async fn debug(call: Call) -> Response<Body> {
 }
 
 /// What a component that finds targets has found, as the first text of its stream.
-async fn targets(app: &App, id: &str) -> Vec<u8> {
-    let Some(info) = app.component(id).await else {
-        return Vec::new();
-    };
+fn targets(info: &ComponentInfo) -> Vec<u8> {
     if !info.name.starts_with("discovery.") {
         return Vec::new();
     }
@@ -209,8 +192,6 @@ fn records(
                 let items = tokio::select! {
                     items = stream.0.next() => items,
                     () = stop.cancelled() => return None,
-                    // A sign of life: a client that is gone is noticed when it is written to.
-                    () = tokio::time::sleep(15 * FLUSH) => return Some((Ok(Bytes::from_static(b"")), (stream, None, write, stop))),
                 };
                 for item in items {
                     write(item, &mut out);
@@ -296,20 +277,17 @@ impl Tap for Counter {
         let (Some(from), Some(to)) = (self.node(from), self.node(to)) else {
             return;
         };
-        let (kind, number) = match records {
-            Seen::Logs(logs) => ("loki_log", logs.iter().map(|stream| stream.entries.len() as u64).sum()),
-            Seen::Metrics(metrics) => {
-                let records = metrics.samples.len() + metrics.histograms.len() + metrics.exemplars.len();
-                ("prometheus_metric", records as u64)
-            }
+        let kind = match records {
+            Seen::Logs(_) => "loki_log",
+            Seen::Metrics(_) => "prometheus_metric",
             Seen::Otlp(otlp) => match otlp.signal {
-                signals::Signal::Logs => ("otel_log", otlp.records),
-                signals::Signal::Metrics => ("otel_metric", otlp.records),
-                signals::Signal::Traces => ("otel_trace", otlp.records),
+                signals::Signal::Logs => "otel_log",
+                signals::Signal::Metrics => "otel_metric",
+                signals::Signal::Traces => "otel_trace",
             },
         };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((from, to, kind)).or_default() += number;
+        *counts.entry((from, to, kind)).or_default() += records.records();
     }
 }
 

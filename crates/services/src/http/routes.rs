@@ -404,6 +404,7 @@ mod tests {
             health: super::super::health::HealthHistory::default(),
             rates: super::super::rates::Rates::default(),
             live,
+            cluster: component::Cluster::alone("", ""),
             streams: Arc::new(tokio::sync::Semaphore::new(1)),
             queue_limit: 0,
             parts: Parts {
@@ -425,8 +426,6 @@ mod tests {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             ui_prefix: "/ui".to_owned(),
             ui_dir: None,
-            node_name: String::new(),
-            address: ([127, 0, 0, 1], 1).into(),
         });
         let ask = async |path: &str, method: &Method, headers: &[(&'static str, &str)]| {
             let mut request = Request::builder().uri(path).method(method);

@@ -15,25 +15,6 @@ pub trait Handler: Send + Sync + 'static {
     fn answer(&self, rest: String, request: Request<Body>) -> BoxFuture<'static, Response<Body>>;
 }
 
-/// A member of the cluster, as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Its name.
-    pub name: String,
-    /// Its address, `HOST:PORT`.
-    pub addr: String,
-    /// Whether it is this process.
-    pub is_self: bool,
-    /// `viewer`, `participant` or `terminating`.
-    pub state: &'static str,
-}
-
-/// Who is in the cluster.
-pub trait Peers: Send + Sync + 'static {
-    /// All members that are known, this process among them.
-    fn peers(&self) -> Vec<Peer>;
-}
-
 /// The remote configuration, as the API shows it.
 pub trait Remote: Controller {
     /// Its state, as JSON.
@@ -45,8 +26,6 @@ pub trait Remote: Controller {
 pub struct Parts {
     /// What members of the cluster send each other.
     pub cluster: Option<Arc<dyn Handler>>,
-    /// Who they are; this process alone, if nobody says.
-    pub peers: Option<Arc<dyn Peers>>,
     /// Queries.
     pub graphql: Option<Arc<dyn Handler>>,
     /// The page to try queries on.

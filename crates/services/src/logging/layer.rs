@@ -145,7 +145,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
 }
 
 /// The global id of a component from what its lines carry: the path of its module, `/` or `/a.b`, and its local id.
-fn global_id(path: &str, id: &str) -> String {
+pub(crate) fn global_id(path: &str, id: &str) -> String {
     match path.trim_matches('/') {
         "" => id.to_owned(),
         path => format!("{path}/{id}"),

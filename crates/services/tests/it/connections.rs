@@ -13,7 +13,6 @@ fn options(listen: &str) -> HttpOptions {
         listen: listen.to_owned(),
         ui_dir: None,
         ui_prefix: "/".to_owned(),
-        node_name: "here".to_owned(),
         limits: Limits::default(),
     }
 }

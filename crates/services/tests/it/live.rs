@@ -71,7 +71,7 @@ async fn who_taps_sees_records_that_pass_and_no_secrets() {
 async fn a_reader_that_is_too_slow_is_told_what_it_missed() {
     let server = Server::start().await;
     let out = pipeline(&server, "a.b", "c.d");
-    let mut stream = server.live.open(tap::Query::default()).unwrap();
+    let mut stream = server.live.open(tap::Query::default());
     let lines: Vec<String> = (0..1500).map(|number| number.to_string()).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     out.accept(batch(&lines)).await.unwrap();

@@ -1,6 +1,6 @@
 //! A server on a free port, over a controller that does what a test wants.
 
-use component::{BoxFuture, CancellationToken, Health, HealthState};
+use component::{BoxFuture, CancellationToken, Cluster, Health, HealthState};
 use promtext::Registry;
 use reqwest::{Client, ClientBuilder, Response};
 use services::http::{Http, HttpArgs, HttpOptions, HttpPolicy, HttpState, Limits, Parts};
@@ -127,11 +127,21 @@ impl Server {
     }
 
     pub async fn of(ui_prefix: &str, limits: Limits, ui_dir: Option<ui::Dir>, parts: Parts) -> Server {
+        Server::among(ui_prefix, limits, ui_dir, parts, None).await
+    }
+
+    /// Among the members of a cluster.
+    pub async fn among(
+        ui_prefix: &str,
+        limits: Limits,
+        ui_dir: Option<ui::Dir>,
+        parts: Parts,
+        cluster: Option<Cluster>,
+    ) -> Server {
         let http = Http::bind(HttpOptions {
             listen: "127.0.0.1:0".to_owned(),
             ui_prefix: ui_prefix.to_owned(),
             ui_dir,
-            node_name: "here".to_owned(),
             limits,
         })
         .unwrap();
@@ -147,6 +157,7 @@ impl Server {
             budget: budget.clone(),
             clock: Arc::new(host::SystemClock),
             live: live.clone(),
+            cluster: cluster.unwrap_or_else(|| Cluster::alone("here", &address.to_string())),
             queue_limit: 1000,
             parts,
         };

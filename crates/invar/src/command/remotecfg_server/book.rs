@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const MOST_COLLECTORS: usize = 10_000;
 /// What they run is kept up to this size, all together.
 const MOST_EFFECTIVE: usize = 256 << 20;
+/// Longest message of a collector that is kept, in characters.
+const MOST_MESSAGE: usize = 64 << 10;
 
 /// A collector as it is listed.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -100,7 +102,8 @@ impl Book {
         let Some(one) = book.get_mut(id) else { return };
         one.last_seen = now;
         if let Some(status) = status {
-            (one.status, one.message) = (status.state.as_str().to_owned(), status.error_message);
+            one.status = status.state.as_str().to_owned();
+            one.message = status.error_message.chars().take(MOST_MESSAGE).collect();
         }
         if let Some(effective) = effective {
             let bodies = effective.files.into_values().map(|(body, _)| body);

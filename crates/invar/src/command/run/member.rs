@@ -8,7 +8,7 @@ use cluster::{Options, Service, SystemDns};
 use component::{BoxFuture, CancellationToken, Cluster};
 use host::Host;
 use promtext::Registry;
-use services::http::{Handler, Peer, Peers};
+use services::http::Handler;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -103,20 +103,5 @@ struct Transport(Service);
 impl Handler for Transport {
     fn answer(&self, _: String, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
         self.0.answer(request)
-    }
-}
-
-/// The members, for the API.
-pub struct Members(pub Cluster);
-
-impl Peers for Members {
-    fn peers(&self) -> Vec<Peer> {
-        let peers = self.0.peers().into_iter().map(|peer| Peer {
-            name: peer.name,
-            addr: peer.addr,
-            is_self: peer.is_self,
-            state: peer.state.as_str(),
-        });
-        peers.collect()
     }
 }

@@ -106,8 +106,8 @@ impl Sink<Metrics> for Printer {
 /// Samples as targets expose them; times and native histograms, which these formats do not have, are comments.
 fn text(id: &str, metrics: &Metrics, format: Format) -> String {
     let mut families: BTreeMap<&str, Family> = BTreeMap::new();
-    for sample in &metrics.samples {
-        let name = sample.series.metric();
+    metrics.each_value(|series, _, value| {
+        let name = series.metric();
         let family = families.entry(name).or_insert_with(|| {
             let known = metrics.families.iter().find(|family| family.name == name);
             let help = known.map_or("", |family| &*family.help);
@@ -118,14 +118,14 @@ fn text(id: &str, metrics: &Metrics, format: Format) -> String {
             };
             Family::new(name, help, kind)
         });
-        let labels = sample.series.iter().filter(|(name, _)| *name != NAME);
+        let labels = series.iter().filter(|(name, _)| *name != NAME);
         family.series.push(Series {
             labels: labels.map(|(name, value)| (name.into(), value.into())).collect(),
-            point: Point::Number(sample.value),
+            point: Point::Number(value),
         });
-    }
+    });
     let families: Vec<Family> = families.into_values().collect();
-    let mut out = format!("# {id}: {} samples\n", metrics.samples.len());
+    let mut out = format!("# {id}: {} samples\n", metrics.values());
     out.push_str(&promtext::encode(&families, format));
     for sample in &metrics.histograms {
         out.push_str(&format!(

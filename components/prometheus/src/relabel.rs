@@ -1,7 +1,9 @@
 //! `prometheus.relabel`: changes the labels of series by Prometheus' relabelling rules, or drops series.
 
+mod blocks;
 mod cache;
 
+pub(crate) use blocks::Blocks;
 pub(crate) use cache::Cache;
 
 use arc_swap::ArcSwap;
@@ -11,7 +13,7 @@ use host::Host;
 use prommodel::{Series, SeriesBuilder, Table, is_stale};
 use promtext::{Counter, Gauge, RegisterError, Registry};
 use signals::{
-    Accepting, Amount, Exemplar, FanOut, HistogramSample, MetricBatch, Metrics as Samples, Receiver, Refused,
+    Accepting, Amount, Exemplar, FanOut, HistogramSample, MetricBatch, Metrics as Samples, Receiver, Refused, Runs,
     SAMPLE_BYTES, Sample, Sink,
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -120,6 +122,7 @@ struct State {
 
 struct Remembered {
     cache: Cache,
+    blocks: Blocks,
     scratch: RelabelScratch,
     swept: u32,
 }
@@ -131,6 +134,7 @@ impl State {
         Ok(State {
             known: Mutex::new(Remembered {
                 cache: Cache::default(),
+                blocks: Blocks::default(),
                 scratch: rules.scratch(),
                 swept: 0,
             }),
@@ -219,13 +223,42 @@ impl Pass<'_> {
     }
 }
 
+impl Pass<'_> {
+    /// Runs with other series.
+    fn runs(&mut self, runs: &Runs, blocks: &mut Blocks) -> Runs {
+        let mut after = Vec::with_capacity(runs.list().len());
+        for run in runs.list() {
+            let rows = u64::from(run.rows.count_ones());
+            self.hits += rows;
+            let mapped = blocks.get(&run.block, || {
+                self.hits -= rows;
+                self.misses += rows;
+                run.block
+                    .map(|builder| self.rules.apply_to_series(builder, self.scratch))
+            });
+            let dropped = u64::from((run.rows & !mapped.kept).count_ones());
+            self.dropped += Amount {
+                items: dropped,
+                bytes: SAMPLE_BYTES * dropped,
+            };
+            after.push(mapped);
+        }
+        runs.mapped(&after)
+    }
+}
+
 impl Flow {
     /// A batch with the series that the rules make; what was dropped. Who sent the batch keeps it for another attempt, so it is not changed in place.
     fn relabel(&self, samples: &Samples) -> (Samples, Amount) {
         let state = self.state.load();
         let now = u32::try_from(self.host.clock.now() / 1_000_000_000).unwrap_or(u32::MAX - 1);
         let mut known = lock(&state.known);
-        let Remembered { cache, scratch, swept } = &mut *known;
+        let Remembered {
+            cache,
+            blocks,
+            scratch,
+            swept,
+        } = &mut *known;
         let mut pass = Pass {
             rules: &state.rules,
             cache,
@@ -254,6 +287,7 @@ impl Flow {
             },
             |_| SAMPLE_BYTES,
         );
+        let runs = pass.runs(&samples.runs, blocks);
         let histograms = pass.all(
             &samples.histograms,
             |one| (&one.series, is_stale(one.histogram.sum)),
@@ -273,16 +307,16 @@ impl Flow {
         } = pass;
         if now.saturating_sub(*swept) > state.ttl / 4 {
             *swept = now;
-            self.meters
-                .evictions
-                .add(cache.sweep(now.saturating_sub(state.ttl)) as u64);
+            let gone = cache.sweep(now.saturating_sub(state.ttl)) + blocks.sweep();
+            self.meters.evictions.add(gone as u64);
         }
         self.meters.hits.add(hits);
         self.meters.misses.add(misses);
         self.meters.deletes.add(deletes);
-        self.meters.size.set(cache.len() as f64);
+        self.meters.size.set((cache.len() + blocks.len()) as f64);
         let changed = Samples {
             samples: values,
+            runs,
             histograms,
             exemplars,
             families: samples.families.clone(),
@@ -314,7 +348,10 @@ impl Sink<Samples> for Flow {
 
 impl signals::Cache for Flow {
     fn shrink(&self) {
-        lock(&self.state.load().known).cache.clear();
+        let state = self.state.load();
+        let mut known = lock(&state.known);
+        known.cache.clear();
+        known.blocks = Blocks::default();
     }
 }
 

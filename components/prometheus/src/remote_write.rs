@@ -6,6 +6,7 @@ mod cloud;
 mod destination;
 mod families;
 mod metrics;
+mod order;
 mod protocol;
 mod series;
 

@@ -12,6 +12,7 @@ mod metrics;
 #[cfg(test)]
 mod sequences;
 mod target;
+mod texts;
 
 pub use args::Arguments;
 
@@ -210,6 +211,7 @@ impl Component for Scrape {
             budget: cx.budget().clone(),
             table: cx.series(),
             families: Arc::new(Families::default()),
+            texts: Arc::default(),
             workspaces: Workspaces::default(),
             out,
             meters: Meters::new(cx.metrics()).map_err(|error| Error::caused("cannot register metrics", error))?,

@@ -37,6 +37,7 @@ mod metrics;
 mod otlp;
 mod receipt;
 mod redact;
+mod runs;
 mod sink;
 mod tap;
 
@@ -53,5 +54,6 @@ pub use metrics::{Exemplar, Family, HistogramSample, MetricBatch, Metrics, SAMPL
 pub use otlp::{Client, Otlp, OtlpBatch, Rope, Signal};
 pub use receipt::{Held, Receipt, receipt};
 pub use redact::redact;
+pub use runs::{Run, Runs, rows_of};
 pub use sink::{Accepting, Refused, Sink};
 pub use tap::{Seen, Tap};

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Payload};
 use crate::ledger::Amount;
+use crate::runs::{Runs, rows_of};
 use crate::tap::Seen;
 use prommodel::{Counts, Histogram, Kind, Series};
 use smol_str::SmolStr;
@@ -79,13 +80,15 @@ pub struct Family {
     pub help: Arc<str>,
 }
 
-/// The records of a [`MetricBatch`]. Within each list, samples of one series are in their order.
+/// The records of a [`MetricBatch`]. Within each list, samples of one series are in their order; those in `samples` are before those in `runs`.
 ///
 /// Amounts count samples, histograms and exemplars. What is said of families is no record: it has no fate, and comes again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     /// Values.
     pub samples: Vec<Sample>,
+    /// Values of series that come together.
+    pub runs: Runs,
     /// Native histograms.
     pub histograms: Vec<HistogramSample>,
     /// Exemplars, behind the samples that they belong to.
@@ -100,12 +103,31 @@ pub type MetricBatch = Batch<Metrics>;
 impl Metrics {
     /// Number of samples, histograms and exemplars.
     pub(crate) fn records(&self) -> u64 {
-        (self.samples.len() + self.histograms.len() + self.exemplars.len()) as u64
+        (self.values() + self.histograms.len() + self.exemplars.len()) as u64
+    }
+
+    /// Number of samples that are values.
+    pub fn values(&self) -> usize {
+        self.samples.len() + self.runs.len()
+    }
+
+    /// Calls `each` with all samples that are values: series, time in milliseconds since the Unix epoch, value. Series of blocks become series
+    /// by themselves for it, and stay that as long as the block is there: for those who cannot work with blocks.
+    pub fn each_value<'m>(&'m self, mut each: impl FnMut(&'m Series, i64, f64)) {
+        for sample in &self.samples {
+            each(&sample.series, sample.timestamp, sample.value);
+        }
+        for run in self.runs.list() {
+            let series = run.block.series();
+            for row in rows_of(run.rows) {
+                each(&series[row], self.runs.time(run, row), self.runs.value(run, row));
+            }
+        }
     }
 
     /// Whether there is nothing in it, neither records nor families.
     pub fn is_empty(&self) -> bool {
-        self.samples.is_empty() && self.histograms.is_empty() && self.exemplars.is_empty() && self.families.is_empty()
+        self.records() == 0 && self.families.is_empty()
     }
 }
 
@@ -119,7 +141,7 @@ impl Payload for Metrics {
         let exemplars: u64 = self.exemplars.iter().map(Exemplar::size).sum();
         Amount {
             items: self.records(),
-            bytes: SAMPLE_BYTES * self.samples.len() as u64 + histograms + exemplars,
+            bytes: SAMPLE_BYTES * self.values() as u64 + histograms + exemplars,
         }
     }
 }

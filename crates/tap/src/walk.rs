@@ -4,7 +4,6 @@ use crate::record::{Moment, Record};
 use otlp_wire::common::{AnyValue, Attributes, Resource};
 use otlp_wire::metrics::{Data, Number};
 use otlp_wire::{Signal, logs, metrics, traces};
-use prommodel::Series;
 use signals::{Logs, Metrics, Otlp, Seen};
 use std::fmt::Write;
 
@@ -67,11 +66,10 @@ fn log_records(place: Place<'_>, logs: &Logs, pick: Pick<'_>, show: Show<'_>) ->
     Some(())
 }
 
-fn of_series(place: Place<'_>, series: &Series, millis: i64) -> Record {
+fn of_series<'l>(place: Place<'_>, labels: impl Iterator<Item = (&'l str, &'l str)>, millis: i64) -> Record {
     let mut record = place.record("metrics");
     record.timestamp = Some(millis.saturating_mul(1_000_000));
-    record.labels = series
-        .iter()
+    record.labels = labels
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     record
@@ -92,21 +90,28 @@ fn number(value: f64) -> String {
 fn samples(place: Place<'_>, metrics: &Metrics, pick: Pick<'_>, show: Show<'_>) -> Option<()> {
     for sample in &metrics.samples {
         if pick() {
-            let mut record = of_series(place, &sample.series, sample.timestamp);
+            let mut record = of_series(place, sample.series.iter(), sample.timestamp);
             record.value = Some(number(sample.value));
+            show(record).then_some(())?;
+        }
+    }
+    for (series, time, value) in metrics.runs.iter() {
+        if pick() {
+            let mut record = of_series(place, series.iter(), time);
+            record.value = Some(number(value));
             show(record).then_some(())?;
         }
     }
     for sample in &metrics.histograms {
         if pick() {
-            let mut record = of_series(place, &sample.series, sample.timestamp);
+            let mut record = of_series(place, sample.series.iter(), sample.timestamp);
             record.text = Some(format!("native histogram, sum {}", number(sample.histogram.sum)));
             show(record).then_some(())?;
         }
     }
     for exemplar in &metrics.exemplars {
         if pick() {
-            let mut record = of_series(place, &exemplar.series, exemplar.timestamp);
+            let mut record = of_series(place, exemplar.series.iter(), exemplar.timestamp);
             record.value = Some(number(exemplar.value));
             record.text = Some("exemplar".to_owned());
             record.metadata = exemplar

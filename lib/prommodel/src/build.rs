@@ -23,8 +23,13 @@ impl<'t> SeriesBuilder<'t> {
 
     /// Starts again, from the labels of a series.
     pub fn reset(&mut self, series: &Series) {
+        self.reset_to(series.labels());
+    }
+
+    /// Starts again, from labels by name.
+    pub(crate) fn reset_to<'l>(&mut self, labels: impl Iterator<Item = &'l Label>) {
         self.labels.clear();
-        self.labels.extend(series.labels().cloned());
+        self.labels.extend(labels.cloned());
     }
 
     /// Starts again, without labels.

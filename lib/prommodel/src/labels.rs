@@ -5,7 +5,7 @@ use std::cell::UnsafeCell;
 use std::mem;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// Labels of the first chunk; each chunk has twice as many as the one before.
 const FIRST: usize = 1024;
@@ -18,6 +18,8 @@ const CHUNKS: usize = (u32::BITS - FIRST.ilog2() + 1) as usize;
 pub(crate) struct LabelStore {
     table: u32,
     chunks: [OnceLock<Box<[Slot]>>; CHUNKS],
+    /// Series that are rows of blocks and nothing else.
+    pub(crate) rows: AtomicU64,
 }
 
 /// Tables that there have been in this process. Numbers of labels mean something in their own table only, and memory would be read wrongly in another.
@@ -45,6 +47,7 @@ impl LabelStore {
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
                 .expect("there are fewer than 2^32 tables"),
             chunks: [const { OnceLock::new() }; CHUNKS],
+            rows: AtomicU64::new(0),
         }
     }
 

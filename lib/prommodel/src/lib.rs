@@ -11,12 +11,16 @@
 //! A series has a small number, [`Series::id`], for tables of whoever remembers something about it. Numbers are used again when a series is gone;
 //! [`Series::key`] tells one from the other.
 //!
+//! Series that come together, as those of a target do, are rows of a [`Block`]: a row takes four bytes for each label, and rows that are equal but for
+//! the labels of the target are shared by all targets that have them. They are no series by themselves until somebody needs that.
+//!
 //! # Memory
 //!
 //! The table forgets what nobody else holds: by itself when it has grown by half since it looked last, and in [`Table::sweep`].
 //!
 //! Sources: <https://prometheus.io/docs/concepts/data_model/>, `prometheus/model/{labels,histogram}`.
 
+mod block;
 mod build;
 mod histogram;
 mod kind;
@@ -29,6 +33,7 @@ mod thin;
 mod valid;
 mod value;
 
+pub use block::{Block, BlockBuilder, Mapped, Row};
 pub use build::SeriesBuilder;
 pub use histogram::{Buckets, CUSTOM_BOUNDS, Compactor, Counts, Histogram, ResetHint, Span};
 pub use kind::Kind;

@@ -60,7 +60,7 @@ impl Series {
     pub(crate) fn new(store: &Arc<LabelStore>, id: u32, generation: u32, labels: &[Label]) -> Series {
         let wire: usize = labels.iter().map(|label| label.wire().len()).sum();
         let wire = u32::try_from(wire).expect("label sets are shorter than 4 GiB");
-        Series(Thin::new(store, id, generation, wire, content(labels), labels))
+        Series(Thin::new(store, id, generation, wire, part(labels.iter()), labels))
     }
 
     /// The numbers of the labels.
@@ -92,10 +92,13 @@ impl Series {
         }
     }
 
-    /// A hash of the labels, the same in every process and every version.
+    /// Parts that there are.
+    pub const PARTS: usize = 8;
+
+    /// Which part of all series it belongs to: the same in every process and every version. Series of one metric of one target are of one part.
     #[inline]
-    pub fn content_hash(&self) -> u32 {
-        self.0.head().content
+    pub fn part(&self) -> usize {
+        self.0.head().part as usize
     }
 
     #[inline]
@@ -155,13 +158,35 @@ impl Series {
     }
 }
 
-/// FNV-1a over the wire forms of the labels, folded to half its size.
-fn content(labels: &[Label]) -> u32 {
-    let bytes = labels.iter().flat_map(Label::wire);
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+/// Labels by which series are divided into parts.
+const DIVIDING: [&str; 3] = [crate::NAME, "instance", "job"];
+
+/// The part of a series with these labels: the sum of the hashes of some of them (FNV-1a of the wire form, folded), modulo the number of parts.
+pub(crate) fn part<'l>(labels: impl Iterator<Item = &'l Label>) -> u32 {
+    let dividing = labels.filter(|label| DIVIDING.contains(&label.name()));
+    let hashes = dividing.map(|label| {
+        let hash = label.wire().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        (hash ^ (hash >> 32)) as u32
     });
-    (hash ^ (hash >> 32)) as u32
+    hashes.fold(0, u32::wrapping_add) % Series::PARTS as u32
+}
+
+/// `name{a="x", b="y"}`
+pub(crate) fn show<'l>(
+    labels: impl Iterator<Item = (&'l str, &'l str)> + Clone,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let metric = labels.clone().find(|(name, _)| *name == crate::NAME);
+    f.write_str(metric.map_or("", |(_, value)| value))?;
+    f.write_str("{")?;
+    let others = labels.filter(|(name, _)| *name != crate::NAME);
+    for (i, (name, value)) in others.enumerate() {
+        let separator = if i == 0 { "" } else { ", " };
+        write!(f, "{separator}{name}={value:?}")?;
+    }
+    f.write_str("}")
 }
 
 /// Equality of series of one table: a comparison of addresses.
@@ -183,14 +208,7 @@ impl Hash for Series {
 /// `name{a="x", b="y"}`
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.metric())?;
-        f.write_str("{")?;
-        let others = self.iter().filter(|(name, _)| *name != crate::NAME);
-        for (i, (name, value)) in others.enumerate() {
-            let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}{name}={value:?}")?;
-        }
-        f.write_str("}")
+        show(self.iter(), f)
     }
 }
 

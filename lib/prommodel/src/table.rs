@@ -1,5 +1,6 @@
 //! Labels and series that are in use, each once.
 
+use crate::block::Rows;
 use crate::label::Label;
 use crate::labels::LabelStore;
 use crate::series::Series;
@@ -8,6 +9,7 @@ use hashbrown::HashTable;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::mem;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Parts with a lock of their own; a power of two.
@@ -24,6 +26,14 @@ struct Inner {
     store: Arc<LabelStore>,
     labels: [Mutex<Labels>; SHARDS],
     series: [Mutex<AllSeries>; SHARDS],
+    rows: Mutex<AllRows>,
+}
+
+/// Rows of blocks.
+#[derive(Default)]
+struct AllRows {
+    table: HashTable<Arc<Rows>>,
+    swept: usize,
 }
 
 /// Labels of the store by what they are.
@@ -59,8 +69,8 @@ impl Numbers {
             self.used += 1;
             self.used - 1
         });
-        let number = local.checked_mul(SHARDS as u32);
-        number.expect("there are fewer than 2^32 numbers") + shard as u32
+        let number = local.checked_mul(SHARDS as u32).filter(|number| number >> 31 == 0);
+        number.expect("there are fewer than 2^31 numbers") + shard as u32
     }
 
     fn give_back(&mut self, numbers: impl Iterator<Item = u32>) {
@@ -71,7 +81,7 @@ impl Numbers {
 /// How much is in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Number of series.
+    /// Number of series, those in blocks included.
     pub series: u64,
     /// Number of labels.
     pub labels: u64,
@@ -110,6 +120,7 @@ impl Table {
             store: Arc::new(LabelStore::new()),
             labels: Default::default(),
             series: Default::default(),
+            rows: Default::default(),
         }))
     }
 
@@ -150,17 +161,51 @@ impl Table {
         label
     }
 
-    /// The series with these labels, which are of this table, sorted by name, each name once.
-    ///
+    pub(crate) fn store(&self) -> &Arc<LabelStore> {
+        &self.0.store
+    }
+
     /// # Panics
     /// A label is of another table.
-    pub fn series(&self, labels: &[Label]) -> Series {
+    pub(crate) fn check(&self, labels: &[Label]) {
         let table = self.0.store.table();
         assert!(
             labels.iter().all(|label| label.table() == table),
             "labels are of this table"
         );
         debug_assert!(labels.windows(2).all(|pair| pair[0].name() < pair[1].name()));
+    }
+
+    /// Rows with these entries, which end there.
+    ///
+    /// SAFETY: the numbers are in use until this returns.
+    #[expect(unsafe_code, reason = "readers of labels take no lock")]
+    pub(crate) unsafe fn rows(&self, entries: &[u32], ends: &[u32]) -> Arc<Rows> {
+        let hash = self.hash(entries.iter().chain(ends).copied());
+        let mut gone = Vec::new();
+        let mut all = lock(&self.0.rows);
+        if let Some(rows) = all.table.find(hash, |rows| rows.is(entries, ends)) {
+            return rows.clone();
+        }
+        if grown(all.table.len(), all.swept) {
+            gone = all.sweep();
+        }
+        // SAFETY: the caller's.
+        let rows = Arc::new(unsafe { Rows::new(&self.0.store, entries, ends) });
+        all.table
+            .insert_unique(hash, rows.clone(), |rows| self.hash(rows.words()));
+        drop(all);
+        // Outside of the lock.
+        drop(gone);
+        rows
+    }
+
+    /// The series with these labels, which are of this table, sorted by name, each name once.
+    ///
+    /// # Panics
+    /// A label is of another table.
+    pub fn series(&self, labels: &[Label]) -> Series {
+        self.check(labels);
         let hash = self.hash(labels.iter().map(Label::id));
         let number = shard(hash);
         let mut gone = Vec::new();
@@ -190,7 +235,9 @@ impl Table {
 
     /// Forgets what nobody else holds. Takes the locks one after the other, so that others wait for a sixteenth of it at most.
     pub fn sweep(&self) {
-        // Series first: they hold labels.
+        // Rows and series first: they hold labels.
+        let gone = lock(&self.0.rows).sweep();
+        drop(gone);
         for shard in &self.0.series {
             let gone = lock(shard).sweep();
             drop(gone);
@@ -217,13 +264,18 @@ impl Table {
             let sizes = shard.table.iter().map(|id| of_part(&self.0.store, *id).size());
             bytes += sizes.sum::<usize>();
         }
+        stats.series += self.0.store.rows.load(Ordering::Relaxed);
+        let rows = lock(&self.0.rows);
+        bytes += rows.table.allocation_size() + rows.table.iter().map(|rows| rows.size()).sum::<usize>();
+        drop(rows);
         stats.bytes = bytes as u64;
         stats
     }
 
     /// Number of series, without a walk over them.
     pub fn len(&self) -> u64 {
-        self.0.series.iter().map(|shard| lock(shard).table.len() as u64).sum()
+        let alone: u64 = self.0.series.iter().map(|shard| lock(shard).table.len() as u64).sum();
+        alone + self.0.store.rows.load(Ordering::Relaxed)
     }
 
     /// Whether there is no series.
@@ -254,6 +306,14 @@ impl Labels {
             stays
         });
         self.numbers.give_back(gone.iter().map(Label::id));
+        self.swept = self.table.len();
+        gone
+    }
+}
+
+impl AllRows {
+    fn sweep(&mut self) -> Vec<Arc<Rows>> {
+        let gone = self.table.extract_if(|rows| Arc::strong_count(rows) == 1).collect();
         self.swept = self.table.len();
         gone
     }

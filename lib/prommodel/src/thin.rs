@@ -16,7 +16,7 @@ pub(crate) struct Head {
     pub(crate) id: u32,
     pub(crate) generation: u32,
     pub(crate) wire: u32,
-    pub(crate) content: u32,
+    pub(crate) part: u32,
     pub(crate) store: Arc<LabelStore>,
 }
 
@@ -49,7 +49,7 @@ impl Thin {
         id: u32,
         generation: u32,
         wire: u32,
-        content: u32,
+        part: u32,
         labels: &[Label],
     ) -> Thin {
         let layout = layout(labels.len());
@@ -59,7 +59,7 @@ impl Thin {
             id,
             generation,
             wire,
-            content,
+            part,
             store: store.clone(),
         };
         #[expect(unsafe_code, reason = "see the comment of the file")]

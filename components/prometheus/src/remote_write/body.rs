@@ -2,8 +2,9 @@
 
 use super::args::V2;
 use super::protocol::{List, Settings, Write};
+use super::series::Merged;
 use bytes::Bytes;
-use delivery::{Protocol, Request};
+use delivery::{Protocol, Request, Slice};
 use net::{Body, HeaderMap, HeaderName, HeaderValue};
 use prommodel::{Label, SeriesBuilder, SeriesKey, Table};
 use remotewrite::{Sample as WireSample, v1, v2};
@@ -118,43 +119,45 @@ impl Encoding {
             }
         }
         let families = settings.families.look();
+        let metadata = |labels: Merged<'_>| {
+            let name = labels.all().find(|label| label.name() == prommodel::NAME);
+            let family = families.of(name.map_or("", Label::value));
+            family.map_or_else(v2::Metadata::default, |family| v2::Metadata {
+                kind: family.kind,
+                help: &family.help,
+                unit: &family.unit,
+            })
+        };
+        fn pairs<'a>(labels: Merged<'a>) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
+            labels.all().map(|label| (label.name(), label.value()))
+        }
+        let (two, mapping) = (&mut self.two, &settings.mapping);
         for (_, slices) in request.groups() {
             for slice in slices {
                 let (payload, selection) = (slice.payload, slice.selection);
-                for (at, _) in Write::entries(slice.clone()) {
-                    let labels = selection.labels(payload, at, &settings.mapping);
-                    let name = labels.all().find(|label| label.name() == prommodel::NAME);
-                    let family = families.of(name.map_or("", Label::value));
-                    let metadata = family.map_or_else(v2::Metadata::default, |family| v2::Metadata {
-                        kind: family.kind,
-                        help: &family.help,
-                        unit: &family.unit,
+                if selection.list.is_values() {
+                    selection.values(payload, slice.range, mapping, |at, labels, time, number| {
+                        let own = match exemplars.is_empty() {
+                            true => None,
+                            false => exemplars.remove(&selection.key(payload, at)),
+                        };
+                        let (pairs, metadata, value) = (pairs(labels), metadata(labels), value(number, time));
+                        match own {
+                            None => two.sample(pairs, metadata, value),
+                            Some(own) => two.exemplars(pairs, metadata, Some(value), &wire(&own)),
+                        }
                     });
-                    let pairs = labels.all().map(|label| (label.name(), label.value()));
-                    match selection.list {
-                        List::Samples => {
-                            let sample = &payload.samples[at];
-                            let value = WireSample {
-                                value: sample.value,
-                                timestamp: sample.timestamp,
-                                start_timestamp: 0,
-                            };
-                            match exemplars.remove(&sample.series.key()) {
-                                None => self.two.sample(pairs, metadata, value),
-                                Some(own) => self.two.exemplars(pairs, metadata, Some(value), &wire(&own)),
-                            }
-                        }
-                        List::Histograms => {
-                            let sample = &payload.histograms[at];
-                            self.two
-                                .histogram(pairs, metadata, &sample.histogram, sample.timestamp, 0);
-                        }
-                        List::Exemplars => {
-                            // Only those that no sample has taken.
-                            if let Some(own) = exemplars.remove(&payload.exemplars[at].series.key()) {
-                                self.two.exemplars(pairs, metadata, None, &wire(&own));
-                            }
-                        }
+                    continue;
+                }
+                for (at, _) in Write::entries(slice.clone()) {
+                    let labels = selection.labels(payload, at, mapping);
+                    let (pairs, metadata) = (pairs(labels), metadata(labels));
+                    if selection.list == List::Histograms {
+                        let sample = &payload.histograms[at];
+                        two.histogram(pairs, metadata, &sample.histogram, sample.timestamp, 0);
+                    } else if let Some(own) = exemplars.remove(&selection.key(payload, at)) {
+                        // Only those that no sample has taken.
+                        two.exemplars(pairs, metadata, None, &wire(&own));
                     }
                 }
             }
@@ -188,28 +191,28 @@ fn compress(
 fn all_samples(request: &Request<Write>) -> bool {
     request
         .groups()
-        .all(|(_, mut slices)| slices.all(|slice| slice.selection.list == List::Samples))
+        .all(|(_, mut slices)| slices.all(|slice| slice.selection.list.is_values()))
 }
 
-/// Series that are brought closer while others are written.
-const AHEAD: usize = 4;
+fn value(value: f64, timestamp: i64) -> WireSample {
+    WireSample {
+        value,
+        timestamp,
+        start_timestamp: 0,
+    }
+}
 
 fn pack(packer: &mut v1::Packer, settings: &Settings, request: &Request<Write>) {
     for (_, slices) in request.groups() {
         for slice in slices {
-            let (payload, selection) = (slice.payload, slice.selection);
-            for (at, _) in Write::entries(slice.clone()) {
-                if let Some(later) = payload.samples.get(at + AHEAD) {
-                    later.series.prefetch();
-                }
-                let sample = &payload.samples[at];
-                let value = WireSample {
-                    value: sample.value,
-                    timestamp: sample.timestamp,
-                    start_timestamp: 0,
-                };
-                packer.sample(&selection.labels(payload, at, &settings.mapping), value);
-            }
+            let Slice {
+                payload,
+                selection,
+                range,
+            } = slice;
+            selection.values(payload, range, &settings.mapping, |_, labels, time, number| {
+                packer.sample(&labels, value(number, time));
+            });
         }
     }
 }
@@ -235,27 +238,21 @@ fn write_one(writer: &mut v1::Writer, settings: &Settings, request: &Request<Wri
     for (_, slices) in request.groups() {
         for slice in slices {
             let (payload, selection) = (slice.payload, slice.selection);
+            if selection.list.is_values() {
+                selection.values(payload, slice.range, &settings.mapping, |_, labels, time, number| {
+                    writer.sample(&labels, value(number, time));
+                });
+                continue;
+            }
             for (at, _) in Write::entries(slice.clone()) {
                 let labels = selection.labels(payload, at, &settings.mapping);
-                match selection.list {
-                    List::Samples => {
-                        let sample = &payload.samples[at];
-                        let value = WireSample {
-                            value: sample.value,
-                            timestamp: sample.timestamp,
-                            start_timestamp: 0,
-                        };
-                        writer.sample(&labels, value);
-                    }
-                    List::Histograms => {
-                        let sample = &payload.histograms[at];
-                        writer.histogram(&labels, &sample.histogram, sample.timestamp);
-                    }
-                    List::Exemplars => {
-                        let one = &payload.exemplars[at];
-                        let pairs = one.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                        writer.exemplar(&labels, pairs, one.value, one.timestamp);
-                    }
+                if selection.list == List::Histograms {
+                    let sample = &payload.histograms[at];
+                    writer.histogram(&labels, &sample.histogram, sample.timestamp);
+                } else {
+                    let one = &payload.exemplars[at];
+                    let pairs = one.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                    writer.exemplar(&labels, pairs, one.value, one.timestamp);
                 }
             }
         }

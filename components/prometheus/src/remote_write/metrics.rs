@@ -156,7 +156,7 @@ impl Metrics {
 
     /// Counts what came, whatever endpoints there are.
     pub(super) fn came(&self, list: List, count: u64, samples: &Samples) {
-        self.came[list as usize].add(count);
+        self.came[list.kind()].add(count);
         match list {
             List::Exemplars => self.exemplars_appended.add(count),
             _ => self.appended.add(count),
@@ -169,6 +169,7 @@ impl Metrics {
 fn latest(list: List, samples: &Samples) -> f64 {
     let latest = match list {
         List::Samples => samples.samples.iter().map(|one| one.timestamp).max(),
+        List::Runs => samples.runs.latest(),
         List::Histograms => samples.histograms.iter().map(|one| one.timestamp).max(),
         List::Exemplars => None,
     };
@@ -189,15 +190,15 @@ impl EndpointMeter {
     }
 
     pub(super) fn dropped_by_rules(&self, list: List, count: u64) {
-        self.0.dropped[list as usize][1].add(count);
+        self.0.dropped[list.kind()][1].add(count);
     }
 
-    pub(super) fn too_old(&self, list: List) {
-        self.0.dropped[list as usize][0].inc();
+    pub(super) fn too_old(&self, list: List, count: u64) {
+        self.0.dropped[list.kind()][0].add(count);
     }
 
     pub(super) fn custom_buckets(&self) {
-        self.0.dropped[List::Histograms as usize][3].inc();
+        self.0.dropped[List::Histograms.kind()][3].inc();
     }
 
     /// Families were sent, or not.
@@ -218,8 +219,8 @@ impl EndpointMeter {
         };
         let mut others = 0;
         for (_, slices) in request.groups() {
-            for slice in slices.filter(|slice| slice.selection.list != List::Samples) {
-                let list = slice.selection.list as usize;
+            for slice in slices.filter(|slice| !slice.selection.list.is_values()) {
+                let list = slice.selection.list.kind();
                 let count = <Write as delivery::Protocol>::count(slice).items;
                 counters[list].add(count);
                 others += count;
@@ -244,14 +245,11 @@ impl Meter<Write> for EndpointMeter {
         if let Some(request) = request {
             let mut latest = i64::MIN;
             for (_, slices) in request.groups() {
-                for slice in slices.filter(|slice| slice.selection.list == List::Samples) {
+                for slice in slices.filter(|slice| slice.selection.list.is_values()) {
                     // The last one of a slice is among the latest: a scrape has one time.
-                    let last = slice
-                        .range
-                        .end
-                        .checked_sub(1)
-                        .and_then(|at| slice.payload.samples.get(at));
-                    latest = latest.max(last.map_or(i64::MIN, |sample| sample.timestamp));
+                    if let Some(last) = slice.range.end.checked_sub(1) {
+                        latest = latest.max(slice.selection.time(slice.payload, last));
+                    }
                 }
             }
             if latest > 0 {

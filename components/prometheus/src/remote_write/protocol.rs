@@ -4,11 +4,12 @@ use super::args::{EndpointArgs, V2};
 use super::body;
 use super::families::Families;
 use super::metrics::{EndpointMeter, Metrics as Meters};
+use super::order::Order;
 use super::series::{Mapping, Merged};
 use bytes::Bytes;
 use delivery::{Body, Decoded, EntryRef, Piece, Protocol, Request, Slice, StreamKey, Target, Words, stable_hash};
 use host::Clock;
-use prommodel::Series;
+use prommodel::{Block, Row, Series, SeriesKey};
 use serde_json::{Map, Value, json};
 use signals::{Amount, Labels, Metrics, SAMPLE_BYTES};
 use std::ops::Range;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 /// Parts into which series are divided: those of one part keep their order, and different ones may be sent at the same time. What waits in a
 /// queue on disk is found by it.
-const LANES: usize = 8;
+const LANES: usize = Series::PARTS;
 
 /// Rules under which samples are counted that no endpoint gets.
 const NO_ENDPOINT: &str = "no_endpoint";
@@ -48,7 +49,7 @@ impl PartialEq for Settings {
 
 /// One part of all series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lane(u8);
+pub(super) struct Lane(pub(super) u8);
 
 impl StreamKey for Lane {
     fn hash(&self) -> u64 {
@@ -65,47 +66,47 @@ impl StreamKey for Lane {
 }
 
 fn lane(series: &Series) -> usize {
-    series.content_hash() as usize % LANES
+    series.part()
 }
 
 /// A list of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     Samples,
+    Runs,
     Histograms,
     Exemplars,
 }
 
 impl List {
-    const ALL: [List; 3] = [List::Samples, List::Histograms, List::Exemplars];
+    const ALL: [List; 4] = [List::Samples, List::Runs, List::Histograms, List::Exemplars];
+
+    /// Which kind of samples meters count them as.
+    pub(super) fn kind(self) -> usize {
+        match self {
+            List::Samples | List::Runs => 0,
+            List::Histograms => 1,
+            List::Exemplars => 2,
+        }
+    }
+
+    /// Whether it has values.
+    pub(super) fn is_values(self) -> bool {
+        self.kind() == 0
+    }
 
     fn len(self, payload: &Metrics) -> usize {
         match self {
             List::Samples => payload.samples.len(),
+            List::Runs => payload.runs.len(),
             List::Histograms => payload.histograms.len(),
             List::Exemplars => payload.exemplars.len(),
         }
     }
 
-    fn series(self, payload: &Metrics, at: usize) -> &Series {
-        match self {
-            List::Samples => &payload.samples[at].series,
-            List::Histograms => &payload.histograms[at].series,
-            List::Exemplars => &payload.exemplars[at].series,
-        }
-    }
-
-    fn time(self, payload: &Metrics, at: usize) -> i64 {
-        match self {
-            List::Samples => payload.samples[at].timestamp,
-            List::Histograms => payload.histograms[at].timestamp,
-            List::Exemplars => payload.exemplars[at].timestamp,
-        }
-    }
-
     fn size(self, payload: &Metrics, at: usize) -> u64 {
         match self {
-            List::Samples => SAMPLE_BYTES,
+            List::Samples | List::Runs => SAMPLE_BYTES,
             List::Histograms => payload.histograms[at].size(),
             List::Exemplars => payload.exemplars[at].size(),
         }
@@ -128,24 +129,123 @@ enum To {
     Same,
     /// These, by index of the list; those without one are not for the endpoint.
     Mapped(Arc<Vec<Option<Series>>>),
+    /// Of runs.
+    Runs(Arc<Order>, Option<Arc<[After]>>),
+}
+
+/// What an endpoint gets of a run.
+struct After {
+    block: Option<Arc<Block>>,
+    /// The rows of the run's block that the block has.
+    kept: u64,
+    /// Those of them that the endpoint gets.
+    wanted: u64,
 }
 
 impl Selection {
+    /// The series of an entry in the batch.
+    pub(super) fn key(&self, payload: &Metrics, at: usize) -> SeriesKey {
+        match self.list {
+            List::Samples => payload.samples[at].series.key(),
+            List::Histograms => payload.histograms[at].series.key(),
+            List::Exemplars => payload.exemplars[at].series.key(),
+            List::Runs => {
+                let (run, row) = self.place(at);
+                payload.runs.list()[run].block.row(row).to_series().key()
+            }
+        }
+    }
+
     /// The labels of an entry at an endpoint.
     pub(super) fn labels<'a>(&'a self, payload: &'a Metrics, at: usize, mapping: &'a Mapping) -> Merged<'a> {
-        let series = self.list.series(payload, at);
+        let series = match self.list {
+            List::Samples => &payload.samples[at].series,
+            List::Histograms => &payload.histograms[at].series,
+            List::Exemplars => &payload.exemplars[at].series,
+            List::Runs => {
+                let (run, row) = self.place(at);
+                return self.row(payload, run, row).into();
+            }
+        };
         match &self.series {
             To::External => mapping.with_external(series),
-            To::Same => Merged::plain(series),
-            To::Mapped(mapped) => Merged::plain(mapped[at].as_ref().unwrap_or(series)),
+            To::Mapped(mapped) => mapped[at].as_ref().unwrap_or(series).into(),
+            To::Same | To::Runs(..) => series.into(),
         }
+    }
+
+    /// The run and the row of an entry of runs.
+    fn place(&self, at: usize) -> (usize, usize) {
+        match &self.series {
+            To::Runs(order, _) => order.place(at),
+            _ => (0, 0),
+        }
+    }
+
+    /// The series of a row of a run.
+    #[inline]
+    fn row<'a>(&'a self, payload: &'a Metrics, run: usize, row: usize) -> Row<'a> {
+        if let To::Runs(_, Some(after)) = &self.series
+            && let After {
+                block: Some(block),
+                kept,
+                ..
+            } = &after[run]
+        {
+            return block.row((kept & !(u64::MAX << row)).count_ones() as usize);
+        }
+        payload.runs.list()[run].block.row(row)
     }
 
     fn has(&self, at: usize) -> bool {
         match &self.series {
             To::Mapped(mapped) => mapped[at].is_some(),
+            To::Runs(order, Some(after)) => {
+                let (run, row) = order.place(at);
+                after[run].wanted >> row & 1 != 0
+            }
             _ => true,
         }
+    }
+
+    /// Time of an entry, in milliseconds since the Unix epoch.
+    pub(super) fn time(&self, payload: &Metrics, at: usize) -> i64 {
+        match self.list {
+            List::Samples => payload.samples[at].timestamp,
+            List::Histograms => payload.histograms[at].timestamp,
+            List::Exemplars => payload.exemplars[at].timestamp,
+            List::Runs => {
+                let (run, row) = self.place(at);
+                payload.runs.time(&payload.runs.list()[run], row)
+            }
+        }
+    }
+
+    /// Calls `each` with the entries of a range that are values: index, series, time and value.
+    #[inline]
+    pub(super) fn values<'a>(
+        &'a self,
+        payload: &'a Metrics,
+        range: Range<usize>,
+        mapping: &'a Mapping,
+        mut each: impl FnMut(usize, Merged<'a>, i64, f64),
+    ) {
+        let To::Runs(order, after) = &self.series else {
+            let own = range.filter(|at| self.has(*at));
+            own.for_each(|at| {
+                let sample = &payload.samples[at];
+                each(at, self.labels(payload, at, mapping), sample.timestamp, sample.value);
+            });
+            return;
+        };
+        let runs = &payload.runs;
+        order.rows(range, |at, number, row| {
+            if after.as_ref().is_none_or(|after| after[number].wanted >> row & 1 != 0) {
+                let run = &runs.list()[number];
+                let series = self.row(payload, number, row);
+                each(at, series.into(), runs.time(run, row), runs.value(run, row));
+            }
+        });
     }
 }
 
@@ -177,7 +277,12 @@ pub(super) fn arrange(metrics: &mut Metrics) {
 fn ranges(payload: &Metrics, list: List) -> Vec<(Lane, Range<usize>)> {
     let mut ranges: Vec<(Lane, Range<usize>)> = Vec::new();
     for at in 0..list.len(payload) {
-        let lane = Lane(lane(list.series(payload, at)) as u8);
+        let series = match list {
+            List::Histograms => &payload.histograms[at].series,
+            List::Exemplars => &payload.exemplars[at].series,
+            List::Samples | List::Runs => &payload.samples[at].series,
+        };
+        let lane = Lane(lane(series) as u8);
         match ranges.last_mut() {
             Some((last, range)) if *last == lane => range.end = at + 1,
             _ => ranges.push((lane, at..at + 1)),
@@ -186,10 +291,10 @@ fn ranges(payload: &Metrics, list: List) -> Vec<(Lane, Range<usize>)> {
     ranges
 }
 
-/// All pieces of a payload that is arranged, under the series that it has.
+/// All pieces of a payload without runs that is arranged, under the series that it has.
 pub(super) fn pieces(payload: &Metrics) -> Vec<Piece<Write>> {
     let mut pieces = Vec::new();
-    for list in List::ALL {
+    for list in List::ALL.into_iter().filter(|list| *list != List::Runs) {
         let selection = Selection { list, series: To::Same };
         for (stream, range) in ranges(payload, list) {
             let slice = Slice {
@@ -226,12 +331,9 @@ impl Write {
             List::Histograms if !args.send_native_histograms => return Wanted::Nothing,
             _ => {}
         }
-        let now = self.clock.now();
-        let oldest = match args.queue_config.sample_age_limit.0 {
-            limit if limit > 0 => (now - limit) / 1_000_000,
-            _ => i64::MIN,
-        };
-        let old = |at: usize| list.time(payload, at) < oldest;
+        let oldest = self.oldest(settings);
+        let same = Selection { list, series: To::Same };
+        let old = |at: usize| same.time(payload, at) < oldest;
         let custom = |at: usize| {
             list == List::Histograms
                 && args.protobuf_message != V2
@@ -248,15 +350,19 @@ impl Write {
             return Wanted::Some(Selection { list, series }, false);
         }
         let mut mapped = Vec::with_capacity(length);
-        let all = (0..length).map(|at| list.series(payload, at));
-        let seconds = u32::try_from(now / 1_000_000_000).unwrap_or(u32::MAX - 1);
+        let all = (0..length).map(|at| match list {
+            List::Histograms => &payload.histograms[at].series,
+            List::Exemplars => &payload.exemplars[at].series,
+            List::Samples | List::Runs => &payload.samples[at].series,
+        });
+        let seconds = u32::try_from(self.clock.now() / 1_000_000_000).unwrap_or(u32::MAX - 1);
         settings
             .mapping
             .map(all, seconds, |series| mapped.push(series.cloned()));
         meter.dropped_by_rules(list, mapped.iter().filter(|series| series.is_none()).count() as u64);
         for (at, series) in mapped.iter_mut().enumerate() {
             if series.is_some() && old(at) {
-                meter.too_old(list);
+                meter.too_old(list, 1);
                 *series = None;
             }
             if series.is_some() && custom(at) {
@@ -267,6 +373,97 @@ impl Write {
         let less = mapped.iter().any(Option::is_none);
         let series = To::Mapped(Arc::new(mapped));
         Wanted::Some(Selection { list, series }, less)
+    }
+
+    /// What an endpoint gets of runs; everything, if there is nothing to say of it.
+    fn wanted_runs(&self, payload: &Metrics, settings: &Settings) -> Option<Arc<[After]>> {
+        let oldest = self.oldest(settings);
+        let runs = &payload.runs;
+        let some_old = oldest != i64::MIN && runs.is_before(oldest);
+        if settings.mapping.is_nothing() && !some_old {
+            return None;
+        }
+        let mapped = settings.mapping.map_runs(runs);
+        let (mut dropped, mut old) = (0, 0);
+        let after = runs.list().iter().zip(mapped).map(|(run, mapped)| {
+            let mut wanted = run.rows & mapped.kept;
+            dropped += u64::from((run.rows & !mapped.kept).count_ones());
+            if some_old {
+                let young = runs.rows_since(run, oldest);
+                old += u64::from((wanted & !young).count_ones());
+                wanted &= young;
+            }
+            After {
+                block: mapped.block,
+                kept: mapped.kept,
+                wanted,
+            }
+        });
+        let after = after.collect();
+        settings.meter.dropped_by_rules(List::Runs, dropped);
+        settings.meter.too_old(List::Runs, old);
+        Some(after)
+    }
+
+    /// Cuts runs; what is for no target.
+    fn cut_runs(
+        &self,
+        payload: &Metrics,
+        targets: &[Arc<Target<Self>>],
+        give: &mut impl FnMut(usize, Piece<Self>),
+    ) -> Option<(&'static str, Amount)> {
+        let runs = &payload.runs;
+        let order = Arc::new(Order::new(runs));
+        let mut left_out: Vec<u64> = runs.list().iter().map(|run| run.rows).collect();
+        for (number, target) in targets.iter().enumerate() {
+            target.settings.meter.came(List::Runs, payload);
+            let after = self.wanted_runs(payload, &target.settings);
+            for (at, left) in left_out.iter_mut().enumerate() {
+                *left &= after.as_ref().map_or(0, |after| !after[at].wanted);
+            }
+            let everything = after.is_none();
+            let selection = Selection {
+                list: List::Runs,
+                series: To::Runs(order.clone(), after),
+            };
+            for (stream, range) in order.lanes() {
+                let amount = match everything {
+                    true => Amount {
+                        items: range.len() as u64,
+                        bytes: SAMPLE_BYTES * range.len() as u64,
+                    },
+                    false => Write::count(Slice {
+                        payload,
+                        selection: &selection,
+                        range: range.clone(),
+                    }),
+                };
+                give(
+                    number,
+                    Piece {
+                        stream,
+                        selection: selection.clone(),
+                        range,
+                        amount,
+                    },
+                );
+            }
+        }
+        let items = left_out.iter().map(|rows| u64::from(rows.count_ones())).sum();
+        let rule = if targets.is_empty() { NO_ENDPOINT } else { WRITE_RELABEL };
+        let amount = Amount {
+            items,
+            bytes: SAMPLE_BYTES * items,
+        };
+        (items > 0).then_some((rule, amount))
+    }
+
+    /// Samples from before this time, in milliseconds, are not sent.
+    fn oldest(&self, settings: &Settings) -> i64 {
+        match settings.args.queue_config.sample_age_limit.0 {
+            limit if limit > 0 => (self.clock.now() - limit) / 1_000_000,
+            _ => i64::MIN,
+        }
     }
 }
 
@@ -307,6 +504,10 @@ impl Protocol for Write {
                 continue;
             }
             self.metrics.came(list, length as u64, payload);
+            if list == List::Runs {
+                nowhere.extend(self.cut_runs(payload, targets, &mut give));
+                continue;
+            }
             let ranges = ranges(payload, list);
             // Entries that no endpoint gets, as far as that is known; all of them at first.
             let mut left_out: Option<Vec<bool>> = None;
@@ -402,12 +603,12 @@ impl Protocol for Write {
     }
 
     fn letter(entry: EntryRef<'_, Self>) -> Map<String, Value> {
-        let (series, value) = shown(&entry);
-        let labels: Map<String, Value> = series
-            .iter()
+        let (labels, value) = shown(&entry);
+        let labels: Map<String, Value> = labels
+            .into_iter()
             .map(|(name, value)| (name.to_owned(), json!(value)))
             .collect();
-        let time = entry.selection.list.time(entry.payload, entry.index);
+        let time = entry.selection.time(entry.payload, entry.index);
         let fields = [
             ("series", Value::from(labels)),
             (
@@ -423,8 +624,8 @@ impl Protocol for Write {
     }
 
     fn example(entry: EntryRef<'_, Self>) -> (Labels, Bytes) {
-        let (series, value) = shown(&entry);
-        (Labels::from_pairs(series.iter()), value.into())
+        let (labels, value) = shown(&entry);
+        (Labels::from_pairs(labels), value.into())
     }
 
     fn meter(_: &Arc<Meters>, target: &Target<Self>, _: &str) -> EndpointMeter {
@@ -433,16 +634,27 @@ impl Protocol for Write {
 }
 
 /// The series of an entry, and its value as text.
-fn shown<'a>(entry: &EntryRef<'a, Write>) -> (&'a Series, String) {
+fn shown<'a>(entry: &EntryRef<'a, Write>) -> (Vec<(&'a str, &'a str)>, String) {
     let (payload, at) = (entry.payload, entry.index);
-    let series = entry.selection.list.series(payload, at);
-    let value = match entry.selection.list {
-        List::Samples => promtext::format_float(payload.samples[at].value),
-        List::Histograms => format!("{:?}", payload.histograms[at].histogram),
-        List::Exemplars => format!(
-            "exemplar {} {:?}",
-            payload.exemplars[at].value, payload.exemplars[at].labels
-        ),
-    };
-    (series, value)
+    let alone = |series: &'a Series| series.iter().collect();
+    match entry.selection.list {
+        List::Samples => {
+            let sample = &payload.samples[at];
+            (alone(&sample.series), promtext::format_float(sample.value))
+        }
+        List::Runs => {
+            let (run, row) = entry.selection.place(at);
+            let run = &payload.runs.list()[run];
+            let labels = run.block.row(row).iter().collect();
+            (labels, promtext::format_float(payload.runs.value(run, row)))
+        }
+        List::Histograms => {
+            let sample = &payload.histograms[at];
+            (alone(&sample.series), format!("{:?}", sample.histogram))
+        }
+        List::Exemplars => {
+            let one = &payload.exemplars[at];
+            (alone(&one.series), format!("exemplar {} {:?}", one.value, one.labels))
+        }
+    }
 }

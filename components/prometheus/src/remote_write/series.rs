@@ -1,9 +1,10 @@
 //! From the series of a batch to those of an endpoint.
 
-use crate::relabel::Cache;
+use crate::relabel::{Blocks, Cache};
 use component::{RelabelRules, RelabelScratch};
-use prommodel::{Label, LabelRef, Series, SeriesBuilder, Table};
+use prommodel::{Label, LabelRef, Mapped, Row, Series, SeriesBuilder, Table};
 use remotewrite::v1::WireLabels;
+use signals::Runs;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +19,7 @@ pub(super) struct Mapping {
 
 struct Known {
     cache: Cache,
+    blocks: Blocks,
     scratch: RelabelScratch,
 }
 
@@ -28,6 +30,7 @@ impl Mapping {
             external: external.map(|(name, value)| table.label(name, value)).collect(),
             known: Mutex::new(Known {
                 cache: Cache::default(),
+                blocks: Blocks::default(),
                 scratch: rules.scratch(),
             }),
             table: table.clone(),
@@ -38,6 +41,11 @@ impl Mapping {
     /// The label sets of the process.
     pub(super) fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Whether series stay as they are.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.external.is_empty() && self.rules.is_empty()
     }
 
     /// Whether series may be dropped or changed by rules.
@@ -57,53 +65,83 @@ impl Mapping {
         mut each: impl FnMut(Option<&Series>),
     ) {
         let mut known = self.lock();
-        let Known { cache, scratch } = &mut *known;
+        let Known { cache, scratch, .. } = &mut *known;
         let mut builder = SeriesBuilder::new(&self.table);
         for one in series {
             if cache.get(one, now).is_none() {
                 builder.reset(one);
-                for label in &self.external {
-                    if builder.get(label.name()).is_none() {
-                        builder.set(label.name(), label.value());
-                    }
-                }
-                let kept = self.rules.apply_to_series(&mut builder, scratch) && !builder.labels().is_empty();
+                let kept = self.apply(&mut builder, scratch) && !builder.labels().is_empty();
                 cache.insert(one, kept.then(|| builder.build()), now);
             }
             each(cache.get(one, now).and_then(Option::as_ref));
         }
     }
 
+    fn apply(&self, builder: &mut SeriesBuilder<'_>, scratch: &mut RelabelScratch) -> bool {
+        for label in &self.external {
+            if builder.get(label.name()).is_none() {
+                builder.set(label.name(), label.value());
+            }
+        }
+        self.rules.apply_to_series(builder, scratch)
+    }
+
+    /// What the endpoint gets for each run: by external labels and rules.
+    pub(super) fn map_runs(&self, runs: &Runs) -> Vec<Mapped> {
+        let mut known = self.lock();
+        let Known { blocks, scratch, .. } = &mut *known;
+        let mapped = runs.list().iter().map(|run| {
+            let make = || run.block.map(|builder| self.apply(builder, scratch));
+            blocks.get(&run.block, make)
+        });
+        mapped.collect()
+    }
+
     /// Forgets series that were not asked for since `before`.
     pub(super) fn sweep(&self, before: u32) {
-        self.lock().cache.sweep(before);
+        let mut known = self.lock();
+        known.cache.sweep(before);
+        known.blocks.sweep();
     }
 
     /// A series with the external labels that it does not have.
     pub(super) fn with_external<'a>(&'a self, series: &'a Series) -> Merged<'a> {
-        Merged {
-            series,
-            external: &self.external,
-        }
+        Merged(Of::Series(series, &self.external))
     }
 }
 
-/// The labels of a series and of others that count where it has none of their names; both by name.
+/// The labels of a series as an endpoint gets it: of a series and of others that count where it has none of their names, both by name, or of a row.
 #[derive(Clone, Copy)]
-pub(super) struct Merged<'a> {
-    series: &'a Series,
-    external: &'a [Label],
+pub(super) struct Merged<'a>(Of<'a>);
+
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    Series(&'a Series, &'a [Label]),
+    Row(Row<'a>),
+}
+
+impl<'a> From<&'a Series> for Merged<'a> {
+    fn from(series: &'a Series) -> Self {
+        Merged(Of::Series(series, &[]))
+    }
+}
+
+impl<'a> From<Row<'a>> for Merged<'a> {
+    fn from(row: Row<'a>) -> Self {
+        Merged(Of::Row(row))
+    }
 }
 
 impl<'a> Merged<'a> {
-    /// A series as it is.
-    pub(super) fn plain(series: &'a Series) -> Merged<'a> {
-        Merged { series, external: &[] }
-    }
-
     /// The labels by name.
     pub(super) fn all(self) -> impl Iterator<Item = &'a Label> + Clone {
-        let (mut own, mut external) = (self.series.labels().peekable(), self.external.iter().peekable());
+        let (series, external, row) = match self.0 {
+            Of::Series(series, external) => (Some(series), external, None),
+            Of::Row(row) => (None, Default::default(), Some(row)),
+        };
+        let own = series.into_iter().flat_map(Series::labels);
+        let row = row.into_iter().flat_map(Row::labels);
+        let (mut own, mut external) = (own.chain(row).peekable(), external.iter().peekable());
         std::iter::from_fn(move || {
             let (Some(first), Some(other)) = (own.peek(), external.peek()) else {
                 return own.next().or_else(|| external.next());
@@ -128,18 +166,20 @@ impl WireLabels for Merged<'_> {
 
     #[inline]
     fn wire_len(&self) -> usize {
-        if self.external.is_empty() {
-            return self.series.wire_len();
+        match self.0 {
+            Of::Series(series, []) => series.wire_len(),
+            Of::Series(..) => self.all().map(|label| label.wire().len()).sum(),
+            Of::Row(row) => row.wire_len(),
         }
-        self.all().map(|label| label.wire().len()).sum()
     }
 
     #[inline]
     fn for_each<'l>(&'l self, mut each: impl FnMut(LabelRef<'l>)) {
-        if self.external.is_empty() {
-            return self.series.label_refs().for_each(each);
+        match self.0 {
+            Of::Series(series, []) => series.label_refs().for_each(each),
+            Of::Series(..) => self.all().for_each(|label| each(label.into())),
+            Of::Row(row) => row.labels().for_each(|label| each(label.into())),
         }
-        self.all().for_each(|label| each(label.into()));
     }
 }
 

@@ -1,331 +1,242 @@
 //! What is remembered of a target's series from one scrape to the next.
 //!
-//! The series of a target come in the same order each time, in almost every case. So they are a list in the order of the body, and each one says
-//! how long its text was and what its hash was: a look at the next bytes of a body tells whether the same series follows, and then its labels need not be
-//! read. The texts themselves are not kept. Where the order is another one, the rest of the list is searched by hash.
+//! The series of a target come in the same order each time, in almost every case. So they are blocks in the order of the body, and of each series it is known how long
+//! its text was and what its hash was: a look at the next bytes of a body tells whether the same series follows, and then its labels need not be
+//! read. Where the order is another one, the rest is searched by hash, and blocks are made anew where they are no longer what the body is.
 
-use foldhash::quality::RandomState;
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry as Place;
-use prommodel::Series;
-use std::hash::BuildHasher;
+use super::texts::{Text, TextTable, Texts};
+use prommodel::{Block, BlockBuilder, Label, Series, Table};
+use signals::rows_of;
+use std::mem;
+use std::sync::Arc;
 
-/// Longest text of a series that is recognised; a longer one is read anew each time.
-const LONGEST: usize = (1 << 30) - 1;
+mod walk;
 
-/// A series as it was exposed.
+pub(super) use walk::{Found, Walk};
+
+/// Blocks with fewer rows than that are joined with the one before them, if it has room.
+const SMALL: usize = 16;
+
+/// A block of series, and where it stands.
 #[derive(Debug)]
-pub(super) struct Known {
-    /// Hash of the text: name and labels as they were written. Two texts of a target share one with a chance of 2^-64.
-    hash: u64,
-    pub(super) series: Series,
-    /// The length of the text in bytes, and above it the marks.
-    bits: u32,
-}
-
-/// So many series before one is needed, the processor is asked for it.
-const AHEAD: usize = 12;
-
-const LIVE: u32 = 1 << 31;
-const FAILED: u32 = 1 << 30;
-
-impl Known {
-    pub(super) fn new(hash: u64, length: usize, series: Series) -> Known {
-        Known {
-            hash,
-            series,
-            bits: length.min(LONGEST) as u32,
-        }
-    }
-
-    /// Whether it had a value in the last scrape, so that it gets a stale marker when it has none any more.
-    pub(super) fn is_live(&self) -> bool {
-        self.bits & LIVE != 0
-    }
-
-    pub(super) fn set_live(&mut self, live: bool) {
-        self.bits = if live { self.bits | LIVE } else { self.bits & !LIVE };
-    }
-
-    fn length(&self) -> usize {
-        (self.bits & LONGEST as u32) as usize
-    }
+struct Place {
+    block: Arc<Block>,
+    texts: Arc<Texts>,
+    /// The rows that had a value in the last scrape, so that they get a stale marker when they have none any more.
+    live: u64,
+    /// The rows that only bodies with errors had.
+    failed: u64,
 }
 
 /// The series of a target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cache {
-    hasher: RandomState,
-    known: Vec<Known>,
+    table: Table,
+    texts: Arc<TextTable>,
+    /// The labels of the target that its series get.
+    common: Series,
+    places: Vec<Place>,
+    rows: usize,
     /// Number of series after the last scrape that succeeded.
     good: usize,
 }
 
-/// Where a series of a body was found.
-pub(super) enum Found<'c> {
-    /// Where it was expected, or somewhere else, and had no sample yet in this body.
-    Known(&'c mut Known),
-    /// It had a sample in this body.
-    Twice(&'c mut Known),
-    /// Nowhere.
-    New,
+/// A series that is not in a block yet.
+struct Fresh {
+    labels: Vec<Label>,
+    text: Text,
 }
 
-/// A walk through the cache along with a body.
-pub(super) struct Walk<'c> {
-    cache: &'c mut Cache,
-    /// Series of this body that are in their places.
-    at: usize,
-    /// From the first surprise on.
-    search: Option<Search>,
-    /// The hash of the text that was looked up last.
-    hash: u64,
-}
-
-/// Series that have not come yet in this body.
-struct Search {
-    rest: Vec<Option<Known>>,
-    next: usize,
-    index: HashMap<u64, At>,
+/// A series in the order of a body.
+#[derive(Clone, Copy)]
+struct Item {
+    what: What,
+    /// Whether it has a sample in this body.
+    given: bool,
+    live: bool,
+    failed: bool,
 }
 
 #[derive(Clone, Copy)]
-enum At {
-    /// Among those that have come.
-    Placed(usize),
-    /// Among the rest.
-    Rest(usize),
+enum What {
+    /// A row of a place.
+    Old(usize, usize),
+    /// The index of a fresh one.
+    New(usize),
 }
 
 impl Cache {
-    /// Begins to walk along with a body.
-    pub(super) fn walk(&mut self) -> Walk<'_> {
-        Walk {
-            cache: self,
-            at: 0,
-            search: None,
-            hash: 0,
+    /// A target without series. They will have these labels.
+    pub(super) fn new(table: &Table, texts: &Arc<TextTable>, labels: &[Label]) -> Cache {
+        Cache {
+            table: table.clone(),
+            texts: texts.clone(),
+            common: table.series(labels),
+            places: Vec::new(),
+            rows: 0,
+            good: 0,
         }
     }
 
-    /// All series.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Known> {
-        self.known.iter_mut()
+    /// The labels of the target that its series get.
+    pub(super) fn common(&self) -> &Series {
+        &self.common
     }
 
     /// Number of series.
     pub(super) fn len(&self) -> usize {
-        self.known.len()
+        self.rows
+    }
+
+    /// Begins to walk along with a body that was scraped at `time`.
+    pub(super) fn walk(&mut self, time: i64) -> Walk<'_> {
+        Walk::new(self, time)
+    }
+
+    /// No series has a value any more. Calls `gone` with those that had one.
+    pub(super) fn fail(&mut self, mut gone: impl FnMut(&Arc<Block>, u64)) {
+        for place in &mut self.places {
+            let live = mem::take(&mut place.live);
+            if live != 0 {
+                gone(&place.block, live);
+            }
+        }
+        self.clean();
     }
 
     /// Forgets series that only bodies with errors had, when there are many of them.
-    pub(super) fn clean(&mut self) {
-        if self.known.len() > 2 * self.good + 1000 {
-            self.known.retain(|known| known.bits & FAILED == 0);
+    fn clean(&mut self) {
+        if self.rows > 2 * self.good + 1000 {
+            let mut order = self.order();
+            order.retain(|item| !item.failed);
+            self.arrange(&order, &[]);
         }
+    }
+
+    /// All series as they stand.
+    fn order(&self) -> Vec<Item> {
+        let places = self.places.iter().enumerate();
+        let items = places.flat_map(|(at, place)| {
+            (0..place.block.len()).map(move |row| Item {
+                what: What::Old(at, row),
+                given: false,
+                live: place.live >> row & 1 != 0,
+                failed: place.failed >> row & 1 != 0,
+            })
+        });
+        items.collect()
+    }
+
+    /// Makes the cache one of these series in this order. Blocks that are whole in it stay.
+    fn arrange(&mut self, order: &[Item], fresh: &[Fresh]) {
+        let mut arranging = Arranging {
+            old: mem::take(&mut self.places),
+            new: Vec::new(),
+            builder: BlockBuilder::new(&self.table, self.common.clone()),
+            texts: &self.texts,
+            fresh,
+        };
+        // The items from `start` to `at` wait for a block.
+        let (mut start, mut at) = (0, 0);
+        while at < order.len() {
+            match arranging.whole(&order[at..]) {
+                Some(place) => {
+                    arranging.make(&order[start..at]);
+                    let length = arranging.old[place].block.len();
+                    arranging.keep(place, &order[at..at + length]);
+                    at += length;
+                    start = at;
+                }
+                None => at += 1,
+            }
+        }
+        arranging.make(&order[start..]);
+        self.places = arranging.new;
+        self.places.shrink_to_fit();
+        self.rows = order.len();
     }
 }
 
-impl Walk<'_> {
-    /// The length of the text that is expected next.
-    #[inline]
-    pub(super) fn expected_length(&self) -> usize {
-        self.expected().map_or(0, Known::length)
-    }
+/// Places on their way from one order to another.
+struct Arranging<'c> {
+    old: Vec<Place>,
+    new: Vec<Place>,
+    builder: BlockBuilder,
+    texts: &'c TextTable,
+    fresh: &'c [Fresh],
+}
 
-    #[inline]
-    fn expected(&self) -> Option<&Known> {
-        match &self.search {
-            None => self.cache.known.get(self.at),
-            Some(search) => search.rest.get(search.next)?.as_ref(),
-        }
-    }
+fn set(items: &[Item], is: impl Fn(&Item) -> bool) -> u64 {
+    let rows = items.iter().enumerate().filter(|(_, item)| is(item));
+    rows.fold(0, |set, (row, _)| set | 1 << row)
+}
 
-    /// Whether a text is the one that is expected next.
-    #[inline]
-    pub(super) fn recognises(&self, text: &[u8]) -> bool {
-        self.expected()
-            .is_some_and(|known| known.hash == self.cache.hasher.hash_one(text))
-    }
-
-    /// Looks a series up by its text. `recognised`: [`Walk::recognises`] has said so.
-    #[inline]
-    pub(super) fn find(&mut self, text: &[u8], recognised: bool) -> Found<'_> {
-        if self.search.is_none() && recognised {
-            if let Some(later) = self.cache.known.get(self.at + AHEAD) {
-                later.series.prefetch();
-            }
-            self.at += 1;
-            return Found::Known(&mut self.cache.known[self.at - 1]);
-        }
-        self.find_elsewhere(text)
-    }
-
-    fn find_elsewhere(&mut self, text: &[u8]) -> Found<'_> {
-        self.hash = self.cache.hasher.hash_one(text);
-        if self.search.is_none() {
-            if self
-                .cache
-                .known
-                .get(self.at)
-                .is_some_and(|known| known.hash == self.hash)
-            {
-                self.at += 1;
-                return Found::Known(&mut self.cache.known[self.at - 1]);
-            }
-            self.begin_search();
-        }
-        let Some(search) = &mut self.search else {
-            return Found::New;
+impl Arranging<'_> {
+    /// The place whose rows are the next items, all of them.
+    fn whole(&self, items: &[Item]) -> Option<usize> {
+        let What::Old(place, 0) = items.first()?.what else {
+            return None;
         };
-        match search.index.entry(self.hash) {
-            Place::Vacant(_) => Found::New,
-            Place::Occupied(mut place) => match *place.get() {
-                At::Placed(at) => Found::Twice(&mut self.cache.known[at]),
-                At::Rest(at) => {
-                    let Some(known) = search.rest[at].take() else {
-                        return Found::New;
-                    };
-                    search.next = at + 1;
-                    place.insert(At::Placed(self.at));
-                    self.cache.known.push(known);
-                    self.at += 1;
-                    Found::Known(&mut self.cache.known[self.at - 1])
-                }
-            },
-        }
+        let length = self.old[place].block.len();
+        let rows = items.get(..length)?.iter().enumerate();
+        let mut rows = rows.map(|(row, item)| matches!(item.what, What::Old(at, own) if (at, own) == (place, row)));
+        rows.all(|is| is).then_some(place)
     }
 
-    fn begin_search(&mut self) {
-        let rest: Vec<Option<Known>> = self.cache.known.drain(self.at..).map(Some).collect();
-        let placed = self.cache.known.iter().enumerate();
-        let placed = placed.map(|(at, known)| (known.hash, At::Placed(at)));
-        let waiting = rest.iter().enumerate();
-        let waiting = waiting.filter_map(|(at, known)| Some((known.as_ref()?.hash, At::Rest(at))));
-        self.search = Some(Search {
-            index: placed.chain(waiting).collect(),
-            rest,
-            next: 0,
+    fn keep(&mut self, place: usize, items: &[Item]) {
+        let old = &self.old[place];
+        self.new.push(Place {
+            block: old.block.clone(),
+            texts: old.texts.clone(),
+            live: set(items, |item| item.live),
+            failed: set(items, |item| item.failed),
         });
     }
 
-    /// Remembers the series whose text was just looked up and not found.
-    pub(super) fn insert(&mut self, text: &[u8], series: Series) -> &mut Known {
-        if let Some(search) = &mut self.search {
-            search.index.insert(self.hash, At::Placed(self.at));
+    /// Makes blocks of items, of about the same size.
+    fn make(&mut self, items: &[Item]) {
+        if items.is_empty() {
+            return;
         }
-        let mut known = Known::new(self.hash, text.len(), series);
-        // Until the body turns out to be good.
-        known.bits |= FAILED;
-        self.cache.known.push(known);
-        self.at += 1;
-        &mut self.cache.known[self.at - 1]
-    }
-
-    /// The body is at its end. Calls `gone` with each series that did not come, and forgets it.
-    pub(super) fn finish(self, mut gone: impl FnMut(Known)) {
-        match self.search {
-            None => self.cache.known.drain(self.at..).for_each(gone),
-            Some(search) => search.rest.into_iter().flatten().for_each(&mut gone),
-        }
-        self.cache.known.iter_mut().for_each(|known| known.bits &= !FAILED);
-        let known = &mut self.cache.known;
-        self.cache.good = known.len();
-        if known.capacity() > known.len() + known.len() / 8 {
-            known.shrink_to_fit();
+        let blocks = items.len().div_ceil(Block::MOST);
+        for block in 0..blocks {
+            let range = block * items.len() / blocks..(block + 1) * items.len() / blocks;
+            self.block(&items[range]);
         }
     }
 
-    /// The body was no good: everything stays known. Calls `missing` with each series that did not come before the error.
-    pub(super) fn abandon(self, missing: impl FnMut(&mut Known)) {
-        let seen = self.at;
-        if let Some(search) = self.search {
-            self.cache.known.extend(search.rest.into_iter().flatten());
+    fn block(&mut self, items: &[Item]) {
+        let mut texts: Vec<Text> = Vec::with_capacity(items.len());
+        let (mut live, mut failed) = (0, 0);
+        let joins = |last: &Place| items.len() < SMALL && last.block.len() + items.len() <= Block::MOST;
+        if let Some(last) = self.new.pop_if(|last| joins(last)) {
+            last.block.rows().for_each(|row| self.builder.copy(row));
+            texts.extend((0..last.block.len()).filter_map(|row| last.texts.get(row)));
+            (live, failed) = (last.live, last.failed);
         }
-        self.cache.known[seen..].iter_mut().for_each(missing);
-        self.cache.clean();
+        live |= set(items, |item| item.live) << texts.len();
+        failed |= set(items, |item| item.failed) << texts.len();
+        for item in items {
+            match item.what {
+                What::Old(place, row) => {
+                    let old = &self.old[place];
+                    self.builder.copy(old.block.row(row));
+                    texts.extend(old.texts.get(row));
+                }
+                What::New(at) => {
+                    self.builder.push(&self.fresh[at].labels);
+                    texts.push(self.fresh[at].text);
+                }
+            }
+        }
+        self.new.push(Place {
+            block: self.builder.build(),
+            texts: self.texts.texts(&texts),
+            live,
+            failed,
+        });
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use prommodel::Table;
-
-    /// Walks along with a body of series; what became of each, and what was gone.
-    fn walk(cache: &mut Cache, table: &Table, body: &[&str]) -> (String, Vec<String>) {
-        let mut walk = cache.walk();
-        let mut fates = String::new();
-        for text in body {
-            let text = text.as_bytes();
-            let recognised = walk.expected_length() == text.len() && walk.recognises(text);
-            let fate = match walk.find(text, recognised) {
-                Found::Known(known) => {
-                    assert_eq!(known.series.metric().as_bytes(), text);
-                    if recognised { '=' } else { '~' }
-                }
-                Found::Twice(_) => '2',
-                Found::New => {
-                    let name = std::str::from_utf8(text).unwrap();
-                    walk.insert(text, table.intern([("__name__", name)]));
-                    '+'
-                }
-            };
-            fates.push(fate);
-        }
-        let mut gone = Vec::new();
-        walk.finish(|known| gone.push(known.series.metric().to_owned()));
-        (fates, gone)
-    }
-
-    #[test]
-    fn series_are_found_wherever_they_are() {
-        let (mut cache, table) = (Cache::default(), Table::new());
-        let none: Vec<String> = Vec::new();
-        for (body, fates, gone) in [
-            (&["a", "b", "c", "d"][..], "++++", none.clone()),
-            (&["a", "b", "c", "d"], "====", none.clone()),
-            (&["a", "new", "b", "c", "d"], "=+===", none.clone()),
-            (&["a", "b", "c", "d"], "=~==", vec!["new".to_owned()]),
-            (&["d", "a", "b", "c"], "~~==", none.clone()),
-            (&["d", "a", "a", "x", "b", "x", "c"], "==2+=2=", none.clone()),
-            (&["d", "a"], "==", vec!["x".to_owned(), "b".to_owned(), "c".to_owned()]),
-            (&["a"], "~", vec!["d".to_owned()]),
-            (&[], "", vec!["a".to_owned()]),
-        ] {
-            let (got, lost) = walk(&mut cache, &table, body);
-            assert_eq!((got.as_str(), lost), (fates, gone), "{body:?}");
-        }
-    }
-
-    #[test]
-    fn a_body_with_an_error_takes_nothing_away() {
-        let (mut cache, table) = (Cache::default(), Table::new());
-        walk(&mut cache, &table, &["a", "b", "c"]);
-        let mut broken = cache.walk();
-        assert!(matches!(broken.find(b"b", false), Found::Known(_)));
-        assert!(matches!(broken.find(b"new", false), Found::New));
-        broken.insert(b"new", table.intern([("__name__", "new")]));
-        let mut missing = Vec::new();
-        broken.abandon(|known| missing.push(known.series.metric().to_owned()));
-        assert_eq!(missing, ["a", "c"]);
-        assert_eq!(cache.len(), 4);
-        let (fates, gone) = walk(&mut cache, &table, &["a", "b", "c"]);
-        assert_eq!((fates.as_str(), gone), ("~~~", vec!["new".to_owned()]));
-    }
-
-    #[test]
-    fn errors_with_ever_new_series_do_not_fill_the_memory() {
-        let (mut cache, table) = (Cache::default(), Table::new());
-        walk(&mut cache, &table, &["a"]);
-        for round in 0..5000 {
-            let name = format!("m{round}");
-            let mut broken = cache.walk();
-            assert!(matches!(broken.find(name.as_bytes(), false), Found::New));
-            broken.insert(name.as_bytes(), table.intern([("__name__", name.as_str())]));
-            broken.abandon(|_| {});
-        }
-        assert!(cache.len() <= 1003, "{}", cache.len());
-        assert_eq!(walk(&mut cache, &table, &["a"]).0, "~");
-    }
-}
+mod tests;

@@ -1,10 +1,11 @@
 //! From the body of a scrape to samples.
 
-use super::cache::{Cache, Found, Known, Walk};
+use super::cache::{Cache, Found, Walk};
 use super::families::{Families, Line, OfTarget, Reading};
 use super::labels::{LabelRules, Unfit, merge};
+use super::texts::TextTable;
 use hashbrown::HashMap;
-use prommodel::{Label, NAME, STALE_NAN, Series, SeriesBuilder, SeriesKey, Table};
+use prommodel::{Block, BlockBuilder, Label, NAME, STALE_NAN, Series, SeriesBuilder, Table};
 use promscrape::{Buffers, Entry, Format, Histogram, LabelsBuf, Options, Parser};
 use signals::{Exemplar, HistogramSample, Metrics, Sample};
 use smol_str::SmolStr;
@@ -86,15 +87,21 @@ pub(super) struct Scratch {
 pub(super) struct Collector {
     table: Table,
     families: Arc<Families>,
-    /// The labels of the target that its series get, by name.
-    labels: Box<[Label]>,
     cache: Cache,
     target: OfTarget,
-    /// Exemplars that were sent last.
-    exemplars: HashMap<SeriesKey, Arc<[(SmolStr, SmolStr)]>>,
+    /// Exemplars that were sent last, by the hash of the text of their series.
+    exemplars: Exemplars,
     /// The time of the last scrape that succeeded.
     before: Option<i64>,
-    report: Vec<Series>,
+    report: Option<Report>,
+}
+
+type Exemplars = HashMap<u64, Arc<[(SmolStr, SmolStr)]>>;
+
+/// The series of what is said of scrapes.
+struct Report {
+    names: Vec<&'static str>,
+    block: Arc<Block>,
 }
 
 impl Collector {
@@ -102,18 +109,19 @@ impl Collector {
     pub(super) fn new<'l>(
         table: &Table,
         families: &Arc<Families>,
+        texts: &Arc<TextTable>,
         labels: impl IntoIterator<Item = (&'l str, &'l str)>,
     ) -> Collector {
         let public = labels.into_iter().filter(|(name, _)| !name.starts_with("__"));
+        let labels: Vec<Label> = public.map(|(name, value)| table.label(name, value)).collect();
         Collector {
             table: table.clone(),
             families: families.clone(),
-            labels: public.map(|(name, value)| table.label(name, value)).collect(),
-            cache: Cache::default(),
+            cache: Cache::new(table, texts, &labels),
             target: OfTarget::default(),
             exemplars: HashMap::new(),
             before: None,
-            report: Vec::new(),
+            report: None,
         }
     }
 
@@ -133,11 +141,11 @@ impl Collector {
         out: &mut Metrics,
     ) -> (Counts, Option<Failure>) {
         let mut counts = Counts::default();
-        out.samples.reserve_exact(self.cache.len() + 8);
+        let target = self.cache.common().clone();
         let mut body_of = Body {
             table: &self.table,
             families: &self.families,
-            labels: &self.labels,
+            labels: &target,
             target: &mut self.target,
             exemplars: &mut self.exemplars,
             before: self.before,
@@ -146,13 +154,14 @@ impl Collector {
             out,
             untracked: Vec::new(),
         };
-        let mut walk = self.cache.walk();
+        let mut walk = self.cache.walk(time);
         let failure = body_of.read(body, format, scratch, &mut walk, &mut counts).err();
         match failure {
             None => {
-                walk.finish(|known| {
-                    if known.is_live() {
-                        out.samples.push(stale(known.series, time));
+                let exemplars = &mut self.exemplars;
+                out.runs = walk.finish(|hash| {
+                    if !exemplars.is_empty() {
+                        exemplars.remove(&hash);
                     }
                 });
                 self.before = Some(time);
@@ -161,7 +170,7 @@ impl Collector {
                 out.samples.clear();
                 out.histograms.clear();
                 out.exemplars.clear();
-                walk.abandon(|known| gone(known, time, out));
+                walk.abandon(|block, rows| stale(block, rows, time, out));
             }
         }
         (counts, failure)
@@ -169,69 +178,68 @@ impl Collector {
 
     /// There was no body: no series has a value any more.
     pub(super) fn fail(&mut self, time: i64, out: &mut Metrics) {
-        self.cache.iter_mut().for_each(|known| gone(known, time, out));
-        self.cache.clean();
+        self.cache.fail(|block, rows| stale(block, rows, time, out));
     }
 
     /// The target is gone: neither has it series nor is anything said of it any more.
     pub(super) fn end(&mut self, time: i64, out: &mut Metrics) {
         self.fail(time, out);
-        let report = std::mem::take(&mut self.report);
-        out.samples.extend(report.into_iter().map(|series| stale(series, time)));
+        if let Some(Report { block, .. }) = self.report.take() {
+            stale(&block, block.all(), time, out);
+        }
     }
 
-    /// What is said of a scrape: names and values, in their order, which is always the same.
-    pub(super) fn report(&mut self, values: &[(&str, f64)], time: i64, out: &mut Metrics) {
-        for (at, (name, value)) in values.iter().enumerate() {
-            if self.report.len() == at {
+    /// What is said of a scrape: names and values, in their order, which is the same for one configuration.
+    pub(super) fn report(&mut self, values: &[(&'static str, f64)], time: i64, out: &mut Metrics) {
+        let names = values.iter().map(|(name, _)| *name);
+        let is_same = |report: &Report| report.names.iter().copied().eq(names.clone());
+        let report = match self.report.take_if(|report| is_same(report)) {
+            Some(report) => report,
+            None => {
+                let mut block = BlockBuilder::new(&self.table, self.cache.common().clone());
                 let mut builder = SeriesBuilder::new(&self.table);
-                for label in &self.labels {
-                    builder.set(label.name(), label.value());
+                for name in names.clone() {
+                    builder.reset(self.cache.common());
+                    builder.set(NAME, name);
+                    block.push(builder.labels());
                 }
-                builder.set(NAME, name);
-                self.report.push(builder.build());
+                Report {
+                    names: names.clone().collect(),
+                    block: block.build(),
+                }
             }
-            out.samples.push(Sample {
-                series: self.report[at].clone(),
-                timestamp: time,
-                value: *value,
-            });
-        }
-        // Series of one configuration more than the one before had.
-        for series in self.report.drain(values.len().min(self.report.len())..) {
-            out.samples.push(stale(series, time));
+        };
+        out.runs
+            .push(report.block.clone(), report.block.all(), time, |row| values[row].1);
+        if let Some(before) = self.report.replace(report) {
+            // Series that one configuration has and the next one has not.
+            let gone = before.names.iter().enumerate();
+            let gone = gone.filter(|(_, name)| names.clone().all(|other| other != **name));
+            let gone = gone.fold(0, |rows, (row, _)| rows | 1 << row);
+            stale(&before.block, gone, time, out);
         }
     }
 }
 
-fn stale(series: Series, time: i64) -> Sample {
-    Sample {
-        series,
-        timestamp: time,
-        value: f64::from_bits(STALE_NAN),
-    }
-}
-
-fn gone(known: &mut Known, time: i64, out: &mut Metrics) {
-    if known.is_live() {
-        known.set_live(false);
-        out.samples.push(stale(known.series.clone(), time));
-    }
+/// These series have no value any more.
+fn stale(block: &Arc<Block>, rows: u64, time: i64, out: &mut Metrics) {
+    out.runs.push(block.clone(), rows, time, |_| f64::from_bits(STALE_NAN));
 }
 
 /// One body on its way.
 struct Body<'a> {
     table: &'a Table,
     families: &'a Families,
-    labels: &'a [Label],
+    /// Those of the target.
+    labels: &'a Series,
     target: &'a mut OfTarget,
-    exemplars: &'a mut HashMap<SeriesKey, Arc<[(SmolStr, SmolStr)]>>,
+    exemplars: &'a mut Exemplars,
     before: Option<i64>,
     rules: &'a SampleRules,
     time: i64,
     out: &'a mut Metrics,
-    /// Series that have timestamps of their own from now on.
-    untracked: Vec<Series>,
+    /// Items whose series have timestamps of their own from now on.
+    untracked: Vec<usize>,
 }
 
 /// What an entry says besides its value.
@@ -299,66 +307,56 @@ impl Body<'_> {
             counts.scraped += 1;
             counts.kept += 1;
             let timestamp = times.timestamp.filter(|_| self.rules.honor_timestamps);
-            let mut first = true;
-            let mut new = false;
-            let known = match walk.find(raw, recognised && raw.len() == expected) {
-                Found::Known(known) => known,
-                Found::Twice(known) => {
-                    first = false;
-                    known
+            let found = walk.find(raw, recognised && raw.len() == expected);
+            if found == Found::New {
+                parser.labels(labels)?;
+                let merged = merge(self.table, labels, self.labels.labels(), self.rules.labels);
+                let merged = merged.map_err(Failure::Labels)?;
+                if !self.is_full(counts) {
+                    walk.insert(merged);
                 }
-                Found::New => {
-                    parser.labels(labels)?;
-                    let series = merge(self.table, labels, self.labels, self.rules.labels).map_err(Failure::Labels)?;
-                    if self.is_full(counts) {
-                        continue;
-                    }
-                    new = true;
-                    walk.insert(raw, series)
-                }
-            };
+            }
             if self.is_full(counts) {
+                if found == Found::Known {
+                    walk.skip(walk.was_live());
+                }
                 continue;
             }
-            if !first && timestamp.is_none() {
+            if found == Found::Twice && timestamp.is_none() {
                 counts.duplicates += 1;
                 continue;
             }
             if timestamp.is_some_and(|timestamp| timestamp > self.time.saturating_add(FUTURE)) {
                 counts.out_of_bounds += 1;
-                if first {
-                    known.set_live(false);
+                if found != Found::Twice {
+                    walk.skip(false);
                 }
                 continue;
             }
+            let new = found == Found::New;
             counts.added += usize::from(new);
             let live = timestamp.is_none() || self.rules.track_timestamps;
-            if known.is_live() && !live {
+            if !live && walk.was_live() {
                 // Nobody would say that it is gone when it goes.
-                self.untracked.push(known.series.clone());
+                self.untracked.push(walk.item());
             }
-            known.set_live(live);
-            let series = known.series.clone();
             let at = timestamp.unwrap_or(self.time);
             if self.rules.start_zeros
                 && let Some(start) = times.start
                 && start < at
                 && (new || self.before.is_some_and(|before| start > before))
             {
-                self.begin(&series, start, &entry);
+                self.begin(walk.series(), start, &entry);
             }
             match &entry {
                 Entry::Series(sample) => {
-                    self.out.samples.push(Sample {
-                        series: series.clone(),
-                        timestamp: at,
-                        value: sample.value,
-                    });
-                    self.exemplars(&parser, &series, Some(at), labels)?;
+                    self.exemplars(&parser, walk, Some(at), labels)?;
+                    walk.give(sample.value, timestamp, live);
                 }
                 Entry::Histogram(sample) => {
-                    self.histogram(series.clone(), at, sample.histogram)?;
-                    self.exemplars(&parser, &series, None, labels)?;
+                    self.histogram(walk.series(), at, sample.histogram)?;
+                    self.exemplars(&parser, walk, None, labels)?;
+                    walk.skip(live);
                 }
                 _ => {}
             }
@@ -368,10 +366,9 @@ impl Body<'_> {
             limit if limit > 0 && counts.kept > limit => return Err(Failure::SampleLimit),
             _ => {}
         }
-        let untracked = self.untracked.drain(..);
-        self.out
-            .samples
-            .extend(untracked.map(|series| stale(series, self.time)));
+        for item in self.untracked.drain(..) {
+            walk.again(item, self.time, f64::from_bits(STALE_NAN));
+        }
         Ok(())
     }
 
@@ -385,15 +382,15 @@ impl Body<'_> {
     }
 
     /// A sample of zero where a series begins.
-    fn begin(&mut self, series: &Series, start: i64, entry: &Entry<'_>) {
+    fn begin(&mut self, series: Series, start: i64, entry: &Entry<'_>) {
         match entry {
             Entry::Series(_) => self.out.samples.push(Sample {
-                series: series.clone(),
+                series,
                 timestamp: start,
                 value: 0.0,
             }),
             Entry::Histogram(_) => self.out.histograms.push(HistogramSample {
-                series: series.clone(),
+                series,
                 timestamp: start,
                 histogram: Arc::new(Histogram {
                     reset: prommodel::ResetHint::Reset,
@@ -421,16 +418,18 @@ impl Body<'_> {
     fn exemplars(
         &mut self,
         parser: &Parser<'_>,
-        series: &Series,
+        walk: &Walk<'_>,
         or: Option<i64>,
         labels: &mut LabelsBuf,
     ) -> Result<(), Failure> {
         let from = self.out.exemplars.len();
+        let mut series = None;
         for exemplar in parser.exemplars() {
             let Some(timestamp) = exemplar.timestamp.or(or) else {
                 continue;
             };
             exemplar.labels(labels)?;
+            let series = series.get_or_insert_with(|| walk.series());
             let pairs = labels.iter().map(|(name, value)| (name.into(), value.into()));
             self.out.exemplars.push(Exemplar {
                 series: series.clone(),
@@ -447,13 +446,13 @@ impl Body<'_> {
             key(a).cmp(&key(b)).then_with(|| a.labels.cmp(&b.labels))
         });
         // A target exposes an exemplar until it has another one.
-        let last = self.exemplars.get(&series.key());
+        let last = self.exemplars.get(&walk.hash());
         if let (Some(last), [.., only]) = (last, &self.out.exemplars[from..])
             && *last == only.labels
         {
             self.out.exemplars.truncate(from);
         } else if let Some(latest) = self.out.exemplars.last() {
-            self.exemplars.insert(series.key(), latest.labels.clone());
+            self.exemplars.insert(walk.hash(), latest.labels.clone());
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! From the labels that a target exposes to those of a series.
 
-use prommodel::{Label, NAME, Series, SeriesBuilder, Table};
+use prommodel::{Label, NAME, SeriesBuilder, Table};
 use promscrape::LabelsBuf;
 use std::fmt;
 
@@ -36,8 +36,13 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// The series of exposed labels with those of the target, which are sorted by name.
-pub(super) fn merge(table: &Table, exposed: &LabelsBuf, target: &[Label], rules: LabelRules) -> Result<Series, Unfit> {
+/// The labels of a series that has exposed labels and those of the target; both are sorted by name.
+pub(super) fn merge<'l>(
+    table: &Table,
+    exposed: &LabelsBuf,
+    target: impl IntoIterator<Item = &'l Label>,
+    rules: LabelRules,
+) -> Result<Vec<Label>, Unfit> {
     let mut builder = SeriesBuilder::new(table);
     let mut last = None;
     for (name, value) in exposed.iter() {
@@ -70,7 +75,7 @@ pub(super) fn merge(table: &Table, exposed: &LabelsBuf, target: &[Label], rules:
         builder.set(&name, &value);
     }
     check(&builder, rules)?;
-    Ok(builder.build())
+    Ok(builder.labels().to_vec())
 }
 
 fn check(builder: &SeriesBuilder<'_>, rules: LabelRules) -> Result<(), Unfit> {
@@ -149,10 +154,10 @@ mod tests {
         assert_eq!(parser.advance(), Ok(true));
         parser.labels(&mut labels).unwrap();
         let target: Vec<Label> = target.iter().map(|(name, value)| table.label(name, value)).collect();
-        let series = merge(&table, &labels, &target, rules)?;
-        Ok(series
+        let labels = merge(&table, &labels, &target, rules)?;
+        Ok(labels
             .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|label| (label.name().to_owned(), label.value().to_owned()))
             .collect())
     }
 

@@ -6,6 +6,7 @@ use super::families::Families;
 use super::fetch::{FetchError, Fetcher, Workspaces};
 use super::metrics::Metrics as Meters;
 use super::target::ScrapeTarget;
+use super::texts::TextTable;
 use host::Host;
 use prommodel::Table;
 use signals::{Budget, Courier, FanOut, MetricBatch, Metrics};
@@ -28,6 +29,7 @@ pub(super) struct Environment {
     pub(super) budget: Budget,
     pub(super) table: Table,
     pub(super) families: Arc<Families>,
+    pub(super) texts: Arc<TextTable>,
     pub(super) workspaces: Workspaces,
     pub(super) out: Arc<FanOut<Metrics>>,
     pub(super) meters: Arc<Meters>,
@@ -115,7 +117,7 @@ impl Loop {
         let labels = settings.target.labels.clone();
         let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut work = Work {
-            collector: Collector::new(&environment.table, &environment.families, labels),
+            collector: Collector::new(&environment.table, &environment.families, &environment.texts, labels),
             courier: Courier::new(environment.out.clone(), WINDOW),
             environment: environment.clone(),
             last_body: FIRST_BODY,
@@ -238,8 +240,9 @@ impl Work {
     }
 
     async fn send(&mut self, metrics: Metrics, mut permit: signals::Permit) {
-        self.environment.meters.forwarded.add(metrics.samples.len() as u64);
-        permit.shrink(PER_SAMPLE * metrics.samples.len() as u64 + PER_SAMPLE);
+        let samples = metrics.values() as u64;
+        self.environment.meters.forwarded.add(samples);
+        permit.shrink(PER_SAMPLE * samples + PER_SAMPLE);
         self.courier.send(MetricBatch::new(metrics, permit), ()).await;
     }
 
@@ -358,7 +361,7 @@ impl Work {
         self.environment.meters.symbols.add(-(self.collector.len() as f64));
         self.collector.end(time, &mut out);
         if !out.is_empty() {
-            let bytes = PER_SAMPLE * out.samples.len() as u64;
+            let bytes = PER_SAMPLE * out.values() as u64;
             let permit = while_landing(&mut self.courier, self.environment.budget.acquire(bytes)).await;
             self.send(out, permit).await;
         }

@@ -6,7 +6,7 @@ use super::labels::LabelRules;
 use prommodel::{Table, is_stale};
 use promscrape::{Format, Options};
 use serde_json::{Value, json};
-use signals::{Metrics, Sample};
+use signals::Metrics;
 use std::sync::Arc;
 
 fn rules(options: &Value) -> SampleRules {
@@ -22,13 +22,13 @@ fn rules(options: &Value) -> SampleRules {
     }
 }
 
-fn told(sample: &Sample) -> Value {
-    let value = if is_stale(sample.value) {
-        json!("STALE")
-    } else {
-        json!(sample.value)
-    };
-    json!([sample.series.metric(), sample.timestamp, value])
+fn told(out: &Metrics) -> Vec<Value> {
+    let mut all = Vec::new();
+    out.each_value(|series, time, value| {
+        let value = if is_stale(value) { json!("STALE") } else { json!(value) };
+        all.push(json!([series.metric(), time, value]));
+    });
+    all
 }
 
 fn sorted(mut list: Vec<Value>) -> Vec<String> {
@@ -58,7 +58,7 @@ fn sequences_of_scrapes_go_as_in_prometheus() {
         let name = &sequence["name"];
         let rules = rules(&sequence["options"]);
         let table = Table::new();
-        let mut collector = Collector::new(&table, &Arc::new(Families::default()), []);
+        let mut collector = Collector::new(&table, &Arc::new(Families::default()), &Arc::default(), []);
         let mut scratch = Scratch::default();
         for step in sequence["steps"].as_array().expect("a list") {
             steps += 1;
@@ -75,7 +75,7 @@ fn sequences_of_scrapes_go_as_in_prometheus() {
                     (Counts::default(), false)
                 }
             };
-            let got = sorted(out.samples.iter().map(told).collect());
+            let got = sorted(told(&out));
             let expect = sorted(step["expect"].as_array().expect("a list").clone());
             assert_eq!(got, expect, "{name} at {time}");
             let count = |count: usize| count as f64;
@@ -88,7 +88,7 @@ fn sequences_of_scrapes_go_as_in_prometheus() {
             let mut out = Metrics::default();
             collector.report(&report, time, &mut out);
             if let Some(expect) = step["report"].as_array() {
-                let got = sorted(out.samples.iter().map(told).collect());
+                let got = sorted(told(&out));
                 assert_eq!(got, sorted(expect.clone()), "{name} at {time}");
             }
             let duplicates = &step["metrics"]["prometheus_target_scrapes_sample_duplicate_timestamp_total"];
@@ -106,6 +106,7 @@ fn a_target_that_goes_takes_everything_with_it() {
     let mut collector = Collector::new(
         &table,
         &Arc::new(Families::default()),
+        &Arc::default(),
         [("__address__", "x"), ("instance", "x"), ("job", "j")],
     );
     let rules = rules(&Value::Null);
@@ -113,7 +114,8 @@ fn a_target_that_goes_takes_everything_with_it() {
     let body = b"a 1\nb{job=\"other\"} 2\n";
     collector.read(body, Format::Text, &rules, 1000, &mut Scratch::default(), &mut out);
     collector.report(&[("up", 1.0)], 1000, &mut out);
-    let names: Vec<String> = out.samples.iter().map(|sample| sample.series.to_string()).collect();
+    let mut names = Vec::new();
+    out.each_value(|series, _, _| names.push(series.to_string()));
     assert_eq!(
         names,
         [
@@ -124,12 +126,8 @@ fn a_target_that_goes_takes_everything_with_it() {
     );
     let mut out = Metrics::default();
     collector.end(2000, &mut out);
-    assert_eq!(out.samples.len(), 3);
-    assert!(
-        out.samples
-            .iter()
-            .all(|sample| is_stale(sample.value) && sample.timestamp == 2000)
-    );
+    assert_eq!(out.values(), 3);
+    out.each_value(|_, time, value| assert!(is_stale(value) && time == 2000));
     let mut out = Metrics::default();
     collector.end(3000, &mut out);
     assert!(out.is_empty(), "once");
@@ -138,7 +136,7 @@ fn a_target_that_goes_takes_everything_with_it() {
 #[test]
 fn exemplars_and_families_come_once() {
     let table = Table::new();
-    let mut collector = Collector::new(&table, &Arc::new(Families::default()), []);
+    let mut collector = Collector::new(&table, &Arc::new(Families::default()), &Arc::default(), []);
     let rules = rules(&Value::Null);
     let mut scratch = Scratch::default();
     let mut scrape = |id: &str, time: i64| {

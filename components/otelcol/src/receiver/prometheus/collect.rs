@@ -110,14 +110,7 @@ impl<'a> Collected<'a> {
     /// Puts a batch together.
     pub(super) fn new(metrics: &'a Metrics, families: &'a Families) -> Collected<'a> {
         let mut this = Collected::default();
-        for sample in &metrics.samples {
-            this.sample(
-                &sample.series,
-                sample.timestamp,
-                sample.value,
-                families.find(&sample.series),
-            );
-        }
+        metrics.each_value(|series, time, value| this.sample(series, time, value, families.find(series)));
         for sample in &metrics.histograms {
             let shape = match sample.histogram.schema {
                 prommodel::CUSTOM_BOUNDS => Shape::Histogram,

@@ -1,6 +1,6 @@
 //! Prometheus' remote write formats 1.0 and 2.0, in both directions and without generated code.
 //!
-//! - Sending: [`v1::Writer`] and [`v2::Writer`] write series straight into a buffer that is reused, and [`v1::Packer`] the snappy block at once. One message carries one sample,
+//! - Sending: [`v1::Writer`] and [`v2::Writer`] write series straight into a buffer that is reused, and [`v1::Packer`] the snappy block at once, from labels or from [their keys](v1::WireRow). One message carries one sample,
 //!   histogram or exemplar, as Prometheus sends them.
 //! - Receiving: [`v1::series`] and [`v2::series`] read series one after the other; names and values are slices of the message.
 //!

@@ -2,7 +2,7 @@
 
 mod pack;
 
-pub use pack::Packer;
+pub use pack::{Packer, WireRow};
 
 use crate::error::Error;
 use crate::histogram;

@@ -7,59 +7,52 @@
 //! The format is that of <https://github.com/google/snappy/blob/main/format_description.txt>: the length of what is packed as a varint, then literals and
 //! copies of what came earlier.
 
+mod block;
+mod places;
+mod row;
+mod rows;
+
 use super::{WireLabel, WireLabels};
 use crate::parts::{Sample, is_default};
+use block::{Block, FAR};
+use places::{Place, Places};
 use protowire::varint_len;
+use rows::Rows;
 use std::mem;
 use std::ops::Range;
 
-/// Room for the length in front of what is packed.
-const HEAD: usize = 10;
-/// Labels whose last places are remembered; a power of two.
-const PLACES: usize = 512;
+pub use row::WireRow;
+
 /// Steps that are remembered, of the last series; a power of two.
 const STEPS: usize = 512;
-/// Longest literal whose length is in its tag.
-const LITERAL: usize = 60;
-/// Longest copy.
-const COPY: usize = 64;
 /// Shortest copy that is worth its bytes.
 const WORTH: usize = 4;
-/// Copies from so far away take more bytes.
-const FAR: usize = 1 << 16;
 
 /// Packs series with one sample each.
 ///
 /// Labels with one [key](WireLabel::key) are taken for the same until [`clear`](Packer::clear): they have to be there until then, as those of series are
-/// that somebody holds.
+/// that somebody holds. It is the same key whether a label is part of a [row](WireRow) or not.
 #[derive(Debug)]
 pub struct Packer {
-    out: Vec<u8>,
-    /// Bytes of the message so far, and so the place of the next one.
-    at: usize,
-    /// Where in `out` the tag of the literal is that may go on.
-    literal: Option<usize>,
-    /// The copy that may go on. There is none if its length is 0.
-    run: Run,
+    block: Block,
     /// The step that the copy goes along with.
     source: usize,
     /// The last steps, by their number modulo [`STEPS`].
     steps: Box<[Step; STEPS]>,
     /// How many there were.
     count: usize,
-    places: Box<[Place; PLACES]>,
+    places: Places,
     /// For each index of a label, the label that was written in full last.
     texts: Vec<Text>,
     last: Last,
+    rows: Rows,
+    /// Bytes of the labels of the last row.
+    lengths: Vec<u32>,
+    /// Whether the last series is a row.
+    is_row: bool,
 }
 
-#[derive(Debug, Default)]
-struct Run {
-    distance: usize,
-    length: usize,
-}
-
-/// What was written at a place. A series is a step for each label, one for the beginning of its sample and one for its value.
+/// What was written at a place. A series is a step for each label, one for the beginning of its sample and one for its value; rows have no steps.
 #[derive(Clone, Copy, Debug, Default)]
 struct Step {
     /// The key of a label; the number of the sample's [`Shape`]; the bits of the value.
@@ -68,16 +61,6 @@ struct Step {
     at: u32,
     /// Of a label, in bytes; of the others 0.
     length: u32,
-}
-
-/// Where a label was written last.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    key: u64,
-    at: usize,
-    /// 0 if there is no label.
-    length: u32,
-    step: usize,
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +77,8 @@ struct Last {
     length: usize,
     /// The step of its first label.
     first: usize,
+    /// Where its labels begin.
+    labels: usize,
     /// Where its sample begins.
     sample: usize,
     shape: Shape,
@@ -105,33 +90,51 @@ struct Last {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Shape {
     value: bool,
-    time: usize,
+    time: u8,
 }
 
 impl Shape {
+    #[inline]
+    fn of(sample: Sample) -> Self {
+        let time = match sample.timestamp {
+            0 => 0,
+            timestamp => 1 + varint_len(timestamp as u64) as u8,
+        };
+        Shape {
+            value: !is_default(sample.value),
+            time,
+        }
+    }
+
+    #[inline]
     fn len(self) -> usize {
-        if self.value { 9 + self.time } else { self.time }
+        if self.value { 9 + self.time() } else { self.time() }
+    }
+
+    #[inline]
+    fn time(self) -> usize {
+        usize::from(self.time)
     }
 
     /// Different for different shapes.
     fn number(self) -> u64 {
-        2 * self.time as u64 + u64::from(self.value)
+        2 * u64::from(self.time) + u64::from(self.value)
     }
 }
 
 impl Default for Packer {
     fn default() -> Self {
         Packer {
-            out: vec![0; HEAD],
-            at: 0,
-            literal: None,
-            run: Run::default(),
+            block: Block::default(),
             source: 0,
             steps: Box::new([Step::default(); STEPS]),
             count: 0,
-            places: Box::new([Place::default(); PLACES]),
+            places: Places::default(),
             texts: Vec::new(),
             last: Last::default(),
+            rows: Rows::default(),
+            lengths: Vec::new(),
+            is_row: false,
         }
     }
 }
@@ -139,58 +142,98 @@ impl Default for Packer {
 impl Packer {
     /// Begins another request in the same memory.
     pub fn clear(&mut self) {
-        self.out.truncate(HEAD);
+        self.block.clear();
         self.steps.fill(Step::default());
-        self.places.fill(Place::default());
+        self.places.clear();
         self.texts.iter_mut().for_each(|text| text.label.clear());
-        (self.at, self.literal, self.run) = (0, None, Run::default());
+        self.rows.clear();
+        self.is_row = false;
         (self.source, self.count, self.last) = (0, 0, Last::default());
     }
 
     /// Bytes of the message that is packed.
     pub fn message_len(&self) -> usize {
-        self.at
+        self.block.at()
     }
 
     /// Bytes of memory that it holds for requests.
     pub fn capacity(&self) -> usize {
-        self.out.capacity()
+        self.block.capacity()
+    }
+
+    /// The block so far.
+    pub fn block(&mut self) -> &[u8] {
+        self.block.finish()
     }
 
     /// Appends a series with one sample. Its start timestamp has no place in this version.
     pub fn sample(&mut self, labels: &impl WireLabels, sample: Sample) {
-        let time = match sample.timestamp {
-            0 => 0,
-            timestamp => 1 + varint_len(timestamp as u64),
-        };
-        let shape = Shape {
-            value: !is_default(sample.value),
-            time,
-        };
+        self.remember_row(self.rows.next().wrapping_sub(1));
+        self.is_row = false;
+        let shape = Shape::of(sample);
         let length = labels.wire_len() + 2 + shape.len();
-        let (start, first) = (self.at, self.count);
-        if self.last.length == length && self.goes_on(self.last.start) {
-            self.copy(self.last.start, 1 + varint_len(length as u64));
+        let (start, first) = (self.block.at(), self.count);
+        if self.head(length, false) {
             // Behind it stands its first label.
             self.source = self.last.first.wrapping_sub(1);
-        } else {
-            let mut head = Small::default();
-            head.push(0x0a);
-            head.varint(length as u64);
-            self.literal(head.bytes());
         }
         let mut index = 0;
+        let begin = self.block.at();
         labels.for_each(|label| {
             self.label(index, label);
             index += 1;
         });
-        self.value(sample, shape);
-        (self.last.start, self.last.length, self.last.first) = (start, length, first);
+        // The sample of the series that the labels were copied from.
+        let mut along = None;
+        if let Some(next) = self.next_step()
+            && next.length == 0
+            && next.what == shape.number()
+        {
+            let before = self.steps[self.source.wrapping_add(2) % STEPS].what;
+            along = Some((self.block.at() - self.block.distance(), before));
+        }
+        self.step(shape.number(), 0);
+        self.step(sample.value.to_bits(), 0);
+        self.value(sample, shape, along);
+        (self.last.start, self.last.length) = (start, length);
+        (self.last.first, self.last.labels) = (first, begin);
+    }
+
+    /// Writes tag and length of a series; whether they were copied from the last one.
+    #[inline]
+    fn head(&mut self, length: usize, is_split: bool) -> bool {
+        let last = &self.last;
+        let goes_on = last.length > 0 && self.block.goes_on(last.start);
+        if goes_on && last.length == length {
+            self.block.go_on(last.labels - last.start);
+            return true;
+        }
+        let size = varint_len(length as u64);
+        if length >= 1 << 14 {
+            let mut head = Small::default();
+            head.push(0x0a);
+            head.varint(length as u64);
+            self.block.literal(head.bytes());
+            return false;
+        }
+        // The lowest bits of the length are in another byte than the others.
+        let word = match size {
+            1 => length,
+            _ => length & 0x7f | 0x80 | length >> 7 << 8,
+        } as u64;
+        if goes_on && is_split && last.length >> 7 == length >> 7 {
+            self.block.copy(last.start, 1);
+            self.block.word(word & 0xff, 1);
+            self.block.copy(last.start + 2, size - 1);
+        } else {
+            self.block.word(word << 8 | 0x0a, 1 + size);
+        }
+        false
     }
 
     #[inline]
     fn step(&mut self, what: u64, length: u32) {
-        let at = self.at as u32;
+        let at = self.block.at() as u32;
         self.steps[self.count % STEPS] = Step { what, at, length };
         self.count += 1;
     }
@@ -200,38 +243,43 @@ impl Packer {
     fn next_step(&self) -> Option<Step> {
         let next = self.source.wrapping_add(1);
         let step = self.steps[next % STEPS];
-        let goes_on = self.run.length > 0 && (self.at as u32).wrapping_sub(step.at) as usize == self.run.distance;
+        let distance = self.block.distance();
+        let goes_on = distance > 0 && (self.block.at() as u32).wrapping_sub(step.at) as usize == distance;
         (goes_on && self.count.wrapping_sub(next) <= STEPS).then_some(step)
     }
 
     #[inline]
     fn label(&mut self, index: usize, label: impl WireLabel) {
-        let (key, at, step) = (label.key(), self.at, self.count);
+        let (key, at) = (label.key(), self.block.at());
         let next = self.next_step().filter(|next| next.what == key && next.length > 0);
-        // Times 2^64 divided by the golden ratio: the high bits depend on all bits.
-        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2());
-        let place = &mut self.places[hash as usize];
-        let length = if let Some(next) = next {
+        let (from, length) = if let Some(next) = next {
             self.source = self.source.wrapping_add(1);
-            next.length
-        } else if place.key == key && place.length > 0 && at - place.at < FAR {
-            self.source = place.step;
-            place.length
+            (at - self.block.distance(), next.length)
+        } else if let Some(place) = self.places.find(key).copied() {
+            self.source = place.step as usize;
+            (place.at, place.length)
         } else {
             let wire = label.wire();
-            // A label is shorter than 4 GiB.
-            let length = wire.len() as u32;
-            *place = Place { key, at, length, step };
-            self.step(key, length);
+            self.put(key, wire.len() as u32);
             return self.text(index, wire);
         };
-        let from = match next {
-            Some(_) => at - self.run.distance,
-            None => place.at,
-        };
-        *place = Place { key, at, length, step };
+        self.put(key, length);
+        self.block.copy(from, length as usize);
+    }
+
+    /// Remembers that a label of a series begins here.
+    #[inline]
+    fn put(&mut self, key: u64, length: u32) {
+        self.places.put(Place {
+            key,
+            at: self.block.at(),
+            // A label is shorter than 4 GiB.
+            length,
+            step: self.count as u32,
+            row: rows::NONE,
+            index: 0,
+        });
         self.step(key, length);
-        self.copy(from, length as usize);
     }
 
     /// A label that is new. Its name is that of another one at its place, in most cases, and the value often begins in the same way.
@@ -240,152 +288,71 @@ impl Packer {
             self.texts.resize_with(index + 1, Text::default);
         }
         let text = &mut self.texts[index];
+        let at = self.block.at();
         let same = alike(&text.label, label);
-        let from = text.at + same.start;
+        let before = mem::replace(&mut text.at, at);
         text.label.clear();
         text.label.extend_from_slice(label);
-        text.at = self.at;
-        if same.len() >= WORTH && self.at - from < FAR {
-            self.literal(&label[..same.start]);
-            self.copy(from, same.len());
-            self.literal(&label[same.end..]);
+        if same.len() >= WORTH && at - before < FAR {
+            self.block.literal(&label[..same.start]);
+            self.block.copy(before + same.start, same.len());
+            self.block.literal(&label[same.end..]);
         } else {
-            self.literal(label);
+            self.block.literal(label);
         }
     }
 
-    fn value(&mut self, sample: Sample, shape: Shape) {
-        let (start, last) = (self.at, self.last);
+    /// Writes a sample, along another one of the same shape if the copy at hand goes on with it: its place and its bits.
+    #[inline]
+    fn value(&mut self, sample: Sample, shape: Shape, along: Option<(usize, u64)>) {
+        let (start, last) = (self.block.at(), self.last);
         let bits = sample.value.to_bits();
-        let is_like = last.length > 0 && last.shape == shape && start - last.sample < FAR;
-        // The sample of the series that the labels were copied from, or else that of the last one.
-        let mut along = is_like.then_some((last.sample, last.bits));
-        if let Some(next) = self.next_step()
-            && next.length == 0
-            && next.what == shape.number()
-        {
-            let before = self.steps[self.source.wrapping_add(2) % STEPS].what;
-            along = Some((start - self.run.distance, before));
-        }
-        self.step(shape.number(), 0);
-        self.step(bits, 0);
+        // Fields of one have up to 9 bytes more than those of the other.
+        let is_near = last.length > 0 && start - last.sample + 9 < FAR;
+        let is_like = is_near && last.shape == shape;
+        let is_same_time = is_near && last.timestamp == sample.timestamp;
         let tags = [0x12, shape.len() as u8, 0x09];
         let tags = &tags[..2 + usize::from(shape.value)];
-        let along = along.filter(|(from, _)| self.goes_on(*from));
-        match along {
-            Some((from, _)) => self.copy(from, tags.len()),
-            None => self.literal(tags),
+        // So many of the first bytes of the value are copied along with the tags.
+        let mut first = 0;
+        let along = along.filter(|(from, _)| self.block.goes_on(*from));
+        match along.or(is_like.then_some((last.sample, last.bits))) {
+            Some((from, before)) => {
+                if shape.value {
+                    first = (bits ^ before).trailing_zeros() as usize / 8;
+                }
+                if along.is_some() || tags.len() + first > WORTH {
+                    self.block.copy(from, tags.len() + first);
+                } else {
+                    first = 0;
+                    self.block.literal(tags);
+                }
+            }
+            None => self.block.literal(tags),
         }
-        let mut from = last.sample + tags.len();
-        let is_same_time = is_like && last.timestamp == sample.timestamp;
-        // So many of the last bytes of the value are copied along with the time: sign and exponent.
+        // And so many of the last ones along with the time: sign and exponent.
         let mut tail = 0;
         if shape.value {
-            let differ = bits ^ last.bits;
-            let first = if is_like && differ == 0 {
-                self.copy(from, 8);
-                8
-            } else if let Some((from, before)) = along {
-                let first = (bits ^ before).trailing_zeros() as usize / 8;
-                self.copy(from + tags.len(), first);
-                first
-            } else {
-                0
-            };
-            if is_same_time {
-                tail = (differ.leading_zeros() as usize / 8).min(8 - first);
+            if is_like && is_same_time {
+                tail = ((bits ^ last.bits).leading_zeros() as usize / 8).min(8 - first);
             }
-            self.literal(&bits.to_le_bytes()[first..8 - tail]);
-            from += 8;
+            self.block.word(bits.unbounded_shr(8 * first as u32), 8 - tail - first);
         }
-        if is_same_time && (tail + shape.time >= WORTH || self.goes_on(from - tail)) {
-            self.copy(from - tail, tail + shape.time);
+        let end = last.sample + 2 + last.shape.len();
+        let from = end.wrapping_sub(tail + shape.time());
+        if is_same_time && (tail + shape.time() >= WORTH || self.block.goes_on(from)) {
+            self.block.copy(from, tail + shape.time());
         } else {
-            self.literal(&bits.to_le_bytes()[8 - tail..]);
+            self.block.word(bits.unbounded_shr(64 - 8 * tail as u32), tail);
             if shape.time > 0 {
                 let mut time = Small::default();
                 time.push(0x10);
                 time.varint(sample.timestamp as u64);
-                self.literal(time.bytes());
+                self.block.literal(time.bytes());
             }
         }
         let last = &mut self.last;
         (last.sample, last.shape, last.bits, last.timestamp) = (start, shape, bits, sample.timestamp);
-    }
-
-    /// Whether a copy from there goes on with the one at hand.
-    #[inline]
-    fn goes_on(&self, from: usize) -> bool {
-        self.run.length > 0 && self.run.distance == self.at.wrapping_sub(from)
-    }
-
-    #[inline]
-    fn copy(&mut self, from: usize, length: usize) {
-        if length == 0 {
-            return;
-        }
-        if self.goes_on(from) {
-            self.run.length += length;
-        } else {
-            self.end_copy();
-            self.literal = None;
-            self.run = Run {
-                distance: self.at - from,
-                length,
-            };
-        }
-        self.at += length;
-    }
-
-    fn end_copy(&mut self) {
-        let Run { distance, mut length } = mem::take(&mut self.run);
-        while length > 0 {
-            let step = length.min(COPY);
-            let low = distance as u8;
-            if distance < 1 << 11 && (4..12).contains(&step) {
-                let tag = 0b01 | (step - 4) << 2 | (distance >> 8) << 5;
-                self.out.extend_from_slice(&[tag as u8, low]);
-            } else {
-                // All copies begin less than `FAR` away, and a copy keeps its distance.
-                let tag = 0b10 | (step - 1) << 2;
-                self.out.extend_from_slice(&[tag as u8, low, (distance >> 8) as u8]);
-            }
-            length -= step;
-        }
-    }
-
-    fn literal(&mut self, mut bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        self.end_copy();
-        self.at += bytes.len();
-        while !bytes.is_empty() {
-            let tag = *self.literal.get_or_insert(self.out.len());
-            if tag == self.out.len() {
-                self.out.push(0);
-            }
-            let before = self.out.len() - tag - 1;
-            let (now, rest) = bytes.split_at(bytes.len().min(LITERAL - before));
-            self.out.extend_from_slice(now);
-            bytes = rest;
-            let length = before + now.len();
-            self.out[tag] = ((length - 1) << 2) as u8;
-            if length == LITERAL {
-                self.literal = None;
-            }
-        }
-    }
-
-    /// The block so far.
-    pub fn block(&mut self) -> &[u8] {
-        self.end_copy();
-        self.literal = None;
-        let mut length = Small::default();
-        length.varint(self.at as u64);
-        let start = HEAD - length.bytes().len();
-        self.out[start..HEAD].copy_from_slice(length.bytes());
-        &self.out[start..]
     }
 }
 

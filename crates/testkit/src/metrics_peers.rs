@@ -36,7 +36,7 @@ pub fn body(series: usize, round: u64, churn: u64) -> String {
         let version = if (at as u64 * 37) % 1000 < churn { round } else { 0 };
         let _ = writeln!(
             out,
-            "http_requests_{family}_total{{code=\"{code}\",method=\"{method}\",route=\"/api/v1/things/{family}\",version=\"v1.{version}\"}} {value}"
+            "http_requests_{family}_total{{code=\"{code}\",method=\"{method}\",route=\"{ROUTE}{family}\",version=\"v1.{version}\"}} {value}"
         );
     }
     out
@@ -51,6 +51,24 @@ pub struct TargetsOptions {
     pub churn: u64,
     /// Different bodies, one after the other.
     pub rounds: u64,
+    /// Whether each target has series that no other has; otherwise they differ by nothing but what the configuration says of them.
+    pub distinct: bool,
+}
+
+/// What is written anew for each target if they are distinct.
+const ROUTE: &str = "/api/v1/things/";
+
+fn gzip(text: &[u8], level: Compression) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
+    encoder.write_all(text)?;
+    encoder.finish()
+}
+
+/// The body of a target by its path.
+fn own_body(text: &[u8], path: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    let route = format!("{}{ROUTE}", path.trim_end_matches('/'));
+    text.replace(ROUTE, &route).into_bytes()
 }
 
 struct Bodies {
@@ -76,9 +94,7 @@ impl Targets {
         };
         for round in 0..options.rounds.max(1) {
             let text = body(options.series, round, options.churn).into_bytes();
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-            encoder.write_all(&text)?;
-            bodies.gzip.push(encoder.finish()?);
+            bodies.gzip.push(gzip(&text, Compression::default())?);
             bodies.plain.push(text);
         }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -96,11 +112,20 @@ impl Targets {
                         let round = served.entry(request.path.clone()).or_default();
                         let at = *round % bodies.plain.len();
                         *round += 1;
+                        let mut own = Vec::new();
+                        if options.distinct {
+                            own = own_body(&bodies.plain[at], &request.path);
+                        }
                         let (encoding, body) = if request.gzip {
+                            if options.distinct {
+                                let Ok(packed) = gzip(&own, Compression::fast()) else { return };
+                                own = packed;
+                            }
                             ("content-encoding: gzip\r\n", &bodies.gzip[at])
                         } else {
                             ("", &bodies.plain[at])
                         };
+                        let body = if options.distinct { &own } else { body };
                         let head = format!(
                             "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n{encoding}content-length: {}\r\n\r\n",
                             body.len()

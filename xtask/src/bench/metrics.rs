@@ -32,6 +32,9 @@ pub struct Options {
     /// Seconds for which the endpoint then answers with status 503; afterwards everything has to arrive.
     #[arg(long, default_value_t = 0)]
     outage: u64,
+    /// Each target has series that no other target has, as if each were another program.
+    #[arg(long)]
+    distinct: bool,
     /// Leaves the relabelling rules out.
     #[arg(long)]
     no_rules: bool,
@@ -85,6 +88,7 @@ async fn measure(peer: &Peer, dir: &Path, options: &Options) -> Result<()> {
         series: options.series,
         churn: options.churn,
         rounds: if options.churn > 0 { 64 } else { 8 },
+        distinct: options.distinct,
     })
     .await?;
     let sink = RemoteWriteSink::start(None).await?;

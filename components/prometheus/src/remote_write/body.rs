@@ -6,7 +6,7 @@ use super::series::Merged;
 use bytes::Bytes;
 use delivery::{Protocol, Request, Slice};
 use net::{Body, HeaderMap, HeaderName, HeaderValue};
-use prommodel::{Label, SeriesBuilder, SeriesKey, Table};
+use prommodel::{Label, Row, SeriesBuilder, SeriesKey, Table};
 use remotewrite::{Sample as WireSample, v1, v2};
 use signals::{Exemplar, HistogramSample, Metrics, Sample};
 use smol_str::SmolStr;
@@ -56,6 +56,7 @@ impl From<remotewrite::Error> for BodyError {
 /// Buffers for encoding, reused.
 pub(super) struct Encoding {
     packer: v1::Packer,
+    keys: Vec<u32>,
     one: v1::Writer,
     two: v2::Writer,
     message: Vec<u8>,
@@ -67,6 +68,7 @@ impl Default for Encoding {
     fn default() -> Self {
         Encoding {
             packer: v1::Packer::default(),
+            keys: Vec::new(),
             one: v1::Writer::default(),
             two: v2::Writer::default(),
             message: Vec::new(),
@@ -91,7 +93,7 @@ impl Encoding {
             return compress(ONE, self.one.message(), &mut self.snappy, &mut self.packed);
         }
         self.packer.clear();
-        pack(&mut self.packer, settings, request);
+        pack(&mut self.packer, &mut self.keys, settings, request);
         check_size(self.packer.message_len())?;
         let block = self.packer.block();
         let mut body = Vec::with_capacity(block.len() + 1);
@@ -202,7 +204,30 @@ fn value(value: f64, timestamp: i64) -> WireSample {
     }
 }
 
-fn pack(packer: &mut v1::Packer, settings: &Settings, request: &Request<Write>) {
+/// A row for the packer.
+struct Keyed<'a> {
+    keys: &'a [u32],
+    row: Row<'a>,
+}
+
+impl v1::WireRow for Keyed<'_> {
+    #[inline]
+    fn keys(&self) -> &[u32] {
+        self.keys
+    }
+
+    #[inline]
+    fn wire(&self, at: usize) -> &[u8] {
+        self.row.label(at).wire()
+    }
+
+    #[inline]
+    fn wire_len(&self) -> usize {
+        self.row.wire_len()
+    }
+}
+
+fn pack(packer: &mut v1::Packer, keys: &mut Vec<u32>, settings: &Settings, request: &Request<Write>) {
     for (_, slices) in request.groups() {
         for slice in slices {
             let Slice {
@@ -211,7 +236,13 @@ fn pack(packer: &mut v1::Packer, settings: &Settings, request: &Request<Write>) 
                 range,
             } = slice;
             selection.values(payload, range, &settings.mapping, |_, labels, time, number| {
-                packer.sample(&labels, value(number, time));
+                let Some(row) = labels.row() else {
+                    packer.sample(&labels, value(number, time));
+                    return;
+                };
+                keys.clear();
+                keys.extend(row.numbers());
+                packer.row(&Keyed { keys, row }, value(number, time));
             });
         }
     }

@@ -133,6 +133,15 @@ impl<'a> From<Row<'a>> for Merged<'a> {
 }
 
 impl<'a> Merged<'a> {
+    /// The row, if it is one.
+    #[inline]
+    pub(super) fn row(self) -> Option<Row<'a>> {
+        match self.0 {
+            Of::Row(row) => Some(row),
+            Of::Series(..) => None,
+        }
+    }
+
     /// The labels by name.
     pub(super) fn all(self) -> impl Iterator<Item = &'a Label> + Clone {
         let (series, external, row) = match self.0 {

@@ -4,12 +4,10 @@ use crate::batch::{Batch, Payload};
 use crate::fanout::FanOut;
 use crate::logs::Logs;
 use crate::sink::Refused;
-use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::FuturesUnordered;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// First pause before refused batches are offered again; doubles up to [`MAX_PAUSE`].
@@ -24,7 +22,8 @@ pub struct Courier<T, P = Logs> {
     out: Arc<FanOut<P>>,
     window: usize,
     next: u64,
-    flying: FuturesUnordered<BoxFuture<'static, (u64, Result<(), Refused>)>>,
+    /// All of them are polled each time: there are few, and a list that knows which ones were woken wakes the sender once more for each.
+    flying: Vec<BoxFuture<'static, (u64, Result<(), Refused>)>>,
     parcels: VecDeque<Parcel<T, P>>,
     refused: BTreeMap<u64, Refused>,
     pause: Duration,
@@ -54,7 +53,7 @@ impl<T, P: Payload> Courier<T, P> {
             out,
             window: window.max(1),
             next: 0,
-            flying: FuturesUnordered::new(),
+            flying: Vec::new(),
             parcels: VecDeque::new(),
             refused: BTreeMap::new(),
             pause: MIN_PAUSE,
@@ -105,6 +104,19 @@ impl<T, P: Payload> Courier<T, P> {
         }
     }
 
+    fn poll_flying(
+        flying: &mut Vec<BoxFuture<'static, (u64, Result<(), Refused>)>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<(u64, Result<(), Refused>)> {
+        for at in 0..flying.len() {
+            if let Poll::Ready(landed) = flying[at].as_mut().poll(cx) {
+                drop(flying.remove(at));
+                return Poll::Ready(landed);
+            }
+        }
+        Poll::Pending
+    }
+
     fn resolved(&mut self, number: u64, outcome: Result<(), Refused>) {
         if let Err(why) = &outcome
             && why.is_retryable()
@@ -134,7 +146,8 @@ impl<T, P: Payload> Courier<T, P> {
                     outcome,
                 };
             }
-            if let Some((number, outcome)) = self.flying.next().await {
+            if !self.flying.is_empty() {
+                let (number, outcome) = std::future::poll_fn(|cx| Self::poll_flying(&mut self.flying, cx)).await;
                 self.resolved(number, outcome);
             } else if self.refused.is_empty() {
                 std::future::pending::<()>().await;

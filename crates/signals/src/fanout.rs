@@ -7,9 +7,7 @@ use crate::ledger::{Edge, Fate, Ledger};
 use crate::logs::Logs;
 use crate::sink::{Accepting, Refused, Sink};
 use arc_swap::ArcSwap;
-use futures_util::StreamExt;
 use futures_util::future::FutureExt;
-use futures_util::stream::FuturesUnordered;
 use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
@@ -208,7 +206,7 @@ async fn offer_in_turn<P: Payload>(
 }
 
 async fn offer_all<P: Payload>(branches: &[Branch<P>], batch: Batch<P>) -> Result<(), Refused> {
-    let mut flights = FuturesUnordered::new();
+    let mut flights = Vec::with_capacity(branches.len());
     for branch in branches {
         let offer = offer_in_turn(branch, batch.share(), None);
         let mut flight = offer.map(move |outcome| (branch, outcome)).boxed();
@@ -220,7 +218,7 @@ async fn offer_all<P: Payload>(branches: &[Branch<P>], batch: Batch<P>) -> Resul
     }
     let mut refused = Vec::new();
     let mut taken = 0;
-    while let Some((branch, outcome)) = flights.next().await {
+    for (branch, outcome) in futures_util::future::join_all(flights).await {
         match outcome {
             Ok(()) => taken += 1,
             Err((why, turn)) => refused.push((branch, why, turn)),

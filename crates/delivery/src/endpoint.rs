@@ -212,7 +212,8 @@ impl<P: Protocol> Endpoint<P> {
                 return;
             }
         }
-        shard.push(item);
+        // Whoever waits for memory waits for what is collected to go.
+        shard.push(item, || self.budget().waiting() > 0);
     }
 
     /// Changes the order of the workers.

@@ -1,6 +1,7 @@
 //! Requests: collected by stream, encoded when they are cut.
 
 use crate::protocol::{EntryRef, Protocol, Slice, StreamKey};
+use crate::shard::Patience;
 use crate::spec::Target;
 use crate::ticket::{Offer, Part, Ticket};
 use bytes::Bytes;
@@ -121,6 +122,18 @@ impl<P: Protocol> Request<P> {
     pub(crate) fn is_full(&self, limits: Limits) -> bool {
         let Amount { bytes, items } = limits.enough;
         self.amount.bytes >= limits.bytes.min(bytes) || self.amount.items >= limits.entries.min(items)
+    }
+
+    /// What may come before it is full, or its streams are too many.
+    pub(crate) fn patience(&self, limits: Limits) -> Patience {
+        let Amount { bytes, items } = limits.enough;
+        Patience {
+            amount: Amount {
+                bytes: limits.bytes.min(bytes).saturating_sub(self.amount.bytes),
+                items: limits.entries.min(items).saturating_sub(self.amount.items),
+            },
+            parts: limits.streams.saturating_sub(self.groups.len()),
+        }
     }
 
     /// Adds as many entries as fit into the limits; the first one always does.

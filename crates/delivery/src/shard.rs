@@ -21,9 +21,32 @@ pub(crate) enum Order {
     Abort,
 }
 
+/// What may still come before a worker that collects has something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    pub(crate) amount: Amount,
+    pub(crate) parts: usize,
+}
+
+impl Patience {
+    /// Something came. Whether that was it.
+    fn lose(&mut self, amount: Amount) -> bool {
+        self.amount.items = self.amount.items.saturating_sub(amount.items);
+        self.amount.bytes = self.amount.bytes.saturating_sub(amount.bytes);
+        self.parts = self.parts.saturating_sub(1);
+        self.amount.items == 0 || self.amount.bytes == 0 || self.parts == 0
+    }
+}
+
+struct Inbox<P: Protocol> {
+    items: VecDeque<Item<P>>,
+    /// The worker is not woken before it is used up; without it by anything that comes.
+    patience: Option<Patience>,
+}
+
 /// Where parts wait for the worker, in order.
 pub(crate) struct Shard<P: Protocol> {
-    inbox: Mutex<VecDeque<Item<P>>>,
+    inbox: Mutex<Inbox<P>>,
     wake: Notify,
     /// Bytes from the inbox to the answer.
     bytes: AtomicU64,
@@ -34,7 +57,10 @@ pub(crate) struct Shard<P: Protocol> {
 impl<P: Protocol> Default for Shard<P> {
     fn default() -> Self {
         Shard {
-            inbox: Mutex::default(),
+            inbox: Mutex::new(Inbox {
+                items: VecDeque::new(),
+                patience: None,
+            }),
             wake: Notify::new(),
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
@@ -43,15 +69,25 @@ impl<P: Protocol> Default for Shard<P> {
 }
 
 impl<P: Protocol> Shard<P> {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Item<P>>> {
+    fn lock(&self) -> MutexGuard<'_, Inbox<P>> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a part.
-    pub(crate) fn push(&self, item: Item<P>) {
-        self.came(item.part.amount());
-        self.lock().push_back(item);
-        self.wake.notify_one();
+    /// Appends a part. The worker is woken if it has something to do now, or it is `urgent`, which is asked only if that matters.
+    pub(crate) fn push(&self, item: Item<P>, urgent: impl FnOnce() -> bool) {
+        let amount = item.part.amount();
+        self.came(amount);
+        let mut inbox = self.lock();
+        let wake = match &mut inbox.patience {
+            Some(patience) => patience.lose(amount) || item.part.is_awaited() || urgent(),
+            None => true,
+        };
+        inbox.items.push_back(item);
+        if wake {
+            inbox.patience = None;
+            drop(inbox);
+            self.wake.notify_one();
+        }
     }
 
     /// Puts parts in front, in their order.
@@ -61,13 +97,25 @@ impl<P: Protocol> Shard<P> {
         }
         let mut inbox = self.lock();
         for item in items.into_iter().rev() {
-            inbox.push_front(item);
+            inbox.items.push_front(item);
         }
     }
 
-    /// Takes everything that waits.
+    /// Takes everything that waits. From now on anything that comes wakes the worker.
     pub(crate) fn take(&self) -> VecDeque<Item<P>> {
-        std::mem::take(&mut *self.lock())
+        let mut inbox = self.lock();
+        inbox.patience = None;
+        std::mem::take(&mut inbox.items)
+    }
+
+    /// From now on the worker is woken only when so much has come. False if something waits already.
+    pub(crate) fn be_patient(&self, patience: Patience) -> bool {
+        let mut inbox = self.lock();
+        let empty = inbox.items.is_empty();
+        if empty {
+            inbox.patience = Some(patience);
+        }
+        empty
     }
 
     fn came(&self, amount: Amount) {

@@ -10,9 +10,10 @@ pub(crate) use attempt::{pause_after, too_late};
 use crate::endpoint::Endpoint;
 use crate::protocol::{Protocol, StreamKey};
 use crate::request::{Added, Item, Limits, Request};
-use crate::shard::{Order, Shard};
+use crate::shard::{Order, Patience, Shard};
 use bytes::Bytes;
 use net::{Backoff, Body};
+use signals::Amount;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +22,10 @@ use tokio::time::Instant;
 
 /// Most streams of one request; a record of the queue names them all.
 const MOST_STREAMS: usize = 50_000;
-/// How often someone looks whether a source waits for memory while entries are collected.
+/// How often someone looks whether a source waits for memory while a request is on its way.
 const LOOK_AT_BUDGET: Duration = Duration::from_millis(50);
+/// How often someone looks whether entries that are collected are waited for; the budget says so as well when it happens.
+const LOOK_AT_OPEN: Duration = Duration::from_millis(500);
 /// Buffers are given back when nothing came for so long.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -138,32 +141,51 @@ impl<P: Protocol> Worker<P> {
         }
     }
 
-    /// Waits until there may be something to do.
+    /// Waits until there may be something to do. While requests are being filled, that is not each time that something comes.
     async fn wait(&mut self) {
-        let wait = self.endpoint.spec().batch_wait;
+        let endpoint = self.endpoint.clone();
+        let budget = endpoint.budget();
+        let pressed = budget.pressed();
+        tokio::pin!(pressed);
+        // What happens from here on is not missed; what happened before is looked at now.
+        pressed.as_mut().enable();
+        self.open.iter_mut().for_each(Request::look);
+        let wait = endpoint.spec().batch_wait;
         let until = match self.open.iter().map(|request| request.due(wait)).min() {
-            Some(full_age) => {
-                if self.endpoint.budget().limit() == u64::MAX {
-                    full_age
-                } else {
-                    full_age.min(Instant::now() + LOOK_AT_BUDGET)
-                }
-            }
+            Some(_) if budget.waiting() > 0 => return,
+            Some(full_age) if budget.limit() == u64::MAX => full_age,
+            Some(full_age) => full_age.min(Instant::now() + LOOK_AT_OPEN),
             None => Instant::now() + IDLE,
         };
-        let endpoint = self.endpoint.clone();
+        if let Some(patience) = self.patience()
+            && !endpoint.shard(self.number).be_patient(patience)
+        {
+            return;
+        }
         tokio::select! {
             () = endpoint.shard(self.number).woken() => {}
             // The sender lives as long as the endpoint.
             _ = self.orders.changed() => {}
+            () = pressed, if !self.open.is_empty() => {}
             () = tokio::time::sleep_until(until) => {
-                self.open.iter_mut().for_each(Request::look);
                 if self.open.is_empty() {
                     P::shrink_encoding(&mut self.encoding, 0);
                     self.idle().await;
                 }
             }
         }
+    }
+
+    /// What may come before one of the requests that are being filled has to be sent; `None` if there are none.
+    fn patience(&self) -> Option<Patience> {
+        let each = self.open.iter().map(|request| request.patience(self.limits));
+        each.reduce(|one, other| Patience {
+            amount: Amount {
+                items: one.amount.items.min(other.amount.items),
+                bytes: one.amount.bytes.min(other.amount.bytes),
+            },
+            parts: one.parts.min(other.parts),
+        })
     }
 
     /// Waits without a timer until something comes.

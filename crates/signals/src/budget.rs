@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot};
 
 /// A process-wide bound on the bytes that are admitted and not yet settled. Clones share it.
 #[derive(Clone)]
@@ -18,6 +19,7 @@ struct Inner {
     limit: u64,
     state: Mutex<State>,
     caches: Mutex<Caches>,
+    pressed: Notify,
 }
 
 /// What can be given up without losing anything.
@@ -61,6 +63,7 @@ impl Budget {
             limit: limit.max(1),
             state: Mutex::default(),
             caches: Mutex::default(),
+            pressed: Notify::new(),
         }))
     }
 
@@ -104,10 +107,16 @@ impl Budget {
             });
             admitted
         };
+        self.0.pressed.notify_waiters();
         self.shrink_caches();
         admitted
             .await
             .expect("a waiter is dropped only after it was sent its permit, and the budget outlives this call")
+    }
+
+    /// Resolves when a sender begins to wait for room, or for the fate of what it has sent: for who holds records back to collect them.
+    pub fn pressed(&self) -> Notified<'_> {
+        self.0.pressed.notified()
     }
 
     /// A permit if there is room right now and nobody waits for it.
@@ -199,11 +208,15 @@ impl Permit {
 
     /// From now on somebody waits.
     pub(crate) fn hurry(&self) {
-        self.awaited.store(true, Ordering::Relaxed);
+        if !self.awaited.swap(true, Ordering::Release)
+            && let Some(budget) = &self.budget
+        {
+            budget.0.pressed.notify_waiters();
+        }
     }
 
     pub(crate) fn is_awaited(&self) -> bool {
-        self.awaited.load(Ordering::Relaxed)
+        self.awaited.load(Ordering::Acquire)
     }
 
     /// Bytes held.

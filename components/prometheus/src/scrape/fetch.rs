@@ -5,6 +5,7 @@ use super::collect::Scratch;
 use super::target::ScrapeTarget;
 use component::{EXPORTER_ADDRESS, Error, Exporters, Result};
 use flate2::bufread::MultiGzDecoder;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
 use host::Host;
 use net::{Client, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use promscrape::Format;
@@ -24,6 +25,8 @@ pub(super) struct Workspace {
     raw: Vec<u8>,
     pub(super) body: Vec<u8>,
     pub(super) scratch: Scratch,
+    /// Its tables and its window are larger than most bodies, and cleared when they are made.
+    inflate: Option<Decompress>,
 }
 
 /// Memory that scrapes share.
@@ -147,7 +150,8 @@ impl Fetcher {
         }
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         if header("content-encoding") == Some("gzip") {
-            gunzip(&workspace.raw, limit, &mut workspace.body)?;
+            let Workspace { raw, body, inflate, .. } = workspace;
+            gunzip(inflate, raw, limit, body)?;
         } else {
             std::mem::swap(&mut workspace.raw, &mut workspace.body);
         }
@@ -199,7 +203,60 @@ impl Fetcher {
 }
 
 /// Unpacks at most `limit` bytes, in place of what is in `body`: memory that is there is not cleared for it.
-fn gunzip(raw: &[u8], limit: usize, body: &mut Vec<u8>) -> std::result::Result<(), FetchError> {
+/// Beginning of a gzip member whose header has no optional parts, and its length (RFC 1952, 2.3).
+const PLAIN_MEMBER: [u8; 4] = [0x1f, 0x8b, 8, 0];
+const PLAIN_HEADER: usize = 10;
+
+fn gunzip(
+    inflate: &mut Option<Decompress>,
+    raw: &[u8],
+    limit: usize,
+    body: &mut Vec<u8>,
+) -> std::result::Result<(), FetchError> {
+    if raw.starts_with(&PLAIN_MEMBER)
+        && let Some(deflated) = raw.get(PLAIN_HEADER..)
+        && inflate_member(inflate, deflated, limit, body)
+    {
+        return Ok(());
+    }
+    gunzip_any(raw, limit, body)
+}
+
+/// Unpacks the only member there is. False if there is something else about it, damage for example.
+fn inflate_member(inflate: &mut Option<Decompress>, deflated: &[u8], limit: usize, body: &mut Vec<u8>) -> bool {
+    let inflate = inflate.get_or_insert_with(|| Decompress::new(false));
+    inflate.reset(false);
+    let (mut length, mut rest) = (0, deflated);
+    loop {
+        if length == body.len() {
+            body.resize(length + deflated.len().max(length / 8) + 1, 0);
+        }
+        let end = body.len().min(limit);
+        if length >= end {
+            body.truncate(length);
+            return true;
+        }
+        let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
+        let Ok(status) = inflate.decompress(rest, &mut body[length..end], FlushDecompress::None) else {
+            return false;
+        };
+        let (read, written) = (inflate.total_in() - before_in, inflate.total_out() - before_out);
+        // Both are lengths of slices.
+        (length, rest) = (length + written as usize, &rest[read as usize..]);
+        if status == Status::StreamEnd {
+            break;
+        }
+        if read == 0 && written == 0 {
+            return false;
+        }
+    }
+    body.truncate(length);
+    let mut crc = Crc::new();
+    crc.update(body);
+    rest == [crc.sum().to_le_bytes(), crc.amount().to_le_bytes()].as_flattened()
+}
+
+fn gunzip_any(raw: &[u8], limit: usize, body: &mut Vec<u8>) -> std::result::Result<(), FetchError> {
     let mut reader = MultiGzDecoder::new(raw).take(limit as u64);
     let mut length = 0;
     loop {
@@ -220,7 +277,7 @@ fn gunzip(raw: &[u8], limit: usize, body: &mut Vec<u8>) -> std::result::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flate2::{Compression, write::GzEncoder};
+    use flate2::{Compression, GzBuilder, write::GzEncoder};
     use std::io::Write;
 
     fn packed(text: &[u8]) -> Vec<u8> {
@@ -233,7 +290,7 @@ mod tests {
     fn bodies_of_any_length_are_unpacked_in_the_same_memory() {
         let text: Vec<u8> = (0..200_000_u32).flat_map(|n| (n / 7).to_le_bytes()).collect();
         let two = [packed(b"one"), packed(b" two")].concat();
-        let mut body = b"before".to_vec();
+        let (mut body, mut inflate) = (b"before".to_vec(), None);
         for (raw, expect) in [
             (packed(&text), &text[..]),
             (packed(b"short"), b"short"),
@@ -241,18 +298,37 @@ mod tests {
             (two, b"one two"),
             (packed(&text), &text),
         ] {
-            gunzip(&raw, usize::MAX, &mut body).unwrap();
+            gunzip(&mut inflate, &raw, usize::MAX, &mut body).unwrap();
+            assert!(body == expect);
+            gunzip_any(&raw, usize::MAX, &mut body).unwrap();
             assert!(body == expect);
         }
-        gunzip(&packed(&text), 1000, &mut body).unwrap();
-        assert_eq!(body, text[..1000]);
+        let named = GzBuilder::new()
+            .filename("metrics")
+            .comment("named")
+            .read(&text[..], Compression::fast());
+        let raw = named.bytes().collect::<Result<Vec<u8>, _>>().unwrap();
+        gunzip(&mut inflate, &raw, usize::MAX, &mut body).unwrap();
+        assert!(body == text);
+        for limit in [0, 1, 1000, text.len() - 1, text.len(), text.len() + 1] {
+            gunzip(&mut inflate, &packed(&text), limit, &mut body).unwrap();
+            assert!(body == text[..limit.min(text.len())], "{limit}");
+        }
     }
 
     #[test]
     fn damage_is_found() {
-        let raw = packed(&b"some text that is packed ".repeat(50));
+        let (raw, mut inflate) = (packed(&b"some text that is packed ".repeat(50)), None);
         for end in 0..raw.len() {
-            assert!(gunzip(&raw[..end], usize::MAX, &mut Vec::new()).is_err(), "{end}");
+            assert!(
+                gunzip(&mut inflate, &raw[..end], usize::MAX, &mut Vec::new()).is_err(),
+                "{end}"
+            );
+        }
+        for at in raw.len() - 8..raw.len() {
+            let mut raw = raw.clone();
+            raw[at] ^= 1;
+            assert!(gunzip(&mut inflate, &raw, usize::MAX, &mut Vec::new()).is_err(), "{at}");
         }
     }
 }

@@ -5,14 +5,16 @@ use crate::cloud::CloudAuth;
 use crate::config::HttpClientConfig;
 use crate::credentials::{self, Auth};
 use crate::error::{ConfigError, SendError};
+use crate::line::{self, Line, Servers};
 use crate::tls::TlsExtras;
 use crate::transport::{Redirects, Settings, Transport};
 use crate::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use host::Fs;
-use reqwest::header::AUTHORIZATION;
+use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::header::{AUTHORIZATION, LOCATION};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use url::Url;
 
 /// Sends requests as an [`HttpClientConfig`] says. Keeps connections open between them.
@@ -21,6 +23,10 @@ pub struct Client {
     auth: Auth,
     headers: HeaderMap,
     fs: Arc<dyn Fs>,
+    redirects: Redirects,
+    /// Makes connections for a [`Line`]; `None` if proxies stand between.
+    connector: Option<HttpConnector>,
+    servers: Servers,
 }
 
 /// A request.
@@ -87,19 +93,24 @@ impl Client {
         fs: Arc<dyn Fs>,
     ) -> Result<Self, ConfigError> {
         config.validate().map_err(ConfigError::new)?;
+        let redirects = if config.follow_redirects {
+            redirects
+        } else {
+            Redirects::None
+        };
         let settings = Settings {
             tls: config.tls_config.clone().unwrap_or_default(),
             extras,
             proxy: config.proxy.clone(),
-            redirects: if config.follow_redirects {
-                redirects
-            } else {
-                Redirects::None
-            },
+            redirects,
             http2: config.enable_http2,
         };
+        let transport = Transport::new(settings, fs.clone())?;
         Ok(Client {
-            transport: Arc::new(Transport::new(settings, fs.clone())?),
+            redirects,
+            connector: (!transport.has_proxies()).then(line::connector),
+            servers: Servers::default(),
+            transport: Arc::new(transport),
             auth: Auth::new(config, &fs)?,
             headers: credentials::headers(&config.http_headers)?,
             fs,
@@ -140,6 +151,56 @@ impl Client {
         Ok(head)
     }
 
+    /// A line for the question `url`, which is asked each `interval` with these headers; `timeout` is for each exchange. Connects to nothing yet.
+    pub fn line(&self, url: Url, headers: HeaderMap, timeout: Duration, interval: Duration) -> Line {
+        Line::new(&self.servers, url, headers, timeout, interval)
+    }
+
+    /// Asks the question of a line. The same as [`Client::receive`] of a GET, and less work where nothing but a plain connection is needed.
+    pub async fn ask(&self, line: &mut Line, limit: usize, body: &mut Vec<u8>) -> Result<Head, SendError> {
+        let started = Instant::now();
+        match &self.connector {
+            Some(connector) if line.is_plain() && !matches!(self.auth, Auth::Cloud(_)) => {
+                let head = self.ask_plainly(connector, line, limit, body).await?;
+                if !self.redirects.follows(head.status) || !head.headers.contains_key(LOCATION) {
+                    self.look_at(head.status).await;
+                    return Ok(head);
+                }
+                line.give_way();
+            }
+            _ => {}
+        }
+        let request = Request {
+            method: Method::GET,
+            url: line.url.clone(),
+            headers: line.headers.clone(),
+            body: Body::new(),
+            timeout: line.timeout.saturating_sub(started.elapsed()),
+        };
+        self.receive(request, limit, body).await
+    }
+
+    async fn ask_plainly(
+        &self,
+        connector: &HttpConnector,
+        line: &Line,
+        limit: usize,
+        body: &mut Vec<u8>,
+    ) -> Result<Head, SendError> {
+        body.clear();
+        let timeout = line.timeout;
+        let exchange = async {
+            let mut headers = line.headers.clone();
+            self.dress(&mut headers);
+            self.authorize(&mut headers).await?;
+            line.exchange(connector, headers, limit, body).await
+        };
+        match tokio::time::timeout(timeout, exchange).await {
+            Ok(head) => head,
+            Err(_) => Err(SendError::timeout()),
+        }
+    }
+
     /// Sends a request and gives the answer as soon as its headers are there; the request's timeout is for these. Its body is read
     /// with [`Opened::chunk`], for as long as that takes.
     pub async fn open(&self, request: Request) -> Result<Opened, SendError> {
@@ -160,7 +221,17 @@ impl Client {
     /// The request with the headers of the configuration, and with the credentials of a cloud, which sign what they find. How long those may
     /// take is not the request's time: their errors say what was tried, and not only that there was no answer.
     async fn dressed(&self, mut request: Request) -> Result<Request, SendError> {
-        let headers = &mut request.headers;
+        self.dress(&mut request.headers);
+        if let Auth::Cloud(cloud) = &self.auth {
+            cloud.authorize(&mut request).await?;
+        }
+        Ok(request)
+    }
+
+    fn dress(&self, headers: &mut HeaderMap) {
+        if self.headers.is_empty() {
+            return;
+        }
         // The request knows better, but several values of one configured header all go.
         let configured: Vec<_> = self
             .headers
@@ -170,10 +241,15 @@ impl Client {
         for (name, value) in configured {
             headers.append(name, value.clone());
         }
-        if let Auth::Cloud(cloud) = &self.auth {
-            cloud.authorize(&mut request).await?;
+    }
+
+    async fn authorize(&self, headers: &mut HeaderMap) -> Result<(), SendError> {
+        if !headers.contains_key(AUTHORIZATION)
+            && let Some(value) = self.auth.header(&self.fs).await?
+        {
+            headers.insert(AUTHORIZATION, value);
         }
-        Ok(request)
+        Ok(())
     }
 
     /// The request with the credentials of the configuration.
@@ -185,11 +261,7 @@ impl Client {
             body,
             ..
         } = request;
-        if !headers.contains_key(AUTHORIZATION)
-            && let Some(value) = self.auth.header(&self.fs).await?
-        {
-            headers.insert(AUTHORIZATION, value);
-        }
+        self.authorize(&mut headers).await?;
         let http = self.transport.http().await;
         Ok(http.request(method, url).headers(headers).body(body))
     }

@@ -54,27 +54,21 @@ impl SendError {
             return SendError::timeout();
         }
         let error = error.without_url();
-        let mut texts = Vec::new();
-        let mut source = error.source();
-        while let Some(inner) = source {
-            let text = inner.to_string();
-            source = inner.source();
-            // Some layers repeat what is in them.
-            if source.is_none_or(|deeper| !text.contains(&deeper.to_string())) {
-                texts.push(text);
-            } else if let Some(deeper) = source {
-                let own = text.replace(&deeper.to_string(), "");
-                texts.extend(Some(own.trim_end_matches([':', ' ']).to_owned()).filter(|own| !own.is_empty()));
-            }
-        }
-        SendError {
-            message: if texts.is_empty() {
-                error.to_string()
-            } else {
-                texts.join(": ")
-            },
-            timeout: false,
-        }
+        let message = match error.source() {
+            Some(source) => chain(source),
+            None => error.to_string(),
+        };
+        SendError::new(message)
+    }
+
+    /// An error with what is behind it, and what it is about in front.
+    pub(crate) fn told(about: &str, error: &(dyn Error + 'static)) -> Self {
+        let text = chain(error);
+        SendError::new(if about.is_empty() {
+            text
+        } else {
+            format!("{about}: {text}")
+        })
     }
 
     /// Whether there was no answer within the request's time.
@@ -90,3 +84,21 @@ impl fmt::Display for SendError {
 }
 
 impl Error for SendError {}
+
+/// The texts of an error and of those behind it.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut texts = Vec::new();
+    let mut source = Some(error);
+    while let Some(inner) = source {
+        let text = inner.to_string();
+        source = inner.source();
+        // Some layers repeat what is in them.
+        if source.is_none_or(|deeper| !text.contains(&deeper.to_string())) {
+            texts.push(text);
+        } else if let Some(deeper) = source {
+            let own = text.replace(&deeper.to_string(), "");
+            texts.extend(Some(own.trim_end_matches([':', ' ']).to_owned()).filter(|own| !own.is_empty()));
+        }
+    }
+    texts.join(": ")
+}

@@ -11,8 +11,10 @@ pub mod cloud;
 mod config;
 mod credentials;
 mod error;
+mod line;
 mod oauth2;
 mod proxy;
+mod quiet;
 mod retry;
 pub mod server;
 mod tls;
@@ -23,6 +25,7 @@ pub use channel::{Channel, ChannelConfig, Reply};
 pub use client::{Answer, Client, Head, Opened, Request};
 pub use config::{Authorization, BasicAuth, HttpClientConfig, OAuth2, ProxyConfig, TlsConfig};
 pub use error::{ConfigError, SendError};
+pub use line::Line;
 pub use retry::{Backoff, retry_after};
 
 pub use tls::TlsExtras;

@@ -5,6 +5,7 @@ use crate::error::ConfigError;
 use crate::{proxy, tls};
 use arc_swap::ArcSwap;
 use host::Fs;
+use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +42,15 @@ pub(crate) enum Redirects {
 const MOST_REDIRECTS: usize = 10;
 
 impl Redirects {
+    /// Whether an answer with this status, and with a place to go to, is followed.
+    pub(crate) fn follows(self, status: StatusCode) -> bool {
+        match self {
+            Redirects::None => false,
+            Redirects::SameRequest => matches!(status.as_u16(), 307 | 308),
+            Redirects::All => matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308),
+        }
+    }
+
     fn policy(self) -> Policy {
         match self {
             Redirects::None => Policy::none(),
@@ -59,6 +69,7 @@ pub(crate) struct Transport {
     fs: Arc<dyn Fs>,
     files: Vec<PathBuf>,
     http: ArcSwap<reqwest::Client>,
+    proxies: bool,
     seen: Mutex<Seen>,
 }
 
@@ -70,6 +81,7 @@ struct Seen {
 impl Transport {
     pub(crate) fn new(settings: Settings, fs: Arc<dyn Fs>) -> Result<Self, ConfigError> {
         let http = build(&settings, &*fs)?;
+        let proxies = !proxies(&settings)?.is_empty();
         let files = [&settings.tls.ca_file, &settings.tls.cert_file, &settings.tls.key_file];
         let files: Vec<PathBuf> = files
             .into_iter()
@@ -82,11 +94,17 @@ impl Transport {
             fs,
             files,
             http: ArcSwap::from_pointee(http),
+            proxies,
             seen: Mutex::new(Seen {
                 looked: tokio::time::Instant::now(),
                 contents,
             }),
         })
+    }
+
+    /// Whether some requests go through a proxy.
+    pub(crate) fn has_proxies(&self) -> bool {
+        self.proxies
     }
 
     /// The HTTP client for the next request.
@@ -131,6 +149,10 @@ fn read(files: &[PathBuf], fs: &dyn Fs) -> Vec<Option<Vec<u8>>> {
     files.iter().map(|file| fs.read(file).ok()).collect()
 }
 
+fn proxies(settings: &Settings) -> Result<Vec<reqwest::Proxy>, ConfigError> {
+    proxy::proxies(&settings.proxy, &|name| std::env::var(name).ok())
+}
+
 fn build(settings: &Settings, fs: &dyn Fs) -> Result<reqwest::Client, ConfigError> {
     let tls = tls::client_config(&settings.tls, settings.extras, settings.http2, fs)?;
     let mut builder = reqwest::Client::builder()
@@ -141,7 +163,7 @@ fn build(settings: &Settings, fs: &dyn Fs) -> Result<reqwest::Client, ConfigErro
     if !settings.http2 {
         builder = builder.http1_only();
     }
-    for proxy in proxy::proxies(&settings.proxy, &|name| std::env::var(name).ok())? {
+    for proxy in proxies(settings)? {
         builder = builder.proxy(proxy);
     }
     builder

@@ -7,7 +7,7 @@ use component::{EXPORTER_ADDRESS, Error, Exporters, Result};
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use host::Host;
-use net::{Client, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use net::{Client, HeaderMap, HeaderName, HeaderValue, Line, StatusCode};
 use promscrape::Format;
 use std::fmt;
 use std::io::Read;
@@ -108,10 +108,22 @@ impl Fetcher {
         })
     }
 
-    /// Reads the metrics of a target into `workspace.body`, as text of the format that is returned.
+    /// What is asked of a target.
+    fn line(&self, target: &ScrapeTarget) -> Line {
+        let mut headers = self.headers.clone();
+        let seconds = promtext::format_float(target.timeout.as_secs_f64());
+        if let Ok(value) = HeaderValue::from_str(&seconds) {
+            headers.insert(HeaderName::from_static("x-prometheus-scrape-timeout-seconds"), value);
+        }
+        self.client
+            .line(target.url.clone(), headers, target.timeout, target.interval)
+    }
+
+    /// Reads the metrics of a target into `workspace.body`, as text of the format that is returned. `line` is made here, for this target and this fetcher.
     pub(super) async fn fetch(
         &self,
         target: &ScrapeTarget,
+        line: &mut Option<Line>,
         workspace: &mut Workspace,
     ) -> std::result::Result<Format, FetchError> {
         if target
@@ -122,24 +134,13 @@ impl Fetcher {
         {
             return self.ask(exporters, target, workspace).await;
         }
-        let mut headers = self.headers.clone();
-        let seconds = promtext::format_float(target.timeout.as_secs_f64());
-        if let Ok(value) = HeaderValue::from_str(&seconds) {
-            headers.insert(HeaderName::from_static("x-prometheus-scrape-timeout-seconds"), value);
-        }
-        let request = net::Request {
-            method: Method::GET,
-            url: target.url.clone(),
-            headers,
-            body: Default::default(),
-            timeout: target.timeout,
-        };
+        let line = line.get_or_insert_with(|| self.line(target));
         let limit = self
             .limit
             .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let head = self
             .client
-            .receive(request, limit, &mut workspace.raw)
+            .ask(line, limit, &mut workspace.raw)
             .await
             .map_err(|error| FetchError::Transport(error.to_string()))?;
         if head.status != StatusCode::OK {
@@ -202,11 +203,11 @@ impl Fetcher {
     }
 }
 
-/// Unpacks at most `limit` bytes, in place of what is in `body`: memory that is there is not cleared for it.
 /// Beginning of a gzip member whose header has no optional parts, and its length (RFC 1952, 2.3).
 const PLAIN_MEMBER: [u8; 4] = [0x1f, 0x8b, 8, 0];
 const PLAIN_HEADER: usize = 10;
 
+/// Unpacks at most `limit` bytes, in place of what is in `body`: memory that is there is not cleared for it.
 fn gunzip(
     inflate: &mut Option<Decompress>,
     raw: &[u8],

@@ -8,6 +8,7 @@ use super::metrics::Metrics as Meters;
 use super::target::ScrapeTarget;
 use super::texts::TextTable;
 use host::Host;
+use net::Line;
 use prommodel::Table;
 use signals::{Budget, Courier, FanOut, MetricBatch, Metrics};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -121,6 +122,7 @@ impl Loop {
             courier: Courier::new(environment.out.clone(), WINDOW),
             environment: environment.clone(),
             last_body: FIRST_BODY,
+            line: None,
             started: None,
         };
         let mut ticks = Ticks::new(&environment, &settings);
@@ -135,10 +137,14 @@ impl Loop {
                             if new.target.interval != settings.target.interval || new.target.hash != settings.target.hash {
                                 ticks = Ticks::new(&environment, &new);
                             }
+                            if !Arc::ptr_eq(&new.fetcher, &settings.fetcher) || new.target != settings.target {
+                                work.line = None;
+                            }
                             settings = new;
                         }
                         Order::Stop => return work.land().await,
                         Order::Leave => {
+                            work.line = None;
                             if let Some(back) = work.leave(&mut orders, &settings, &ticks).await {
                                 settings = back;
                                 ticks = Ticks::new(&environment, &settings);
@@ -227,12 +233,15 @@ struct Work {
     collector: Collector,
     courier: Courier<(), Metrics>,
     last_body: u64,
+    /// The way to the target, from the first scrape on.
+    line: Option<Line>,
     started: Option<Instant>,
 }
 
 impl Work {
     /// Waits until everything that was sent has its fate.
     async fn land(mut self) {
+        self.line = None;
         self.courier.hurry();
         while !self.courier.is_empty() {
             self.courier.landed().await;
@@ -261,7 +270,7 @@ impl Work {
         let fetched = match &settings.forced {
             Some(why) => Err(FetchError::Forced(why.clone())),
             None => {
-                let fetch = settings.fetcher.fetch(&settings.target, &mut workspace);
+                let fetch = settings.fetcher.fetch(&settings.target, &mut self.line, &mut workspace);
                 while_landing(&mut self.courier, fetch).await
             }
         };

@@ -6,4 +6,5 @@ mod auth;
 mod cloud;
 mod config;
 mod kit;
+mod line;
 mod tls;

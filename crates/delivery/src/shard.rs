@@ -142,3 +142,66 @@ impl<P: Protocol> Shard<P> {
         self.wake.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Lines, Name, amount, piece};
+    use crate::ticket::{Offer, Ticket};
+    use futures_util::FutureExt;
+    use signals::{Entry, Labels, Ledger, LogBatch, LogStream, Permit};
+    use std::sync::Arc;
+    use tokio::time::Instant;
+
+    /// A part of one line with four bytes, and what waits for it.
+    fn item(permit: Permit) -> (Item<Lines>, Offer<Lines>) {
+        let stream = LogStream {
+            labels: Labels::empty(),
+            entries: vec![Entry::new(0, "line")],
+        };
+        let (payload, custody) = LogBatch::new(vec![stream], permit).into_shared_parts();
+        let piece = piece(&payload, 0);
+        let (ticket, offer) = Ticket::new(payload, custody);
+        let edge = Ledger::default().edge("sink", "sink#endpoint");
+        let part = ticket.part(piece, Instant::now(), &edge).1;
+        let stream = Name(Arc::from("stream"));
+        (Item { stream, part }, offer)
+    }
+
+    #[tokio::test]
+    async fn a_patient_worker_is_woken_when_that_is_used_up() {
+        let shard = Shard::<Lines>::default();
+        let push = |permit, urgent: bool| {
+            shard.push(item(permit).0, || urgent);
+            shard.woken().now_or_never().is_some()
+        };
+        let of = |items, bytes, parts| Patience {
+            amount: amount(items, bytes),
+            parts,
+        };
+        assert!(push(Permit::none(), false), "nobody said to be patient");
+        assert!(!shard.be_patient(of(9, 99, 9)), "something waits");
+        for (patience, expected) in [
+            (of(3, 99, 9), [false, false, true]),
+            (of(9, 8, 9), [false, true, true]),
+            (of(9, 99, 2), [false, true, true]),
+            (of(0, 99, 9), [true, true, true]),
+        ] {
+            shard.take();
+            assert!(shard.be_patient(patience));
+            assert_eq!([(); 3].map(|()| push(Permit::none(), false)), expected, "{patience:?}");
+        }
+        let patience = of(9, 99, 9);
+        shard.take();
+        assert!(shard.be_patient(patience) && push(Permit::none(), true), "urgent");
+        shard.take();
+        assert!(
+            shard.be_patient(patience) && push(Permit::none().awaited(), false),
+            "somebody waits for it"
+        );
+        shard.take();
+        assert!(shard.be_patient(patience));
+        shard.take();
+        assert!(push(Permit::none(), false), "the worker looked meanwhile");
+    }
+}

@@ -12,7 +12,7 @@ use crate::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use host::Fs;
 use hyper_util::client::legacy::connect::HttpConnector;
-use reqwest::header::{AUTHORIZATION, LOCATION};
+use reqwest::header::{AUTHORIZATION, HOST, LOCATION};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -152,15 +152,20 @@ impl Client {
     }
 
     /// A line for the question `url`, which is asked each `interval` with these headers; `timeout` is for each exchange. Connects to nothing yet.
-    pub fn line(&self, url: Url, headers: HeaderMap, timeout: Duration, interval: Duration) -> Line {
-        Line::new(&self.servers, url, headers, timeout, interval)
+    pub fn line(&self, url: Url, mut headers: HeaderMap, timeout: Duration, interval: Duration) -> Line {
+        let straight = self.connector.is_some() && !matches!(self.auth, Auth::Cloud(_));
+        // The configuration's `Host`, if it has one, and not the address's.
+        if let Some(host) = self.headers.get(HOST) {
+            headers.entry(HOST).or_insert_with(|| host.clone());
+        }
+        Line::new(straight.then_some(&self.servers), url, headers, timeout, interval)
     }
 
     /// Asks the question of a line. The same as [`Client::receive`] of a GET, and less work where nothing but a plain connection is needed.
     pub async fn ask(&self, line: &mut Line, limit: usize, body: &mut Vec<u8>) -> Result<Head, SendError> {
         let started = Instant::now();
         match &self.connector {
-            Some(connector) if line.is_plain() && !matches!(self.auth, Auth::Cloud(_)) => {
+            Some(connector) if line.is_plain() => {
                 let head = self.ask_plainly(connector, line, limit, body).await?;
                 if !self.redirects.follows(head.status) || !head.headers.contains_key(LOCATION) {
                     self.look_at(head.status).await;
@@ -177,7 +182,8 @@ impl Client {
             body: Body::new(),
             timeout: line.timeout.saturating_sub(started.elapsed()),
         };
-        self.receive(request, limit, body).await
+        // In a box, so that those who go straight have no room for this in their state.
+        Box::pin(self.receive(request, limit, body)).await
     }
 
     async fn ask_plainly(

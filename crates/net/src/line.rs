@@ -75,16 +75,22 @@ enum Failed {
 }
 
 impl Line {
+    /// `servers`: none if connections do not lead there straight.
     pub(crate) fn new(
-        servers: &Servers,
+        servers: Option<&Servers>,
         url: Url,
         mut headers: HeaderMap,
         timeout: Duration,
         interval: Duration,
     ) -> Line {
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        let way = servers.and_then(|servers| Way::of(&url, servers));
+        if let Some(way) = &way {
+            // Here, and not in each question: a clone has no room for more.
+            headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+            headers.entry(HOST).or_insert(way.host.clone());
+        }
         Line {
-            way: Way::of(&url, servers),
+            way,
             url,
             headers,
             timeout,
@@ -99,7 +105,12 @@ impl Line {
 
     /// From now on it is asked as any other request.
     pub(crate) fn give_way(&mut self) {
-        self.way = None;
+        // A redirect may lead to another host.
+        if let Some(way) = self.way.take()
+            && self.headers.get(HOST) == Some(&way.host)
+        {
+            self.headers.remove(HOST);
+        }
     }
 
     /// Asks, and reads at most `limit` bytes of the answer's body. May be dropped at any point; then the next one makes a connection.
@@ -113,9 +124,6 @@ impl Line {
         let Some(way) = &self.way else {
             return Err(SendError::new("the address is unusable"));
         };
-        if !headers.contains_key(HOST) {
-            headers.insert(HOST, way.host.clone());
-        }
         // Where one has been closed by the server, the others may be as well.
         let mut kept = way.server.take();
         loop {

@@ -67,3 +67,46 @@ impl Wake for Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn what_is_woken_during_a_poll_is_polled_again_and_nobody_else_is_woken() {
+        let (quiet, task) = (Quiet::default(), Arc::<Counted>::default());
+        let waker = Waker::from(task.clone());
+        let mut cx = Context::from_waker(&waker);
+        let woken = || task.0.load(Ordering::SeqCst);
+        let (mut polls, mut kept) = (0, None);
+        let polled = quiet.poll(&mut cx, |cx| {
+            polls += 1;
+            kept = Some(cx.waker().clone());
+            if polls < 3 {
+                cx.waker().wake_by_ref();
+            }
+            Poll::<()>::Pending
+        });
+        assert_eq!((polled, polls, woken()), (Poll::Pending, 3, 0));
+        // Between polls it is the task that is woken.
+        kept.unwrap().wake();
+        assert_eq!(woken(), 1);
+        assert_eq!(quiet.poll(&mut cx, |_| Poll::Ready(7)), Poll::Ready(7));
+        // Others have their turn.
+        let endless = quiet.poll(&mut cx, |cx| {
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        });
+        assert_eq!((endless, woken()), (Poll::Pending, 2));
+    }
+}

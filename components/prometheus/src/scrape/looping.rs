@@ -11,6 +11,7 @@ use host::Host;
 use net::Line;
 use prommodel::Table;
 use signals::{Budget, Courier, FanOut, MetricBatch, Metrics};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -126,7 +127,12 @@ impl Loop {
             started: None,
         };
         let mut ticks = Ticks::new(&environment, &settings);
+        // One timer, which stays as it is while something else happens.
+        let mut tick = pin!(tokio::time::sleep_until(ticks.due));
         loop {
+            if tick.deadline() != ticks.due {
+                tick.as_mut().reset(ticks.due);
+            }
             tokio::select! {
                 biased;
                 _ = orders.changed() => {
@@ -155,7 +161,7 @@ impl Loop {
                     }
                 }
                 _ = work.courier.landed(), if !work.courier.is_empty() => {}
-                () = tokio::time::sleep_until(ticks.due) => {
+                () = &mut tick => {
                     let time = ticks.time(environment.host.clock.now());
                     if work.courier.len() >= WINDOW / 2 {
                         // Before there is no room for another one.

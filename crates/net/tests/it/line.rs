@@ -313,16 +313,14 @@ async fn who_is_slow_is_left_and_asked_again() {
 
 #[tokio::test]
 async fn redirects_are_followed_as_for_other_requests() {
-    let respond = |seen: &crate::kit::Seen| match seen.path.as_str() {
-        "/from" => Redirect::temporary("/to").into_response(),
-        _ => "there".into_response(),
-    };
-    let server = Server::start(respond).await;
+    let there = Server::start(|seen| seen.header("host").to_owned().into_response()).await;
+    let to = there.url("/to");
+    let server = Server::start(move |_| Redirect::temporary(&to).into_response()).await;
     let follows = plain();
     let mut one = line(&follows, &server.url("/from"));
     for _ in 0..2 {
         let (head, body) = ask(&follows, &mut one).await.unwrap();
-        assert_eq!((head.status, body.as_str()), (StatusCode::OK, "there"));
+        assert_eq!((head.status, body), (StatusCode::OK, there.addr.to_string()));
     }
     let stays = client(&HttpClientConfig {
         follow_redirects: false,
@@ -344,6 +342,7 @@ async fn headers_credentials_and_proxies_are_those_of_the_client() {
         http_headers: [
             ("x-configured".to_owned(), vec![Secret::new("one"), Secret::new("two")]),
             ("x-both".to_owned(), vec![Secret::new("configuration")]),
+            ("Host".to_owned(), vec![Secret::new("other.host")]),
         ]
         .into(),
         ..HttpClientConfig::default()
@@ -358,6 +357,7 @@ async fn headers_credentials_and_proxies_are_those_of_the_client() {
     assert_eq!(seen.header("authorization"), "Basic dTpw");
     assert_eq!((seen.header("x-both"), seen.header("accept")), ("line", "*/*"));
     assert_eq!(seen.headers.get_all("x-configured").iter().count(), 2);
+    assert_eq!(seen.headers.get_all("host").iter().collect::<Vec<_>>(), ["other.host"]);
     // The password of an address counts as well.
     let client_ = plain();
     let url = format!("http://a:b@{}/", server.addr);

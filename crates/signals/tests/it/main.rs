@@ -5,7 +5,10 @@ use signals::{
     Sink,
 };
 use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 fn batch(lines: &[&str]) -> LogBatch {
@@ -141,6 +144,34 @@ async fn a_sink_that_refuses_all_that_wait_gets_them_in_order_again() {
         assert_eq!(courier.landed().await.tag, i);
     }
     assert_eq!(sink.lines(), ["0", "1", "2", "3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_is_woken_by_what_lands_and_nothing_else() {
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+    impl Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let second = || Step::Deliver(Duration::from_secs(1));
+    let (one, two) = (Scripted::new([second()]), Scripted::new([second()]));
+    for sinks in [
+        vec![("one", one)],
+        vec![("two", two), ("three", Scripted::new([second()]))],
+    ] {
+        let mut courier = Courier::new(fan_out(&Ledger::default(), &sinks), 4);
+        courier.send(batch(&["line"]), ()).await;
+        let woken = Arc::<Counted>::default();
+        let waker = Waker::from(woken.clone());
+        let mut landed = pin!(courier.landed());
+        assert!(landed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(woken.0.load(Ordering::SeqCst) > 0);
+        assert_eq!(landed.await.outcome, Ok(()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

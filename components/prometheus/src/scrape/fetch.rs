@@ -304,11 +304,12 @@ mod tests {
             gunzip_any(&raw, usize::MAX, &mut body).unwrap();
             assert!(body == expect);
         }
-        let named = GzBuilder::new()
-            .filename("metrics")
-            .comment("named")
-            .read(&text[..], Compression::fast());
-        let raw = named.bytes().collect::<Result<Vec<u8>, _>>().unwrap();
+        let mut raw = Vec::new();
+        let named = GzBuilder::new().filename("metrics").comment("named");
+        named
+            .read(&text[..], Compression::fast())
+            .read_to_end(&mut raw)
+            .unwrap();
         gunzip(&mut inflate, &raw, usize::MAX, &mut body).unwrap();
         assert!(body == text);
         for limit in [0, 1, 1000, text.len() - 1, text.len(), text.len() + 1] {

@@ -8,6 +8,7 @@ mod families;
 mod metrics;
 mod order;
 mod protocol;
+mod selection;
 mod series;
 
 pub use args::{Arguments, EndpointArgs, Exports};

@@ -118,7 +118,9 @@ impl Targets {
                         }
                         let (encoding, body) = if request.gzip {
                             if options.distinct {
-                                let Ok(packed) = gzip(&own, Compression::fast()) else { return };
+                                let Ok(packed) = gzip(&own, Compression::fast()) else {
+                                    return;
+                                };
                                 own = packed;
                             }
                             ("content-encoding: gzip\r\n", &bodies.gzip[at])

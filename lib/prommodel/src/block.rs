@@ -303,8 +303,13 @@ impl<'b> Row<'b> {
 
     /// The number of a label by its index, and [`label`](Row::label) the label: equal labels of one table have the same number, and different ones
     /// that are there do not.
+    #[inline]
     pub fn numbers(self) -> impl ExactSizeIterator<Item = u32> + use<'b> {
-        self.entries.iter().map(move |entry| self.number(*entry))
+        let common = self.block.common.numbers();
+        self.entries.iter().map(move |entry| match entry & COMMON {
+            0 => *entry,
+            _ => common[(entry & !COMMON) as usize],
+        })
     }
 
     /// A label by its index.

@@ -1,7 +1,8 @@
 //! Requests: a byte that says which version, and a snappy block of protobuf.
 
 use super::args::V2;
-use super::protocol::{List, Settings, Write};
+use super::protocol::{Settings, Write};
+use super::selection::List;
 use super::series::Merged;
 use bytes::Bytes;
 use delivery::{Protocol, Request, Slice};

@@ -1,7 +1,8 @@
 //! Metrics, with the names of Prometheus' remote storage.
 
 use super::args::EndpointArgs;
-use super::protocol::{List, Write};
+use super::protocol::Write;
+use super::selection::List;
 use delivery::{Meter, Request};
 use promtext::{Counter, CounterVec, Gauge, GaugeVec, Histogram, HistogramVec, RegisterError, Registry};
 use signals::Metrics as Samples;

@@ -63,19 +63,23 @@ impl Order {
         (segment.run, row.expect("the next segment begins behind its rows"))
     }
 
-    /// Calls `each` with index, number of the run and row for each index of a range.
-    #[inline]
-    pub(super) fn rows(&self, range: Range<usize>, mut each: impl FnMut(usize, usize, usize)) {
-        for segment in &self.segments[self.segment(range.start)..] {
-            if segment.start >= range.end {
-                return;
+    /// What a range has of each run: the index of the first sample, the number of the run, and the rows.
+    pub(super) fn runs(&self, range: Range<usize>) -> impl Iterator<Item = (usize, usize, u64)> {
+        let segments = &self.segments[self.segment(range.start)..];
+        let segments = segments.iter().take_while(move |segment| segment.start < range.end);
+        segments.map(move |segment| {
+            let (mut at, mut rows) = (segment.start, segment.rows);
+            while at < range.start {
+                rows &= rows.wrapping_sub(1);
+                at += 1;
             }
-            for (at, row) in (segment.start..).zip(rows_of(segment.rows)) {
-                if range.contains(&at) {
-                    each(at, segment.run, row);
-                }
+            let mut last = at + rows.count_ones() as usize;
+            while last > range.end {
+                rows &= !(1 << (63 - rows.leading_zeros()));
+                last -= 1;
             }
-        }
+            (at, segment.run, rows)
+        })
     }
 }
 
@@ -112,13 +116,16 @@ mod tests {
             let middle = range.start + range.len() / 3;
             for part in [range.start..middle, middle..range.end] {
                 let mut at = part.start;
-                order.rows(part.clone(), |index, run, row| {
-                    assert_eq!((index, order.place(index)), (at, (run, row)));
-                    at += 1;
-                    let block = &runs.list()[run].block;
-                    assert_eq!(block.row(row).to_series().part(), usize::from(lane.0));
-                    seen.push((run, row));
-                });
+                for (first, run, rows) in order.runs(part.clone()) {
+                    assert_eq!(first, at);
+                    for row in rows_of(rows) {
+                        assert_eq!(order.place(at), (run, row));
+                        at += 1;
+                        let block = &runs.list()[run].block;
+                        assert_eq!(block.row(row).to_series().part(), usize::from(lane.0));
+                        seen.push((run, row));
+                    }
+                }
                 assert_eq!(at, part.end);
             }
         }

@@ -171,6 +171,10 @@ impl Collector {
                 out.histograms.clear();
                 out.exemplars.clear();
                 walk.abandon(|block, rows| stale(block, rows, time, out));
+                // Those of series that only bodies with errors had.
+                if self.exemplars.len() > 2 * self.cache.len() + 1000 {
+                    self.exemplars.clear();
+                }
             }
         }
         (counts, failure)

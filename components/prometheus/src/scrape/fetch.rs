@@ -5,7 +5,7 @@ use super::collect::Scratch;
 use super::target::ScrapeTarget;
 use component::{EXPORTER_ADDRESS, Error, Exporters, Result};
 use flate2::bufread::MultiGzDecoder;
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
 use host::Host;
 use net::{Client, HeaderMap, HeaderName, HeaderValue, Line, StatusCode};
 use promscrape::Format;
@@ -238,7 +238,8 @@ fn inflate_member(inflate: &mut Option<Decompress>, deflated: &[u8], limit: usiz
             return true;
         }
         let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
-        let Ok(status) = inflate.decompress(rest, &mut body[length..end], FlushDecompress::None) else {
+        // With room for all of it, nothing is kept for later.
+        let Ok(status) = inflate.decompress(rest, &mut body[length..end], FlushDecompress::Finish) else {
             return false;
         };
         let (read, written) = (inflate.total_in() - before_in, inflate.total_out() - before_out);
@@ -252,9 +253,9 @@ fn inflate_member(inflate: &mut Option<Decompress>, deflated: &[u8], limit: usiz
         }
     }
     body.truncate(length);
-    let mut crc = Crc::new();
-    crc.update(body);
-    rest == [crc.sum().to_le_bytes(), crc.amount().to_le_bytes()].as_flattened()
+    // Modulo 2^32 (RFC 1952, 2.3.1).
+    let amount = body.len() as u32;
+    rest == [crc32fast::hash(body).to_le_bytes(), amount.to_le_bytes()].as_flattened()
 }
 
 fn gunzip_any(raw: &[u8], limit: usize, body: &mut Vec<u8>) -> std::result::Result<(), FetchError> {

@@ -7,3 +7,4 @@ mod pipeline;
 mod receiver;
 mod remote_write;
 mod rig;
+mod runs;

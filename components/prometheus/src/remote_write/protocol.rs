@@ -242,22 +242,22 @@ impl Write {
             for (at, left) in left_out.iter_mut().enumerate() {
                 *left &= after.as_ref().map_or(0, |after| !after[at].wanted);
             }
-            let everything = after.is_none();
             let selection = Selection {
                 list: List::Runs,
-                series: To::Runs(order.clone(), after),
+                series: To::Runs(order.clone(), after.clone()),
             };
             for (stream, range) in order.lanes() {
-                let amount = match everything {
-                    true => Amount {
-                        items: range.len() as u64,
-                        bytes: SAMPLE_BYTES * range.len() as u64,
-                    },
-                    false => Write::count(Slice {
-                        payload,
-                        selection: &selection,
-                        range: range.clone(),
-                    }),
+                let items = match &after {
+                    None => range.len() as u64,
+                    Some(after) => {
+                        let runs = order.runs(range.clone());
+                        runs.map(|(_, run, rows)| u64::from((rows & after[run].wanted).count_ones()))
+                            .sum()
+                    }
+                };
+                let amount = Amount {
+                    items,
+                    bytes: SAMPLE_BYTES * items,
                 };
                 give(
                     number,

@@ -9,6 +9,7 @@ mod fetch;
 mod labels;
 mod looping;
 mod metrics;
+mod once;
 #[cfg(test)]
 mod sequences;
 mod target;

@@ -78,8 +78,11 @@ impl Runs {
         }
     }
 
-    /// Appends a run whose samples have one time. `value`: that of each row.
+    /// Appends a run whose samples have one time; none if there are no rows. `value`: that of each row.
     pub fn push(&mut self, block: Arc<Block>, rows: u64, timestamp: i64, value: impl Fn(usize) -> f64) {
+        if rows == 0 {
+            return;
+        }
         let start = self.values.len();
         self.values.extend((0..block.len()).map(value));
         if !self.times.is_empty() {

@@ -110,7 +110,7 @@ pub struct Block {
     table: Table,
     common: Series,
     rows: Arc<Rows>,
-    parts: OnceLock<Box<[u64; Block::PARTS]>>,
+    parts: OnceLock<Box<[u64; Series::PARTS]>>,
     series: OnceLock<Box<[Series]>>,
 }
 
@@ -126,8 +126,6 @@ pub struct Mapped {
 impl Block {
     /// Most rows of a block.
     pub const MOST: usize = u64::BITS as usize;
-    /// See [`Series::part`].
-    pub const PARTS: usize = Series::PARTS;
 
     fn new(table: &Table, common: Series, rows: Arc<Rows>) -> Block {
         table.store().rows.fetch_add(rows.rows.len() as u64, Ordering::Relaxed);
@@ -191,9 +189,9 @@ impl Block {
     }
 
     /// The rows whose series are of each [part](Series::part).
-    pub fn parts(&self) -> &[u64; Block::PARTS] {
+    pub fn parts(&self) -> &[u64; Series::PARTS] {
         self.parts.get_or_init(|| {
-            let mut parts = Box::new([0; Block::PARTS]);
+            let mut parts = Box::new([0; Series::PARTS]);
             for row in self.rows() {
                 parts[series::part(row.labels()) as usize] |= 1 << row.at;
             }
@@ -372,7 +370,11 @@ pub struct BlockBuilder {
 
 impl BlockBuilder {
     /// A builder of blocks whose rows may have these labels in common.
+    ///
+    /// # Panics
+    /// They are of another table.
     pub fn new(table: &Table, common: Series) -> BlockBuilder {
+        assert!(common.is_of(table.store()), "labels are of this table");
         BlockBuilder {
             table: table.clone(),
             common,

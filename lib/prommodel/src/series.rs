@@ -147,6 +147,11 @@ impl Series {
         self.get(crate::NAME).unwrap_or_default()
     }
 
+    /// Whether its numbers mean labels of this store.
+    pub(crate) fn is_of(&self, store: &Arc<LabelStore>) -> bool {
+        Arc::ptr_eq(&self.0.head().store, store)
+    }
+
     /// Whether nobody but the table holds it.
     pub(crate) fn is_forgotten(&self) -> bool {
         self.0.is_only()

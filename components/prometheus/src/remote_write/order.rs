@@ -1,7 +1,7 @@
 //! The samples of runs in the order of lanes.
 
 use super::protocol::Lane;
-use prommodel::Block;
+use prommodel::Series;
 use signals::{Runs, rows_of};
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use std::ops::Range;
 pub(super) struct Order {
     segments: Vec<Segment>,
     /// Where each lane begins, and where the last one ends.
-    lanes: [usize; Block::PARTS + 1],
+    lanes: [usize; Series::PARTS + 1],
 }
 
 /// The rows of a run that are of one lane.
@@ -22,10 +22,10 @@ struct Segment {
 
 impl Order {
     pub(super) fn new(runs: &Runs) -> Order {
-        let mut segments = Vec::with_capacity(runs.list().len() * Block::PARTS);
-        let mut lanes = [0; Block::PARTS + 1];
+        let mut segments = Vec::with_capacity(runs.list().len() * Series::PARTS);
+        let mut lanes = [0; Series::PARTS + 1];
         let mut start = 0;
-        for lane in 0..Block::PARTS {
+        for lane in 0..Series::PARTS {
             for (number, run) in runs.list().iter().enumerate() {
                 let rows = run.block.parts()[lane] & run.rows;
                 if rows != 0 {

@@ -66,22 +66,18 @@ impl StreamKey for Lane {
     }
 }
 
-fn lane(series: &Series) -> usize {
-    series.part()
-}
-
 /// Brings lanes together, each in its order.
 fn by_lane<T>(list: &mut Vec<T>, series: impl Fn(&T) -> &Series) {
-    let Some(first) = list.first().map(|item| lane(series(item))) else {
+    let Some(first) = list.first().map(|item| series(item).part()) else {
         return;
     };
-    if list.iter().all(|item| lane(series(item)) == first) {
+    if list.iter().all(|item| series(item).part() == first) {
         return;
     }
     let room = list.len() / LANES + list.len() / 32 + 4;
     let mut lanes: [Vec<T>; LANES] = std::array::from_fn(|_| Vec::with_capacity(room));
     for item in list.drain(..) {
-        lanes[lane(series(&item))].push(item);
+        lanes[series(&item).part()].push(item);
     }
     for mut lane in lanes {
         list.append(&mut lane);
@@ -98,12 +94,10 @@ pub(super) fn arrange(metrics: &mut Metrics) {
 fn ranges(payload: &Metrics, list: List) -> Vec<(Lane, Range<usize>)> {
     let mut ranges: Vec<(Lane, Range<usize>)> = Vec::new();
     for at in 0..list.len(payload) {
-        let series = match list {
-            List::Histograms => &payload.histograms[at].series,
-            List::Exemplars => &payload.exemplars[at].series,
-            List::Samples | List::Runs => &payload.samples[at].series,
+        let Some(series) = list.series(payload, at) else {
+            continue;
         };
-        let lane = Lane(lane(series) as u8);
+        let lane = Lane(series.part() as u8);
         match ranges.last_mut() {
             Some((last, range)) if *last == lane => range.end = at + 1,
             _ => ranges.push((lane, at..at + 1)),
@@ -171,11 +165,7 @@ impl Write {
             return Wanted::Some(Selection { list, series }, false);
         }
         let mut mapped = Vec::with_capacity(length);
-        let all = (0..length).map(|at| match list {
-            List::Histograms => &payload.histograms[at].series,
-            List::Exemplars => &payload.exemplars[at].series,
-            List::Samples | List::Runs => &payload.samples[at].series,
-        });
+        let all = (0..length).filter_map(|at| list.series(payload, at));
         let seconds = u32::try_from(self.clock.now() / 1_000_000_000).unwrap_or(u32::MAX - 1);
         settings
             .mapping

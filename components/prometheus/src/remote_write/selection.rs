@@ -43,6 +43,16 @@ impl List {
         }
     }
 
+    /// The series of an entry, where entries have series by themselves.
+    pub(super) fn series(self, payload: &Metrics, at: usize) -> Option<&Series> {
+        match self {
+            List::Samples => Some(&payload.samples[at].series),
+            List::Histograms => Some(&payload.histograms[at].series),
+            List::Exemplars => Some(&payload.exemplars[at].series),
+            List::Runs => None,
+        }
+    }
+
     /// Size of an entry, as amounts count it.
     pub(super) fn size(self, payload: &Metrics, at: usize) -> u64 {
         match self {
@@ -91,27 +101,18 @@ fn below(rows: u64, row: usize) -> usize {
 impl Selection {
     /// The series of an entry in the batch.
     pub(super) fn key(&self, payload: &Metrics, at: usize) -> SeriesKey {
-        match self.list {
-            List::Samples => payload.samples[at].series.key(),
-            List::Histograms => payload.histograms[at].series.key(),
-            List::Exemplars => payload.exemplars[at].series.key(),
-            List::Runs => {
-                let (run, row) = self.place(at);
-                payload.runs.list()[run].block.row(row).to_series().key()
-            }
+        if let Some(series) = self.list.series(payload, at) {
+            return series.key();
         }
+        let (run, row) = self.place(at);
+        payload.runs.list()[run].block.row(row).to_series().key()
     }
 
     /// The labels of an entry at an endpoint.
     pub(super) fn labels<'a>(&'a self, payload: &'a Metrics, at: usize, mapping: &'a Mapping) -> Merged<'a> {
-        let series = match self.list {
-            List::Samples => &payload.samples[at].series,
-            List::Histograms => &payload.histograms[at].series,
-            List::Exemplars => &payload.exemplars[at].series,
-            List::Runs => {
-                let (run, row) = self.place(at);
-                return self.row(payload, run, row).into();
-            }
+        let Some(series) = self.list.series(payload, at) else {
+            let (run, row) = self.place(at);
+            return self.row(payload, run, row).into();
         };
         match &self.series {
             To::External => mapping.with_external(series),

@@ -96,10 +96,7 @@ impl Cache {
     /// No series has a value any more. Calls `gone` with those that had one.
     pub(super) fn fail(&mut self, mut gone: impl FnMut(&Arc<Block>, u64)) {
         for place in &mut self.places {
-            let live = mem::take(&mut place.live);
-            if live != 0 {
-                gone(&place.block, live);
-            }
+            gone(&place.block, mem::take(&mut place.live));
         }
         self.clean();
     }

@@ -1,42 +1,13 @@
 //! What bodies say of families: types, units and what they mean.
 
-use hashbrown::HashSet;
+use super::once::Once;
 use promscrape::Kind;
 use signals::Family;
 use smol_str::SmolStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-/// The families of all targets, each once: targets of one program have the same.
-#[derive(Default)]
-pub(super) struct Families {
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    set: HashSet<Arc<Family>>,
-    swept: usize,
-}
-
-impl Families {
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn intern(&self, family: Family) -> Arc<Family> {
-        let mut known = self.lock();
-        if let Some(same) = known.set.get(&family) {
-            return same.clone();
-        }
-        if known.set.len() > 2 * known.swept + 1000 {
-            known.set.retain(|family| Arc::strong_count(family) > 1);
-            known.swept = known.set.len();
-        }
-        let family = Arc::new(family);
-        known.set.insert(family.clone());
-        family
-    }
-}
+/// The families of all targets: targets of one program have the same.
+pub(super) type Families = Once<Family>;
 
 /// The families of a target, in the order of its body.
 #[derive(Default)]

@@ -139,3 +139,10 @@ fn labels_of_another_table_are_refused() {
     let (table, other) = (Table::new(), Table::new());
     BlockBuilder::new(&table, table.series(&[])).push(&labels(&other, &[("a", "b")]));
 }
+
+#[test]
+#[should_panic(expected = "labels are of this table")]
+fn so_are_those_in_common() {
+    let (table, other) = (Table::new(), Table::new());
+    BlockBuilder::new(&table, other.series(&labels(&other, &[("a", "b")])));
+}

@@ -223,10 +223,12 @@ impl<'c> Walk<'c> {
 
     /// The series at hand by itself.
     pub(in super::super) fn series(&self) -> Series {
-        match (self.what(), &self.search) {
-            (What::New(at), Some(search)) => self.cache.table.series(&search.fresh[at].labels),
-            (What::New(_), None) => self.cache.common.clone(),
-            (What::Old(place, row), _) => self.cache.places[place].block.series()[row].clone(),
+        match self.what() {
+            What::Old(place, row) => self.cache.places[place].block.series()[row].clone(),
+            What::New(at) => {
+                let search = self.search.as_ref().expect("a series is new to a search");
+                self.cache.table.series(&search.fresh[at].labels)
+            }
         }
     }
 
@@ -293,7 +295,7 @@ impl<'c> Walk<'c> {
         }
     }
 
-    /// The series that have not come, by place, and those of them that were live.
+    /// The rows that have not come, by place.
     fn missing(search: &Search, places: &[Place]) -> Vec<(usize, u64)> {
         let mut missing = vec![0; places.len()];
         for at in search.index.values() {
@@ -361,18 +363,13 @@ impl<'c> Walk<'c> {
                 };
                 let gone = place.live & !seen;
                 place.live = self.behind.get(at).map_or(0, |(_, live)| live & seen);
-                if gone != 0 {
-                    missing(&place.block, gone);
-                }
+                missing(&place.block, gone);
             }
         }
         if let Some(mut search) = self.search.take() {
             for (at, rows) in Walk::missing(&search, &self.cache.places) {
                 let place = &self.cache.places[at];
-                let gone = rows & place.live;
-                if gone != 0 {
-                    missing(&place.block, gone);
-                }
+                missing(&place.block, rows & place.live);
                 search.items.extend(rows_of(rows).map(|row| Item {
                     what: What::Old(at, row),
                     given: false,

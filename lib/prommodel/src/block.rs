@@ -299,8 +299,7 @@ impl<'b> Row<'b> {
         }
     }
 
-    /// The number of a label by its index, and [`label`](Row::label) the label: equal labels of one table have the same number, and different ones
-    /// that are there do not.
+    /// The [numbers](Label::id) of the labels, by name.
     #[inline]
     pub fn numbers(self) -> impl ExactSizeIterator<Item = u32> + use<'b> {
         let common = self.block.common.numbers();

@@ -87,9 +87,9 @@ impl Label {
         }
     }
 
-    /// Its number in the table.
+    /// Its number in the table: unlike that of any other label that is there. It is used again when the label is gone.
     #[inline]
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.place().id
     }
 

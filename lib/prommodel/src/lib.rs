@@ -39,7 +39,7 @@ pub use histogram::{Buckets, CUSTOM_BOUNDS, Compactor, Counts, Histogram, ResetH
 pub use kind::Kind;
 pub use label::Label;
 pub use reduce::schema_of_factor;
-pub use series::{LabelRef, Series, SeriesKey};
+pub use series::{Series, SeriesKey};
 pub use table::{Stats, Table};
 pub use value::{NORMAL_NAN, STALE_NAN, is_stale};
 

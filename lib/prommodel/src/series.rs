@@ -11,42 +11,6 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Series(Thin);
 
-/// A label of a series, by its number, or a label by itself. What it says is looked up when it is asked for.
-#[derive(Clone, Copy)]
-pub struct LabelRef<'a>(Of<'a>);
-
-#[derive(Clone, Copy)]
-enum Of<'a> {
-    Series(&'a Series, u32),
-    Label(&'a Label),
-}
-
-impl<'a> LabelRef<'a> {
-    /// The same for the same label of one table, and unlike that of any other label that is there.
-    #[inline]
-    pub fn number(self) -> u32 {
-        match self.0 {
-            Of::Series(_, number) => number,
-            Of::Label(label) => label.id(),
-        }
-    }
-
-    /// The label.
-    #[inline]
-    pub fn get(self) -> &'a Label {
-        match self.0 {
-            Of::Series(series, number) => series.label(number),
-            Of::Label(label) => label,
-        }
-    }
-}
-
-impl<'a> From<&'a Label> for LabelRef<'a> {
-    fn from(label: &'a Label) -> Self {
-        LabelRef(Of::Label(label))
-    }
-}
-
 /// Tells series of one table apart, those that are gone included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SeriesKey {
@@ -63,8 +27,9 @@ impl Series {
         Series(Thin::new(store, id, generation, wire, part(labels.iter()), labels))
     }
 
-    /// The numbers of the labels.
-    pub(crate) fn numbers(&self) -> &[u32] {
+    /// The [numbers](Label::id) of the labels, by name.
+    #[inline]
+    pub fn numbers(&self) -> &[u32] {
         self.0.numbers()
     }
 
@@ -114,12 +79,6 @@ impl Series {
     #[inline]
     pub fn labels(&self) -> impl ExactSizeIterator<Item = &Label> + Clone {
         self.numbers().iter().map(|number| self.label(*number))
-    }
-
-    /// The labels by name, without a look at what they say.
-    #[inline]
-    pub fn label_refs(&self) -> impl ExactSizeIterator<Item = LabelRef<'_>> + Clone {
-        self.numbers().iter().map(|number| LabelRef(Of::Series(self, *number)))
     }
 
     /// Bytes of the labels in the form of remote write 1.0.

@@ -16,78 +16,31 @@ pub struct EncodedLabels(Box<[u8]>);
 
 /// Labels that are in wire form already.
 pub trait WireLabels {
-    /// One of them.
-    type Label<'a>: WireLabel
-    where
-        Self: 'a;
-
     /// Bytes that they take.
     fn wire_len(&self) -> usize;
 
-    /// Calls `each` with each of them, by name.
-    fn for_each<'a>(&'a self, each: impl FnMut(Self::Label<'a>));
-
-    /// Appends them.
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        self.for_each(|label| out.extend_from_slice(label.wire()));
-    }
-}
-
-/// A label in wire form, or several of them.
-pub trait WireLabel {
-    /// The same for equal labels of one request, and unlike that of others.
-    fn key(&self) -> u64;
-    /// Field 1 of a series, once for each.
-    fn wire(&self) -> &[u8];
-}
-
-impl WireLabel for &[u8] {
-    /// The address: whoever writes them keeps them until the request is made.
-    fn key(&self) -> u64 {
-        self.as_ptr().addr() as u64
-    }
-
-    fn wire(&self) -> &[u8] {
-        self
-    }
-}
-
-impl WireLabel for prommodel::LabelRef<'_> {
-    #[inline]
-    fn key(&self) -> u64 {
-        u64::from(self.number())
-    }
-
-    #[inline]
-    fn wire(&self) -> &[u8] {
-        self.get().wire()
-    }
+    /// Appends them: field 1 of a series, once for each, by name.
+    fn write(&self, out: &mut Vec<u8>);
 }
 
 impl WireLabels for EncodedLabels {
-    type Label<'a> = &'a [u8];
-
     fn wire_len(&self) -> usize {
         self.0.len()
     }
 
-    fn for_each<'a>(&'a self, mut each: impl FnMut(&'a [u8])) {
-        each(&self.0);
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
     }
 }
 
 impl WireLabels for prommodel::Series {
-    type Label<'a> = prommodel::LabelRef<'a>;
-
     #[inline]
     fn wire_len(&self) -> usize {
         prommodel::Series::wire_len(self)
     }
 
-    #[inline]
-    fn for_each<'a>(&'a self, each: impl FnMut(prommodel::LabelRef<'a>)) {
-        self.label_refs().for_each(each);
+    fn write(&self, out: &mut Vec<u8>) {
+        self.labels().for_each(|label| out.extend_from_slice(label.wire()));
     }
 }
 

@@ -7,7 +7,8 @@ use super::series::Merged;
 use bytes::Bytes;
 use delivery::{Protocol, Request, Slice};
 use net::{Body, HeaderMap, HeaderName, HeaderValue};
-use prommodel::{Label, Row, SeriesBuilder, SeriesKey, Table};
+use prommodel::{Label, SeriesBuilder, SeriesKey, Table};
+use remotewrite::v1::WireLabels;
 use remotewrite::{Sample as WireSample, v1, v2};
 use signals::{Exemplar, HistogramSample, Metrics, Sample};
 use smol_str::SmolStr;
@@ -205,10 +206,10 @@ fn value(value: f64, timestamp: i64) -> WireSample {
     }
 }
 
-/// A row for the packer.
+/// A series for the packer.
 struct Keyed<'a> {
     keys: &'a [u32],
-    row: Row<'a>,
+    labels: Merged<'a>,
 }
 
 impl v1::WireRow for Keyed<'_> {
@@ -219,12 +220,13 @@ impl v1::WireRow for Keyed<'_> {
 
     #[inline]
     fn wire(&self, at: usize) -> &[u8] {
-        self.row.label(at).wire()
+        let label = self.labels.label(at);
+        label.expect("there is a label for each key").wire()
     }
 
     #[inline]
     fn wire_len(&self) -> usize {
-        self.row.wire_len()
+        self.labels.wire_len()
     }
 }
 
@@ -237,13 +239,9 @@ fn pack(packer: &mut v1::Packer, keys: &mut Vec<u32>, settings: &Settings, reque
                 range,
             } = slice;
             selection.values(payload, range, &settings.mapping, |_, labels, time, number| {
-                let Some(row) = labels.row() else {
-                    packer.sample(&labels, value(number, time));
-                    return;
-                };
                 keys.clear();
-                keys.extend(row.numbers());
-                packer.row(&Keyed { keys, row }, value(number, time));
+                labels.numbers(keys);
+                packer.row(&Keyed { keys, labels }, value(number, time));
             });
         }
     }

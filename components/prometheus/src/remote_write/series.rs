@@ -2,7 +2,7 @@
 
 use crate::relabel::{Blocks, Cache};
 use component::{RelabelRules, RelabelScratch};
-use prommodel::{Label, LabelRef, Mapped, Row, Series, SeriesBuilder, Table};
+use prommodel::{Label, Mapped, Row, Series, SeriesBuilder, Table};
 use remotewrite::v1::WireLabels;
 use signals::Runs;
 use std::collections::BTreeMap;
@@ -133,12 +133,22 @@ impl<'a> From<Row<'a>> for Merged<'a> {
 }
 
 impl<'a> Merged<'a> {
-    /// The row, if it is one.
+    /// Appends the numbers of the labels, by name.
     #[inline]
-    pub(super) fn row(self) -> Option<Row<'a>> {
+    pub(super) fn numbers(self, out: &mut Vec<u32>) {
         match self.0 {
-            Of::Row(row) => Some(row),
-            Of::Series(..) => None,
+            Of::Row(row) => out.extend(row.numbers()),
+            Of::Series(series, []) => out.extend_from_slice(series.numbers()),
+            Of::Series(..) => out.extend(self.all().map(Label::id)),
+        }
+    }
+
+    /// A label by its index.
+    pub(super) fn label(self, at: usize) -> Option<&'a Label> {
+        match self.0 {
+            Of::Row(row) => Some(row.label(at)),
+            Of::Series(series, []) => series.labels().nth(at),
+            Of::Series(..) => self.all().nth(at),
         }
     }
 
@@ -168,11 +178,6 @@ impl<'a> Merged<'a> {
 }
 
 impl WireLabels for Merged<'_> {
-    type Label<'l>
-        = LabelRef<'l>
-    where
-        Self: 'l;
-
     #[inline]
     fn wire_len(&self) -> usize {
         match self.0 {
@@ -182,13 +187,8 @@ impl WireLabels for Merged<'_> {
         }
     }
 
-    #[inline]
-    fn for_each<'l>(&'l self, mut each: impl FnMut(LabelRef<'l>)) {
-        match self.0 {
-            Of::Series(series, []) => series.label_refs().for_each(each),
-            Of::Series(..) => self.all().for_each(|label| each(label.into())),
-            Of::Row(row) => row.labels().for_each(|label| each(label.into())),
-        }
+    fn write(&self, out: &mut Vec<u8>) {
+        self.all().for_each(|label| out.extend_from_slice(label.wire()));
     }
 }
 

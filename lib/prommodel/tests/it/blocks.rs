@@ -49,8 +49,7 @@ fn rows_are_what_their_series_are() {
         assert_ne!(block.parts()[series.part()] >> row.index() & 1, 0);
         assert_eq!(block.series()[row.index()], series);
         let numbers: Vec<u32> = row.numbers().collect();
-        let own: Vec<u32> = series.label_refs().map(|label| label.number()).collect();
-        assert_eq!(numbers, own);
+        assert_eq!(numbers, series.numbers());
     }
     assert_eq!(block.parts().iter().map(|rows| rows.count_ones()).sum::<u32>(), 4);
 }

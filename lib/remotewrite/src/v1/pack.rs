@@ -12,7 +12,6 @@ mod places;
 mod row;
 mod rows;
 
-use super::{WireLabel, WireLabels};
 use crate::parts::{Sample, is_default};
 use block::{Block, FAR};
 use places::{Place, Places};
@@ -23,24 +22,16 @@ use std::ops::Range;
 
 pub use row::WireRow;
 
-/// Steps that are remembered, of the last series; a power of two.
-const STEPS: usize = 512;
 /// Shortest copy that is worth its bytes.
 const WORTH: usize = 4;
 
 /// Packs series with one sample each.
 ///
-/// Labels with one [key](WireLabel::key) are taken for the same until [`clear`](Packer::clear): they have to be there until then, as those of series are
-/// that somebody holds. It is the same key whether a label is part of a [row](WireRow) or not.
-#[derive(Debug)]
+/// Labels with one [key](WireRow::keys) are taken for the same until [`clear`](Packer::clear): they have to be there until then, as those of series are
+/// that somebody holds.
+#[derive(Debug, Default)]
 pub struct Packer {
     block: Block,
-    /// The step that the copy goes along with.
-    source: usize,
-    /// The last steps, by their number modulo [`STEPS`].
-    steps: Box<[Step; STEPS]>,
-    /// How many there were.
-    count: usize,
     places: Places,
     /// For each index of a label, the label that was written in full last.
     texts: Vec<Text>,
@@ -48,19 +39,6 @@ pub struct Packer {
     rows: Rows,
     /// Bytes of the labels of the last row.
     lengths: Vec<u32>,
-    /// Whether the last series is a row.
-    is_row: bool,
-}
-
-/// What was written at a place. A series is a step for each label, one for the beginning of its sample and one for its value; rows have no steps.
-#[derive(Clone, Copy, Debug, Default)]
-struct Step {
-    /// The key of a label; the number of the sample's [`Shape`]; the bits of the value.
-    what: u64,
-    /// Modulo 2^32: what is copied is near.
-    at: u32,
-    /// Of a label, in bytes; of the others 0.
-    length: u32,
 }
 
 #[derive(Debug, Default)]
@@ -75,8 +53,6 @@ struct Last {
     start: usize,
     /// Of its message; there is none if it is 0.
     length: usize,
-    /// The step of its first label.
-    first: usize,
     /// Where its labels begin.
     labels: usize,
     /// Where its sample begins.
@@ -115,40 +91,16 @@ impl Shape {
     fn time(self) -> usize {
         usize::from(self.time)
     }
-
-    /// Different for different shapes.
-    fn number(self) -> u64 {
-        2 * u64::from(self.time) + u64::from(self.value)
-    }
-}
-
-impl Default for Packer {
-    fn default() -> Self {
-        Packer {
-            block: Block::default(),
-            source: 0,
-            steps: Box::new([Step::default(); STEPS]),
-            count: 0,
-            places: Places::default(),
-            texts: Vec::new(),
-            last: Last::default(),
-            rows: Rows::default(),
-            lengths: Vec::new(),
-            is_row: false,
-        }
-    }
 }
 
 impl Packer {
     /// Begins another request in the same memory.
     pub fn clear(&mut self) {
         self.block.clear();
-        self.steps.fill(Step::default());
         self.places.clear();
         self.texts.iter_mut().for_each(|text| text.label.clear());
         self.rows.clear();
-        self.is_row = false;
-        (self.source, self.count, self.last) = (0, 0, Last::default());
+        self.last = Last::default();
     }
 
     /// Bytes of the message that is packed.
@@ -166,47 +118,14 @@ impl Packer {
         self.block.finish()
     }
 
-    /// Appends a series with one sample. Its start timestamp has no place in this version.
-    pub fn sample(&mut self, labels: &impl WireLabels, sample: Sample) {
-        self.remember_row(self.rows.next().wrapping_sub(1));
-        self.is_row = false;
-        let shape = Shape::of(sample);
-        let length = labels.wire_len() + 2 + shape.len();
-        let (start, first) = (self.block.at(), self.count);
-        if self.head(length, false) {
-            // Behind it stands its first label.
-            self.source = self.last.first.wrapping_sub(1);
-        }
-        let mut index = 0;
-        let begin = self.block.at();
-        labels.for_each(|label| {
-            self.label(index, label);
-            index += 1;
-        });
-        // The sample of the series that the labels were copied from.
-        let mut along = None;
-        if let Some(next) = self.next_step()
-            && next.length == 0
-            && next.what == shape.number()
-        {
-            let before = self.steps[self.source.wrapping_add(2) % STEPS].what;
-            along = Some((self.block.at() - self.block.distance(), before));
-        }
-        self.step(shape.number(), 0);
-        self.step(sample.value.to_bits(), 0);
-        self.value(sample, shape, along);
-        (self.last.start, self.last.length) = (start, length);
-        (self.last.first, self.last.labels) = (first, begin);
-    }
-
-    /// Writes tag and length of a series; whether they were copied from the last one.
+    /// Writes tag and length of a series.
     #[inline]
-    fn head(&mut self, length: usize, is_split: bool) -> bool {
+    fn head(&mut self, length: usize, is_split: bool) {
         let last = &self.last;
         let goes_on = last.length > 0 && self.block.goes_on(last.start);
         if goes_on && last.length == length {
             self.block.go_on(last.labels - last.start);
-            return true;
+            return;
         }
         let size = varint_len(length as u64);
         if length >= 1 << 14 {
@@ -214,7 +133,7 @@ impl Packer {
             head.push(0x0a);
             head.varint(length as u64);
             self.block.literal(head.bytes());
-            return false;
+            return;
         }
         // The lowest bits of the length are in another byte than the others.
         let word = match size {
@@ -228,58 +147,6 @@ impl Packer {
         } else {
             self.block.word(word << 8 | 0x0a, 1 + size);
         }
-        false
-    }
-
-    #[inline]
-    fn step(&mut self, what: u64, length: u32) {
-        let at = self.block.at() as u32;
-        self.steps[self.count % STEPS] = Step { what, at, length };
-        self.count += 1;
-    }
-
-    /// The step behind the one that the copy at hand goes along with.
-    #[inline]
-    fn next_step(&self) -> Option<Step> {
-        let next = self.source.wrapping_add(1);
-        let step = self.steps[next % STEPS];
-        let distance = self.block.distance();
-        let goes_on = distance > 0 && (self.block.at() as u32).wrapping_sub(step.at) as usize == distance;
-        (goes_on && self.count.wrapping_sub(next) <= STEPS).then_some(step)
-    }
-
-    #[inline]
-    fn label(&mut self, index: usize, label: impl WireLabel) {
-        let (key, at) = (label.key(), self.block.at());
-        let next = self.next_step().filter(|next| next.what == key && next.length > 0);
-        let (from, length) = if let Some(next) = next {
-            self.source = self.source.wrapping_add(1);
-            (at - self.block.distance(), next.length)
-        } else if let Some(place) = self.places.find(key).copied() {
-            self.source = place.step as usize;
-            (place.at, place.length)
-        } else {
-            let wire = label.wire();
-            self.put(key, wire.len() as u32);
-            return self.text(index, wire);
-        };
-        self.put(key, length);
-        self.block.copy(from, length as usize);
-    }
-
-    /// Remembers that a label of a series begins here.
-    #[inline]
-    fn put(&mut self, key: u64, length: u32) {
-        self.places.put(Place {
-            key,
-            at: self.block.at(),
-            // A label is shorter than 4 GiB.
-            length,
-            step: self.count as u32,
-            row: rows::NONE,
-            index: 0,
-        });
-        self.step(key, length);
     }
 
     /// A label that is new. Its name is that of another one at its place, in most cases, and the value often begins in the same way.

@@ -6,13 +6,11 @@ const PLACES: usize = 1024;
 /// A label that was written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place {
-    pub(super) key: u64,
+    pub(super) key: u32,
     pub(super) at: usize,
     /// 0 if there is no label.
     pub(super) length: u32,
-    /// Its step, if there is one.
-    pub(super) step: u32,
-    /// Its row, if there is one, and the index in it.
+    /// The number of its row, and the index in it.
     pub(super) row: u32,
     pub(super) index: u32,
 }
@@ -33,13 +31,13 @@ impl Places {
     }
 
     #[inline]
-    fn hash(key: u64) -> usize {
+    fn hash(key: u32) -> usize {
         // Times 2^64 divided by the golden ratio: the high bits depend on all bits.
-        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2())) as usize
+        (u64::from(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2())) as usize
     }
 
     #[inline]
-    pub(super) fn find(&self, key: u64) -> Option<&Place> {
+    pub(super) fn find(&self, key: u32) -> Option<&Place> {
         let place = &self.0[Self::hash(key)];
         (place.key == key && place.length > 0).then_some(place)
     }

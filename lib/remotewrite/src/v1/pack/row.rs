@@ -10,7 +10,7 @@ use std::mem;
 
 /// A series by the keys of its labels.
 pub trait WireRow {
-    /// The keys of the labels, by name: what [`WireLabel::key`](super::super::WireLabel::key) is for each of them.
+    /// A key for each label, by name: the same for equal labels of one request, and unlike that of others.
     fn keys(&self) -> &[u32];
 
     /// Field 1 of the series for the label at an index: tag, length, message `Label`.
@@ -32,7 +32,7 @@ struct Source {
 }
 
 impl Packer {
-    /// Appends a series with one sample, as [`sample`](Packer::sample) does, in less time if it has most labels in common with the row before.
+    /// Appends a series with one sample; it takes less time if it has most labels in common with the row before. A start timestamp has no place in this version.
     ///
     /// Only labels that are new are asked for their [bytes](WireRow::wire).
     pub fn row(&mut self, row: &impl WireRow, sample: Sample) {
@@ -47,7 +47,7 @@ impl Packer {
         let length = wire_len + 2 + shape.len();
         let number = self.rows.push(keys, shape, sample.value.to_bits());
         // All of it is copied from places that are near.
-        let is_near = self.is_row && start - self.last.start + length + 16 < FAR;
+        let is_near = self.last.length > 0 && start - self.last.start + length + 16 < FAR;
         let before = match is_near {
             true => self.rows.get(number.wrapping_sub(1)).unwrap_or_default(),
             false => Row::default(),
@@ -79,10 +79,9 @@ impl Packer {
                 let now = self.other(row, index, *key, &mut source);
                 let length = mem::replace(&mut self.lengths[index], now as u32);
                 self.places.put(Place {
-                    key: old.into(),
+                    key: old,
                     at,
                     length,
-                    step: 0,
                     row: number.wrapping_sub(1),
                     index: index as u32,
                 });
@@ -94,7 +93,6 @@ impl Packer {
         } else {
             self.remember_row(number.wrapping_sub(1));
             self.lengths.clear();
-            self.is_row = true;
             for (index, key) in keys.iter().enumerate() {
                 let length = self.other(row, index, *key, &mut source);
                 self.lengths.push(length as u32);
@@ -123,7 +121,7 @@ impl Packer {
     /// A label that is not that of the row before; its length.
     #[inline(always)]
     fn other(&mut self, row: &impl WireRow, index: usize, key: u32, source: &mut Source) -> usize {
-        let Some(place) = self.places.find(key.into()) else {
+        let Some(place) = self.places.find(key) else {
             source.end = 0;
             let wire = row.wire(index);
             self.text(index, wire);
@@ -164,18 +162,17 @@ impl Packer {
         self.block.copy(at - distance, length);
     }
 
-    /// Remembers where the labels of the last row are, if that is the last series.
+    /// Remembers where the labels of the last row are.
     pub(super) fn remember_row(&mut self, number: u32) {
-        let Some(row) = self.rows.get(number).filter(|_| self.is_row) else {
+        let Some(row) = self.rows.get(number) else {
             return;
         };
         let mut at = self.last.labels;
         for (index, length) in self.lengths.iter().enumerate() {
             self.places.put(Place {
-                key: self.rows.key(row.start + index).into(),
+                key: self.rows.key(row.start + index),
                 at,
                 length: *length,
-                step: 0,
                 row: number,
                 index: index as u32,
             });

@@ -5,9 +5,6 @@ use super::Shape;
 /// Keys that are remembered: those of so many rows as copies are near.
 const KEYS: usize = 4096;
 
-/// The number of no row.
-pub(super) const NONE: u32 = u32::MAX;
-
 /// A row that was written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Row {

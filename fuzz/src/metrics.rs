@@ -108,7 +108,7 @@ fn packed(parts: &[v1::Part<'_>]) {
         let labels = builder.build();
         for sample in &series.samples {
             writer.sample(&labels, *sample);
-            packer.sample(&labels, *sample);
+            packer.row(&labels, *sample);
         }
         kept.push(labels);
     }

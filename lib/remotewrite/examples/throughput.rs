@@ -1,6 +1,6 @@
 //! Samples a second into snappy blocks, packed at once and written first: `cargo run --release -p remotewrite --example throughput`.
 
-use prommodel::{Label, Series, Table};
+use prommodel::{Series, Table};
 use remotewrite::{Sample, v1};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -10,37 +10,6 @@ const CODES: [&str; 5] = ["200", "204", "400", "404", "500"];
 const BOUNDS: [&str; 12] = [
     "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf",
 ];
-
-/// A series as somebody has it who looks up its labels only to write them.
-struct Row {
-    keys: Vec<u32>,
-    labels: Vec<Label>,
-    wire_len: usize,
-}
-
-impl Row {
-    fn of(series: &Series) -> Self {
-        Row {
-            keys: series.numbers().to_vec(),
-            labels: series.labels().cloned().collect(),
-            wire_len: series.wire_len(),
-        }
-    }
-}
-
-impl v1::WireRow for Row {
-    fn keys(&self) -> &[u32] {
-        &self.keys
-    }
-
-    fn wire(&self, at: usize) -> &[u8] {
-        self.labels[at].wire()
-    }
-
-    fn wire_len(&self) -> usize {
-        self.wire_len
-    }
-}
 
 fn sample(value: f64) -> Sample {
     Sample {
@@ -188,13 +157,9 @@ fn compare(name: &str, samples: &[(Series, Sample)]) {
     );
     let (mut packer, mut writer) = (v1::Packer::default(), v1::Writer::default());
     let (mut encoder, mut block) = (snap::raw::Encoder::new(), Vec::new());
-    let rows: Vec<_> = samples
-        .iter()
-        .map(|(series, sample)| (Row::of(series), *sample))
-        .collect();
     measure("packed", samples.len(), || {
         packer.clear();
-        rows.iter().for_each(|(row, sample)| packer.row(row, *sample));
+        samples.iter().for_each(|(series, sample)| packer.row(series, *sample));
         packer.block().len()
     });
     measure("written, then compressed", samples.len(), || {

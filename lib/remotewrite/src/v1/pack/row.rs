@@ -20,6 +20,24 @@ pub trait WireRow {
     fn wire_len(&self) -> usize;
 }
 
+impl WireRow for prommodel::Series {
+    #[inline]
+    fn keys(&self) -> &[u32] {
+        self.numbers()
+    }
+
+    #[inline]
+    fn wire(&self, at: usize) -> &[u8] {
+        let label = self.labels().nth(at);
+        label.expect("there is a label for each key").wire()
+    }
+
+    #[inline]
+    fn wire_len(&self) -> usize {
+        prommodel::Series::wire_len(self)
+    }
+}
+
 /// Where labels may be copied from.
 #[derive(Clone, Copy, Debug, Default)]
 struct Source {

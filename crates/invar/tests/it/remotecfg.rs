@@ -280,6 +280,8 @@ fn without_the_server_it_runs_what_it_ran_before() {
         let collector = server.collector("me");
         collector["status"] == "applied" && collector["effectiveBytes"] == RELABEL.len()
     });
+    // The server knows with the question, and the program with the answer to it.
+    eventually("nothing is wrong any more", || status(&running)["message"] == "");
     assert_eq!(wait_for(&running, "applied", "")["message"], "");
     assert_eq!(running.stop(), 0);
 }
